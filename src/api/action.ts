@@ -1,0 +1,95 @@
+import type { KubeObject, ObjectRef } from "./meta.ts";
+import type { Resource } from "./resource.ts";
+
+/**
+ * What a plan may ask for. A plan is data: it can be printed, compared, kept in a trace and shown to people. Each tag has one handler
+ * in the applier; actions of one plan are carried out side by side in no order, since a plan never holds both a record and the act that
+ * the record allows (decision 6).
+ */
+export type Action = CreateAction | DeleteAction | DeleteCollectionAction | EventAction;
+
+/** Creates an object whose name is a function of what it is for, so that doing it twice ends as AlreadyExists. */
+export interface CreateAction {
+  readonly tag: "create";
+  readonly resource: Resource;
+  readonly object: KubeObject;
+  /**
+   * Names actions that share a fate: when the API server refuses one of a lane for quota, those of the lane that were not sent yet are
+   * given up (decision 49). Absent = a fate of its own.
+   */
+  readonly lane?: string;
+  /** How many of the lane may be under way at once; absent = no limit of its own. */
+  readonly laneLimit?: number;
+}
+
+/** Deletes one object, never a namesake: the UID is a precondition. Absent already is success. */
+export interface DeleteAction {
+  readonly tag: "delete";
+  readonly resource: Resource;
+  readonly ref: ObjectRef;
+  readonly uid: string;
+  readonly gracePeriodSeconds?: number;
+}
+
+/** Deletes what matches the labels when the server executes it, so the labels must name ended runs only (decision 3). */
+export interface DeleteCollectionAction {
+  readonly tag: "deleteCollection";
+  readonly resource: Resource;
+  readonly namespace: string;
+  readonly labelSelector: string;
+  readonly limit: number;
+}
+
+/** Tells people about something; lost without harm. */
+export interface EventAction {
+  readonly tag: "event";
+  readonly regarding: KubeObject;
+  readonly type: "Normal" | "Warning";
+  /** PascalCase, from api/reasons.ts. */
+  readonly reason: string;
+  /** A sentence that says the next step, at most 1,024 characters. */
+  readonly note: string;
+}
+
+/** A merge patch of the status that was planned from `object`; its resourceVersion is the precondition (decision 5). */
+export interface StatusWrite {
+  readonly resource: Resource;
+  readonly object: KubeObject;
+  /** The value of `status` in the merge patch: null removes a field. */
+  readonly status: Readonly<Record<string, unknown>>;
+}
+
+/** What a controller's plan function returns. */
+export interface Plan {
+  readonly actions: readonly Action[];
+  readonly status?: StatusWrite;
+  /** Wall time in milliseconds at which to plan again without anything having changed. */
+  readonly wakeAt?: number;
+  /** Why this plan is what it is, for logs and people; constant words first. */
+  readonly reasons: readonly string[];
+}
+
+/** How an action or a status write ended; what a controller wants to know of it at its next observation. */
+export type ActionOutcome =
+  | { readonly kind: "done" }
+  /** AlreadyExists with our owner's UID in it: as good as done. */
+  | { readonly kind: "exists" }
+  /** AlreadyExists, and the object is somebody else's. */
+  | { readonly kind: "nameTaken" }
+  /** 403: quota, LimitRange, PodSecurity, a webhook. True now, perhaps not later. */
+  | { readonly kind: "forbidden"; readonly message: string; readonly quota: boolean; readonly namespaceTerminating: boolean }
+  /** 400 or 422: the object itself is wrong. */
+  | { readonly kind: "invalid"; readonly message: string }
+  /** 409 on a write with a precondition: what was planned from is no longer true. */
+  | { readonly kind: "conflict" }
+  /** The object to be changed is gone. */
+  | { readonly kind: "gone" }
+  /** Given up unsent because its lane was refused. */
+  | { readonly kind: "withdrawn" }
+  /** Anything else; it may or may not have happened. The reconcile is repeated with back-off. */
+  | { readonly kind: "failed"; readonly error: unknown };
+
+export interface ActionResult {
+  readonly action: Action;
+  readonly outcome: ActionOutcome;
+}

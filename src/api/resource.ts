@@ -1,0 +1,62 @@
+/** What the client must know about a kind to address it. One constant a kind; never made at run time outside of the simulator. */
+export interface Resource {
+  /** "" for the core group. */
+  readonly group: string;
+  readonly version: string;
+  readonly plural: string;
+  readonly kind: string;
+  readonly namespaced: boolean;
+}
+
+/** "pods", or "elasticjobs.nuptse.dev": how Kubernetes names a kind in messages, and we in metrics. */
+export function resourceName(resource: Resource): string {
+  return resource.group === "" ? resource.plural : `${resource.plural}.${resource.group}`;
+}
+
+/** "v1", or "nuptse.dev/v1alpha1". */
+export function apiVersionOf(resource: Resource): string {
+  return resource.group === "" ? resource.version : `${resource.group}/${resource.version}`;
+}
+
+/** The path of a collection, or with a name of one object, or with a subresource of a part of it. */
+export function resourcePath(resource: Resource, namespace?: string, name?: string, subresource?: string): string {
+  const root = resource.group === "" ? `/api/${resource.version}` : `/apis/${resource.group}/${resource.version}`;
+  const scope = resource.namespaced && namespace !== undefined ? `/namespaces/${namespace}` : "";
+  const object = name === undefined ? "" : `/${encodeURIComponent(name)}`;
+  return `${root}${scope}/${resource.plural}${object}${subresource === undefined ? "" : `/${subresource}`}`;
+}
+
+const core = (plural: string, kind: string, namespaced = true): Resource => ({ group: "", version: "v1", plural, kind, namespaced });
+
+export const pods = core("pods", "Pod");
+export const nodes = core("nodes", "Node", false);
+export const namespaces = core("namespaces", "Namespace", false);
+export const configMaps = core("configmaps", "ConfigMap");
+export const secrets = core("secrets", "Secret");
+export const services = core("services", "Service");
+export const podTemplates = core("podtemplates", "PodTemplate");
+export const resourceQuotas = core("resourcequotas", "ResourceQuota");
+export const coreEvents = core("events", "Event");
+export const events: Resource = { group: "events.k8s.io", version: "v1", plural: "events", kind: "Event", namespaced: true };
+export const leases: Resource = { group: "coordination.k8s.io", version: "v1", plural: "leases", kind: "Lease", namespaced: true };
+export const controllerRevisions: Resource = {
+  group: "apps",
+  version: "v1",
+  plural: "controllerrevisions",
+  kind: "ControllerRevision",
+  namespaced: true,
+};
+export const customResourceDefinitions: Resource = {
+  group: "apiextensions.k8s.io",
+  version: "v1",
+  plural: "customresourcedefinitions",
+  kind: "CustomResourceDefinition",
+  namespaced: false,
+};
+export const elasticJobs: Resource = {
+  group: "nuptse.dev",
+  version: "v1alpha1",
+  plural: "elasticjobs",
+  kind: "ElasticJob",
+  namespaced: true,
+};

@@ -1,0 +1,98 @@
+import type { KubeList, KubeObject, ObjectRef, Status } from "../api/meta.ts";
+import type { Resource } from "../api/resource.ts";
+
+/**
+ * The verbs of the Kubernetes API, typed by the caller. Every failure is one of the classes of errors.ts. Objects that are returned
+ * must not be changed: stores and the embedded cluster share them.
+ */
+export interface KubeClient {
+  get<T extends KubeObject>(resource: Resource, ref: ObjectRef, options?: ReadOptions): Promise<T>;
+  /** One page; `limit` absent = all in one answer. */
+  list<T extends KubeObject>(resource: Resource, options?: ListOptions): Promise<KubeList<T>>;
+  create<T extends KubeObject>(resource: Resource, object: T, options?: WriteOptions): Promise<T>;
+  /** PUT: replaces the whole object. */
+  replace<T extends KubeObject>(resource: Resource, object: T, options?: WriteOptions & { readonly subresource?: string }): Promise<T>;
+  patch<T extends KubeObject>(resource: Resource, ref: ObjectRef, patch: Patch, options?: PatchOptions): Promise<T>;
+  /** The deleted object when it lives on for its grace or its finalizers, else a Status. */
+  delete(resource: Resource, ref: ObjectRef, options?: DeleteOptions): Promise<KubeObject | Status>;
+  /** Deletes what the selectors match when it executes (not when it was sent); at most `limit`. Returns how many were deleted. */
+  deleteCollection(resource: Resource, options: DeleteCollectionOptions): Promise<number>;
+  /** Resolves once the server has answered; the events come until the server ends the stream, the signal aborts or the stream throws. */
+  watch<T extends KubeObject>(resource: Resource, options: WatchOptions, signal: AbortSignal): Promise<AsyncIterable<WatchEvent<T>>>;
+}
+
+export interface ReadOptions {
+  /** Absent = a consistent read. */
+  readonly resourceVersion?: string;
+}
+
+export interface ListOptions {
+  /** Absent = all namespaces. */
+  readonly namespace?: string;
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+  readonly limit?: number;
+  readonly continue?: string;
+  readonly resourceVersion?: string;
+  readonly resourceVersionMatch?: "Exact" | "NotOlderThan";
+}
+
+export interface WriteOptions {
+  readonly dryRun?: boolean;
+  readonly fieldManager?: string;
+  readonly fieldValidation?: "Ignore" | "Warn" | "Strict";
+  /** See {@link TransportRequest.fence}. */
+  readonly fence?: () => boolean;
+  readonly lane?: "normal" | "lease";
+}
+
+export type Patch =
+  | { readonly type: "merge"; readonly body: unknown }
+  | { readonly type: "json"; readonly body: readonly JsonPatchOperation[] }
+  | { readonly type: "strategic"; readonly body: unknown }
+  | { readonly type: "apply"; readonly body: unknown };
+
+export interface JsonPatchOperation {
+  readonly op: "add" | "remove" | "replace" | "test" | "move" | "copy";
+  readonly path: string;
+  readonly from?: string;
+  readonly value?: unknown;
+}
+
+export interface PatchOptions extends WriteOptions {
+  readonly subresource?: string;
+  /** Server-side apply: take fields from other managers. */
+  readonly force?: boolean;
+}
+
+export interface DeleteOptions {
+  readonly uid?: string;
+  readonly resourceVersion?: string;
+  readonly gracePeriodSeconds?: number;
+  readonly propagationPolicy?: "Background" | "Foreground" | "Orphan";
+  readonly fence?: () => boolean;
+}
+
+export interface DeleteCollectionOptions {
+  readonly namespace: string;
+  readonly labelSelector: string;
+  readonly limit?: number;
+  readonly gracePeriodSeconds?: number;
+  readonly propagationPolicy?: "Background" | "Foreground" | "Orphan";
+  readonly fence?: () => boolean;
+}
+
+export interface WatchOptions {
+  readonly namespace?: string;
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+  readonly resourceVersion?: string;
+  readonly allowBookmarks?: boolean;
+  readonly sendInitialEvents?: boolean;
+  readonly timeoutSeconds?: number;
+}
+
+export type WatchEvent<T> =
+  | { readonly type: "ADDED" | "MODIFIED" | "DELETED"; readonly object: T }
+  | { readonly type: "BOOKMARK"; readonly object: KubeObject }
+  | { readonly type: "ERROR"; readonly object: Status };
