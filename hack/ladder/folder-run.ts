@@ -1,0 +1,64 @@
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type RunSummary, summaryVariable } from "../../test/support/run-summary.ts";
+import type { TestFolder } from "./selection.ts";
+
+/** How long a run may live on after its last test before it counts as hung: something it started was not stopped. */
+const lingerMs = 10_000;
+
+/**
+ * Runs mocha over one folder in a process of its own, with its output on ours. A run that breaks off, or does not end after its tests, is a
+ * failure named after the folder.
+ */
+export async function runFolder(root: string, folder: TestFolder, mochaArguments: readonly string[]): Promise<RunSummary> {
+  const scratch = mkdtempSync(join(tmpdir(), "nuptse-test-"));
+  const summaryPath = join(scratch, "summary.json");
+  try {
+    const ended = await runMocha(root, folder, mochaArguments, summaryPath);
+    const summary: RunSummary = existsSync(summaryPath)
+      ? JSON.parse(readFileSync(summaryPath, "utf8"))
+      : { passed: 0, failed: [], skipped: [], missing: [] };
+    const unexplained = ended !== undefined && (summary.failed.length === 0 || !existsSync(summaryPath));
+    return unexplained ? { ...summary, failed: [...summary.failed, `test/${folder.name}: ${ended}`] } : summary;
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+/** Resolves to what was wrong with the end of the process, if anything was. */
+function runMocha(root: string, folder: TestFolder, mochaArguments: readonly string[], summaryPath: string): Promise<string | undefined> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(
+      process.execPath,
+      [
+        "--disable-warning=ExperimentalWarning",
+        join(root, "node_modules/mocha/bin/mocha.js"),
+        "--reporter",
+        join(root, "test/reporter.ts"),
+        ...mochaArguments,
+        ...folder.files,
+      ],
+      { cwd: root, stdio: ["ignore", "inherit", "inherit"], env: { ...process.env, [summaryVariable]: summaryPath } },
+    );
+    let lingersSince: number | undefined;
+    let hung = false;
+    const watch = setInterval(() => {
+      if (!existsSync(summaryPath)) return;
+      lingersSince ??= performance.now();
+      if (performance.now() - lingersSince < lingerMs) return;
+      hung = true;
+      child.kill("SIGKILL");
+    }, 250);
+    child.on("error", (error) => {
+      clearInterval(watch);
+      reject(error);
+    });
+    child.on("close", (code, signal) => {
+      clearInterval(watch);
+      if (hung) resolve(`the process did not end within ${lingerMs / 1000} s of its last test: something was not stopped`);
+      else resolve(code === 0 ? undefined : `the run ended with ${signal ?? `code ${code}`}`);
+    });
+  });
+}
