@@ -55,7 +55,16 @@ export interface ToolWidgetSpecLimit {
   readonly at?: string;
 }
 export interface ToolWidgetStatus {
+  readonly current?: ToolWidgetStatusCurrent;
+  readonly next?: ToolWidgetStatusCurrent;
+  readonly past?: readonly ToolWidgetStatusCurrent[];
   readonly conditions?: readonly Condition[];
+}
+/**
+ * A step.
+ */
+export interface ToolWidgetStatusCurrent {
+  readonly at?: string;
 }
 `;
 
