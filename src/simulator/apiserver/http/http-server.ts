@@ -1,0 +1,122 @@
+import { randomBytes } from "node:crypto";
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
+import { dump } from "js-yaml";
+import type { Clock } from "../../../base/clock.ts";
+import { createAuthority, issueCertificate } from "../../../base/x509.ts";
+import type { ServerCore } from "./core.ts";
+import type { LogSource } from "./log-source.ts";
+import { createRequestHandler, type RequestRecord } from "./request-handler.ts";
+
+/** What the HTTPS front of an API server is made of. */
+export interface HttpServerOptions {
+  readonly server: ServerCore;
+  readonly clock: Clock;
+  /** 0, or absent = a free one. */
+  readonly port?: number;
+  /** Absent = made up. */
+  readonly token?: string;
+  /** An address or a name of this machine; absent = 127.0.0.1. */
+  readonly host?: string;
+  readonly logSource?: () => LogSource | undefined;
+  readonly onRequest?: (record: RequestRecord) => void;
+  /** Told of defects that became a 500. */
+  readonly onError?: (error: unknown) => void;
+}
+
+/** An API server that real clients can reach. */
+export interface HttpServer {
+  /** "https://host:port", without a slash at the end. */
+  readonly url: string;
+  /** The authority that signed the server's certificate. */
+  readonly caPem: string;
+  readonly token: string;
+  /** A kubeconfig (YAML) with everything that a client needs, namespace "default". */
+  kubeconfig(): string;
+  /** Stops listening, and cuts all connections, watches and logs included. */
+  close(): Promise<void>;
+}
+
+const CERTIFICATE_DAYS = 365;
+const LOOPBACK = "127.0.0.1";
+
+/**
+ * Starts serving over HTTPS (HTTP/1.1) with an authority and a certificate of its own: kubectl sends no token to a server without TLS.
+ * Rejects when the address cannot be listened on.
+ */
+export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  const host = options.host ?? LOOPBACK;
+  const token = options.token ?? randomBytes(24).toString("base64url");
+  const { caPem, ...pair } = createCertificates(host, options.clock.now());
+  const handler = createRequestHandler({
+    server: options.server,
+    clock: options.clock,
+    token,
+    user: { name: "nuptse-admin", groups: ["system:masters", "system:authenticated"] },
+    logSource: options.logSource ?? (() => undefined),
+    onRequest: options.onRequest,
+    onError: options.onError,
+  });
+  // watches are silent for minutes, and a request's head and body have limits of their own
+  const https = createServer({ ...pair, keepAlive: true, keepAliveTimeout: 120_000 }, handler);
+  const sockets = new Set<Duplex>();
+  https.on("connection", (socket: Duplex) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+    // a peer that goes away in the middle of a handshake is nobody's concern
+    socket.on("error", () => socket.destroy());
+  });
+  https.on("clientError", (_error, socket: Duplex) => {
+    if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n");
+    else socket.destroy();
+  });
+  await new Promise<void>((resolve, reject) => {
+    https.once("error", reject);
+    https.listen(options.port ?? 0, host, () => {
+      https.off("error", reject);
+      resolve();
+    });
+  });
+  https.on("error", (error) => options.onError?.(error));
+
+  const { port } = https.address() as AddressInfo;
+  const url = `https://${host.includes(":") ? `[${host}]` : host}:${port}`;
+  return {
+    url,
+    caPem,
+    token,
+    kubeconfig: () => kubeconfig(url, caPem, token),
+    close: () =>
+      new Promise((resolve) => {
+        https.close(() => resolve());
+        for (const socket of sockets) socket.destroy();
+      }),
+  };
+}
+
+function createCertificates(host: string, now: number): { readonly caPem: string; readonly cert: string; readonly key: string } {
+  const authority = createAuthority({ commonName: "nuptse embedded cluster", validDays: CERTIFICATE_DAYS, now });
+  const isAddress = /^[\d.]+$/.test(host) || host.includes(":");
+  const certificate = issueCertificate(authority, {
+    commonName: "nuptse embedded cluster",
+    dnsNames: ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", ...(isAddress ? [] : [host])],
+    ipAddresses: [...new Set([LOOPBACK, "::1", ...(isAddress ? [host] : [])])],
+    usages: ["server"],
+    validDays: CERTIFICATE_DAYS,
+    now,
+  });
+  return { caPem: authority.certificatePem, cert: certificate.certificatePem, key: certificate.privateKeyPem };
+}
+
+function kubeconfig(server: string, caPem: string, token: string): string {
+  const name = "nuptse";
+  return dump({
+    apiVersion: "v1",
+    kind: "Config",
+    clusters: [{ name, cluster: { server, "certificate-authority-data": Buffer.from(caPem).toString("base64") } }],
+    users: [{ name, user: { token } }],
+    contexts: [{ name, context: { cluster: name, user: name, namespace: "default" } }],
+    "current-context": name,
+  });
+}

@@ -1,0 +1,272 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Pod } from "../../../api/core.ts";
+import type { KubeList, KubeObject } from "../../../api/meta.ts";
+import type { Clock } from "../../../base/clock.ts";
+import type { CoreReply, CoreRequest, CoreWatchEvent, ServedResource, ServerCore } from "./core.ts";
+import { groupVersions } from "./discovery.ts";
+import { answerDocument } from "./documents.ts";
+import type { LogSource } from "./log-source.ts";
+import { contentTypeOf, type Form, negotiate } from "./negotiation.ts";
+import { sendLog } from "./pod-log.ts";
+import { readBody, skipBody } from "./request-body.ts";
+import { type RequestInfo, requestInfo } from "./request-info.ts";
+import { answerReview, reviewResources, type User } from "./reviews.ts";
+import { failure, isStatus, Refusal } from "./status.ts";
+import { type IncludeObject, partialMetadata, printerOf, tableOf } from "./table/table.ts";
+import { streamWatch } from "./watch-stream.ts";
+
+/** What happened to one request; told once, when its answer begins. */
+export interface RequestRecord extends RequestInfo {
+  /** When the request's head was read, in milliseconds since the epoch. */
+  readonly receivedAt: number;
+  readonly method: string;
+  /** With the query. */
+  readonly url: string;
+  readonly code: number;
+  readonly userAgent: string;
+  /** "" when it was not authenticated. */
+  readonly user: string;
+}
+
+/** What the handler of requests is made of. */
+export interface HandlerParts {
+  readonly server: ServerCore;
+  readonly clock: Clock;
+  readonly token: string;
+  readonly user: User;
+  /** Asked at every request for a log, since kubelets may come later than the server. */
+  readonly logSource: () => LogSource | undefined;
+  readonly onRequest?: ((record: RequestRecord) => void) | undefined;
+  /** Told of defects: what is no refusal, but was thrown on the way to an answer. The client got a 500. */
+  readonly onError?: ((error: unknown) => void) | undefined;
+}
+
+/** One request on its way through the front. */
+interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly path: string;
+  readonly query: Readonly<Record<string, string>>;
+  readonly info: RequestInfo;
+}
+
+/** Paths that tell nothing and are open to everybody, as in Kubernetes. */
+const publicPaths = /^\/(version|healthz|livez|readyz)(\/|$)/;
+/** Parts of a pod that need a stream in both directions, or a controller, which the front does not have. */
+const unsupportedPodParts = new Set(["exec", "attach", "portforward", "proxy", "eviction", "ephemeralcontainers", "resize"]);
+const coreMethods = new Set(["GET", "POST", "PUT", "PATCH", "DELETE"]);
+
+/** Returns what answers a request. It never throws and never rejects: whatever goes wrong becomes an answer, or a closed connection. */
+export function createRequestHandler(parts: HandlerParts): (request: IncomingMessage, response: ServerResponse) => void {
+  const expectedToken = digest(parts.token);
+  return (request, response) => {
+    const exchange = parseExchange(request, response);
+    const authenticated = bearerMatches(request.headers.authorization, expectedToken);
+    observe(parts, exchange, authenticated);
+    response.on("error", () => response.destroy());
+    answer(parts, exchange, authenticated).catch((error: unknown) => answerFailure(parts, exchange, error));
+  };
+}
+
+async function answer(parts: HandlerParts, exchange: Exchange, authenticated: boolean): Promise<void> {
+  const { request, response, path } = exchange;
+  if (!authenticated && !publicPaths.test(path)) throw Refusal.of(401, "Unauthorized");
+  const resources = servedResources(parts.server);
+  if (!exchange.info.isResource) {
+    await skipBody(request);
+    const address = request.headers.host ?? "";
+    answerDocument({ request, response, path, groupVersions: () => groupVersions(resources), address });
+    return;
+  }
+  const resource = resources.find(
+    ({ group, version, plural }) => group === exchange.info.group && version === exchange.info.version && plural === exchange.info.resource,
+  );
+  if (resource === undefined) sendText(response, 404, "404 page not found\n");
+  else if (reviewResources.includes(resource)) await answerAboutUser(parts, exchange, resource);
+  else if (resource.plural === "pods" && resource.group === "" && exchange.info.subresource !== "")
+    await answerPodPart(parts, exchange, resource);
+  else await answerFromCore(parts, exchange, resource);
+}
+
+function servedResources(server: ServerCore): readonly ServedResource[] {
+  return [...server.resources(), ...reviewResources];
+}
+
+async function answerAboutUser(parts: HandlerParts, exchange: Exchange, resource: ServedResource): Promise<void> {
+  const { request, response, info } = exchange;
+  // typed clients ask in protobuf; the answer does not depend on the question, so it need not be read
+  const readable = request.headers["content-type"]?.startsWith("application/json") ?? false;
+  const body = readable ? (await readBody(request)).value : await skipBody(request);
+  const reply = answerReview(resource, info.verb, (body as { readonly spec?: unknown } | undefined)?.spec, parts.user);
+  sendJson(response, reply.status, reply.body);
+}
+
+async function answerPodPart(parts: HandlerParts, exchange: Exchange, resource: ServedResource): Promise<void> {
+  const { response, info, query, request } = exchange;
+  const [part = ""] = info.subresource.split("/");
+  if (unsupportedPodParts.has(part)) throw Refusal.of(405, `pods/${part} is not supported by this server`);
+  if (part !== "log") return answerFromCore(parts, exchange, resource);
+  if (info.verb !== "get") throw Refusal.of(405, "the server does not allow this method on the requested resource");
+  const path = `/api/v1/namespaces/${encodeURIComponent(info.namespace)}/pods/${encodeURIComponent(info.name)}`;
+  const reply = await parts.server.handle({ method: "GET", path, ...identity(request, parts.user) });
+  if (reply.status !== 200) return sendReply(response, reply, "json");
+  await sendLog(reply.body as Pod, query, response, { source: parts.logSource(), clock: parts.clock });
+}
+
+async function answerFromCore(parts: HandlerParts, exchange: Exchange, resource: ServedResource): Promise<void> {
+  const { request, response, path, query, info } = exchange;
+  const method = request.method === "HEAD" ? "GET" : (request.method ?? "GET");
+  if (!coreMethods.has(method)) throw Refusal.of(405, "the server does not allow this method on the requested resource");
+  const form = negotiate(request.headers.accept, ["json", "table", "metadata"]);
+  const body = await readBody(request);
+  const coreRequest: CoreRequest = {
+    method: method as CoreRequest["method"],
+    path,
+    query,
+    ...(body.contentType === undefined ? {} : { contentType: body.contentType }),
+    ...(body.value === undefined ? {} : { body: body.value }),
+    ...identity(request, parts.user),
+  };
+  const shape = shaper(form, resource, parts.clock, includeObject(query));
+  if (info.verb !== "watch") {
+    const reply = await parts.server.handle(coreRequest);
+    const shaped = reply.status < 300 && isObject(reply.body) ? { ...reply, body: shape(reply.body) } : reply;
+    return sendReply(response, shaped, form);
+  }
+  const watch = parts.server.watch(coreRequest);
+  if ("status" in watch) return sendReply(response, watch, form);
+  if (response.destroyed) return watch.close();
+  streamWatch(watch, response, shapeEvents(form, resource, parts.clock, query));
+}
+
+type Shaped = KubeObject | KubeList<KubeObject>;
+
+/** Turns an answer of the core into the form that was asked for. */
+function shaper(
+  form: Form,
+  resource: ServedResource,
+  clock: Clock,
+  include: IncludeObject,
+  headers = () => true,
+): (body: Shaped) => unknown {
+  if (form === "table") return (body) => tableOf(body, printerOf(resource), { include, now: clock.now(), headers: headers() });
+  if (form !== "metadata") return (body) => body;
+  return (body) =>
+    "items" in body
+      ? { kind: "PartialObjectMetadataList", apiVersion: "meta.k8s.io/v1", metadata: body.metadata, items: body.items.map(partialMetadata) }
+      : partialMetadata(body);
+}
+
+/** The same for the events of a watch: only the first table names its columns, a bookmark has no row, and errors stay as they are. */
+function shapeEvents(form: Form, resource: ServedResource, clock: Clock, query: Exchange["query"]): (event: CoreWatchEvent) => unknown {
+  let first = true;
+  const headers = () => {
+    const wanted = first;
+    first = false;
+    return wanted;
+  };
+  const shape = shaper(form, resource, clock, includeObject(query), headers);
+  return ({ type, object }) => {
+    if (form === "json" || type === "ERROR" || isStatus(object)) return object;
+    if (type !== "BOOKMARK" || form === "metadata") return shape(object as KubeObject);
+    return shape({ metadata: { ...(object as KubeObject).metadata }, items: [] } as KubeList<KubeObject>);
+  };
+}
+
+function includeObject(query: Exchange["query"]): IncludeObject {
+  const wanted = query["includeObject"];
+  if (wanted === undefined || wanted === "") return "Metadata";
+  if (wanted === "None" || wanted === "Metadata" || wanted === "Object") return wanted;
+  throw Refusal.of(400, `Invalid value: "${wanted}": must be 'Metadata', 'Object', 'None', or empty`);
+}
+
+function isObject(body: unknown): body is Shaped {
+  return typeof body === "object" && body !== null && !isStatus(body);
+}
+
+function identity(request: IncomingMessage, user: User): { readonly userAgent: string; readonly user: string } {
+  return { userAgent: request.headers["user-agent"] ?? "", user: user.name };
+}
+
+function parseExchange(request: IncomingMessage, response: ServerResponse): Exchange {
+  const [rawPath = "/", rawQuery = ""] = (request.url ?? "/").split("?", 2);
+  const path = rawPath === "/" ? rawPath : rawPath.replace(/\/+$/, "");
+  const query = Object.fromEntries(new URLSearchParams(rawQuery));
+  const method = request.method === "HEAD" ? "GET" : (request.method ?? "GET");
+  return { request, response, path, query, info: requestInfo(method, path, query) };
+}
+
+/** Tells the listener of every request once its code is known, also when it was refused or is a stream. */
+function observe(parts: HandlerParts, { request, response, info }: Exchange, authenticated: boolean): void {
+  const { onRequest } = parts;
+  if (onRequest === undefined) return;
+  const receivedAt = parts.clock.now();
+  const writeHead = response.writeHead.bind(response) as (...head: readonly unknown[]) => ServerResponse;
+  response.writeHead = ((code: number, ...rest: readonly unknown[]) => {
+    onRequest({
+      ...info,
+      receivedAt,
+      method: request.method ?? "",
+      url: request.url ?? "",
+      code,
+      userAgent: request.headers["user-agent"] ?? "",
+      user: authenticated ? parts.user.name : "",
+    });
+    return writeHead(code, ...rest);
+  }) as ServerResponse["writeHead"];
+}
+
+function answerFailure(parts: HandlerParts, { response, request }: Exchange, error: unknown): void {
+  const lost = response.destroyed || request.destroyed;
+  if (!(error instanceof Refusal) && !lost) parts.onError?.(error);
+  if (response.headersSent || response.destroyed) {
+    response.destroy();
+    return;
+  }
+  const status = error instanceof Refusal ? error.status : failure(500, `Internal error occurred: ${messageOf(error)}`);
+  // the rest of a body that is too long must not be taken for the next request
+  if (status.code === 413) response.setHeader("connection", "close");
+  sendJson(response, status.code ?? 500, status);
+}
+
+function sendReply(response: ServerResponse, reply: CoreReply, form: Form): void {
+  const { "content-type": _, ...headers } = reply.headers ?? {};
+  if (typeof reply.body === "string") sendText(response, reply.status, reply.body, headers);
+  else sendJson(response, reply.status, reply.body, { ...headers, "content-type": contentTypeOf(form) });
+}
+
+/** Sends a JSON value and ends the answer. */
+function sendJson(response: ServerResponse, status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): void {
+  const text = `${JSON.stringify(body)}\n`;
+  response.writeHead(status, {
+    "content-type": "application/json",
+    "cache-control": "no-cache, private",
+    ...headers,
+    "content-length": String(Buffer.byteLength(text)),
+  });
+  response.end(text);
+}
+
+function sendText(response: ServerResponse, status: number, text: string, headers: Readonly<Record<string, string>> = {}): void {
+  response.writeHead(status, {
+    ...headers,
+    "content-type": "text/plain; charset=utf-8",
+    "content-length": String(Buffer.byteLength(text)),
+  });
+  response.end(text);
+}
+
+function bearerMatches(header: string | undefined, expected: Buffer): boolean {
+  const token = /^Bearer\s+(\S+)$/i.exec(header ?? "")?.[1];
+  return token !== undefined && timingSafeEqual(digest(token), expected);
+}
+
+/** Makes tokens of any length comparable in constant time. */
+function digest(token: string): Buffer {
+  return createHash("sha256").update(token).digest();
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,366 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import type { IncomingMessage } from "node:http";
+import { Agent, type RequestOptions, request } from "node:https";
+import { load } from "js-yaml";
+import type { Status } from "../../../../src/api/meta.ts";
+import { createSystemClock } from "../../../../src/base/clock.ts";
+import type { CoreReply, CoreRequest } from "../../../../src/simulator/apiserver/http/core.ts";
+import { type HttpServer, startHttpServer } from "../../../../src/simulator/apiserver/http/http-server.ts";
+import type { LogLine, LogOptions, LogSource } from "../../../../src/simulator/apiserver/http/log-source.ts";
+import type { RequestRecord } from "../../../../src/simulator/apiserver/http/request-handler.ts";
+import { createFakeCore, type FakeCore, job } from "./fake-core.ts";
+
+const table = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json";
+const jobs = "/apis/nuptse.dev/v1alpha1/namespaces/default/elasticjobs";
+const log = "/api/v1/namespaces/default/pods/p/log";
+const pod = { metadata: { name: "p", namespace: "default" }, spec: { containers: [{ name: "main" }, { name: "side" }] } };
+
+interface Answer {
+  readonly status: number;
+  readonly headers: IncomingMessage["headers"];
+  readonly text: string;
+  readonly json: () => unknown;
+}
+
+describe("the HTTPS front", () => {
+  let server: HttpServer;
+  let core: FakeCore;
+  let agent: Agent;
+  let answer: (asked: CoreRequest) => CoreReply | Promise<CoreReply>;
+  let source: LogSource | undefined;
+  const records: RequestRecord[] = [];
+
+  before(async () => {
+    core = createFakeCore((asked) => answer(asked));
+    server = await startHttpServer({
+      server: core,
+      clock: createSystemClock({ background: true }),
+      logSource: () => source,
+      onRequest: (record) => records.push(record),
+    });
+    agent = new Agent({ keepAlive: true, ca: server.caPem });
+  });
+  after(async () => {
+    agent.destroy();
+    await server.close();
+  });
+  beforeEach(() => {
+    answer = () => ({ status: 200, body: job("etl", 4) });
+    source = undefined;
+    core.requests.length = 0;
+    records.length = 0;
+  });
+
+  const open = async (path: string, options: RequestOptions = {}, body?: string): Promise<IncomingMessage> => {
+    // Node sends a DELETE's body without any length otherwise
+    const length = body === undefined ? {} : { "content-length": Buffer.byteLength(body) };
+    const headers = { authorization: `Bearer ${server.token}`, ...length, ...(options.headers as Record<string, string>) };
+    const sent = request(`${server.url}${path}`, { agent, ...options, headers });
+    sent.end(body);
+    const [response] = (await once(sent, "response")) as [IncomingMessage];
+    return response;
+  };
+  const call = async (path: string, options: RequestOptions = {}, body?: string): Promise<Answer> => {
+    const response = await open(path, options, body);
+    let text = "";
+    for await (const chunk of response.setEncoding("utf8")) text += chunk;
+    return { status: response.statusCode ?? 0, headers: response.headers, text, json: () => JSON.parse(text) };
+  };
+  const failureOf = ({ json, status }: Answer) => {
+    const body = json() as Status;
+    assert.equal(body.code, status);
+    return `${status} ${body.reason}: ${body.message}`;
+  };
+
+  describe("lets in", () => {
+    it("who bears the token", async () => assert.equal((await call(jobs)).status, 200));
+    it("nobody without one", async () => {
+      assert.equal(failureOf(await call(jobs, { headers: { authorization: "" } })), "401 Unauthorized: Unauthorized");
+    });
+    it("nobody with another one", async () => {
+      assert.equal((await call("/api", { headers: { authorization: "Bearer nope" } })).status, 401);
+    });
+    it("everybody to health and version", async () => {
+      const headers = { authorization: "" };
+      assert.equal((await call("/readyz", { headers })).text, "ok");
+      assert.equal(((await call("/version", { headers })).json() as { readonly minor: string }).minor, "36");
+    });
+  });
+
+  describe("takes", () => {
+    const patch = { method: "PATCH", headers: { "content-type": "application/merge-patch+json; charset=utf-8" } };
+
+    it("a request with its query, type, body and user agent", async () => {
+      await call(
+        `${jobs}/etl?dryRun=All&fieldManager=a%20b`,
+        { ...patch, headers: { ...patch.headers, "user-agent": "kubectl/v1" } },
+        '{"spec":{}}',
+      );
+      assert.deepEqual(core.requests, [
+        {
+          method: "PATCH",
+          path: `${jobs}/etl`,
+          query: { dryRun: "All", fieldManager: "a b" },
+          contentType: "application/merge-patch+json",
+          body: { spec: {} },
+          userAgent: "kubectl/v1",
+          user: "nuptse-admin",
+        },
+      ]);
+    });
+    for (const [name, body] of [
+      ["JSON", '{"spec":{"total":3}}'],
+      ["YAML", "spec:\n  total: 3\n"],
+      ["YAML in flow style", "{spec: {total: 3}}"],
+    ] as const) {
+      it(`an apply patch in ${name}`, async () => {
+        await call(`${jobs}/etl`, { method: "PATCH", headers: { "content-type": "application/apply-patch+yaml" } }, body);
+        assert.deepEqual(core.requests[0]?.body, { spec: { total: 3 } });
+      });
+    }
+    it("a delete with options, and one without", async () => {
+      await call(`${jobs}/etl`, { method: "DELETE", headers: { "content-type": "application/json" } }, '{"gracePeriodSeconds":0}');
+      await call(`${jobs}/etl`, { method: "DELETE" });
+      assert.deepEqual(
+        core.requests.map((asked) => asked.body),
+        [{ gracePeriodSeconds: 0 }, undefined],
+      );
+    });
+  });
+
+  describe("refuses", () => {
+    const post = (type: string, body: string) => call(jobs, { method: "POST", headers: { "content-type": type } }, body);
+    it("protobuf", async () => {
+      assert.match(failureOf(await post("application/vnd.kubernetes.protobuf", "k8s")), /^415 UnsupportedMediaType: .*application\/json/);
+    });
+    it("strategic merge, naming what it takes", async () => {
+      const headers = { "content-type": "application/strategic-merge-patch+json" };
+      assert.match(failureOf(await call(`${jobs}/etl`, { method: "PATCH", headers }, "{}")), /^415 .*merge-patch\+json/);
+    });
+    it("JSON that is none", async () => assert.match(failureOf(await post("application/json", "{")), /^400 BadRequest: /));
+    it("YAML that is none", async () => assert.match(failureOf(await post("application/yaml", "a: [")), /^400 BadRequest: /));
+    it("a body of more than 3 MiB", async () => {
+      assert.match(failureOf(await post("application/json", `"${"x".repeat(3 * 1024 * 1024)}"`)), /^413 RequestEntityTooLarge: /);
+    });
+    it("an unknown kind, with a plain text", async () => {
+      const { status, text } = await call("/apis/nuptse.dev/v1alpha1/nothings");
+      assert.deepEqual([status, text], [404, "404 page not found\n"]);
+    });
+    it("an unknown method", async () => assert.equal((await call(jobs, { method: "PROPFIND" })).status, 405));
+    it("exec, in words", async () => {
+      const path = "/api/v1/namespaces/default/pods/p/exec?command=ls";
+      assert.match(failureOf(await call(path, { headers: { connection: "Upgrade", upgrade: "websocket" } })), /^405 .*pods\/exec/);
+    });
+    it("a form that it does not have", async () => assert.equal((await call(jobs, { headers: { accept: "text/html" } })).status, 406));
+    it("nothing of what the core refuses: its words are handed on", async () => {
+      answer = () => ({
+        status: 409,
+        headers: { warning: '299 - "x"' },
+        body: { kind: "Status", code: 409, reason: "Conflict", message: "m" },
+      });
+      const reply = await call(jobs, { headers: { accept: table } });
+      assert.equal(failureOf(reply), "409 Conflict: m");
+      assert.equal(reply.headers["warning"], '299 - "x"');
+    });
+    it("a defect of the core with 500, and lives on", async () => {
+      answer = () => {
+        throw new Error("boom");
+      };
+      assert.match(failureOf(await call(jobs)), /^500 InternalError: .*boom/);
+      answer = () => ({ status: 200, body: job("etl", 4) });
+      assert.equal((await call(jobs)).status, 200);
+    });
+  });
+
+  describe("answers", () => {
+    it("a list as a table", async () => {
+      answer = () => ({ status: 200, body: { metadata: { resourceVersion: "9" }, items: [job("a", 1), job("b", 2)] } });
+      const body = (await call(jobs, { headers: { accept: table } })).json() as {
+        readonly kind: string;
+        readonly rows: readonly { readonly cells: unknown }[];
+      };
+      assert.equal(body.kind, "Table");
+      assert.deepEqual(
+        body.rows.map((row) => row.cells),
+        [
+          ["a", 1],
+          ["b", 2],
+        ],
+      );
+    });
+    it("metadata only", async () => {
+      const accept = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+      assert.deepEqual((await call(`${jobs}/etl`, { headers: { accept } })).json(), {
+        kind: "PartialObjectMetadata",
+        apiVersion: "meta.k8s.io/v1",
+        metadata: job("etl", 4).metadata,
+      });
+    });
+    it("discovery in both forms", async () => {
+      const aggregated = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+      const reply = await call("/apis", { headers: { accept: `${aggregated},application/json` } });
+      assert.equal(reply.headers["content-type"], aggregated);
+      const plain = (await call("/apis")).json() as { readonly kind: string };
+      assert.equal(plain.kind, "APIGroupList");
+    });
+    it("304 to who has the document already", async () => {
+      const { headers } = await call("/openapi/v3");
+      assert.equal((await call("/openapi/v3", { headers: { "if-none-match": headers.etag ?? "" } })).status, 304);
+    });
+    it("the old OpenAPI with nothing, and 200", async () => {
+      const { status, text } = await call("/openapi/v2");
+      assert.deepEqual([status, text], [200, ""]);
+    });
+    it("access reviews, without reading protobuf", async () => {
+      const headers = { "content-type": "application/vnd.kubernetes.protobuf" };
+      const reply = await call("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", { method: "POST", headers }, "k8s");
+      assert.deepEqual([reply.status, (reply.json() as { readonly status: { readonly allowed: boolean } }).status.allowed], [201, true]);
+    });
+    it("and tells of every request", async () => {
+      await call(`${jobs}/etl`, { headers: { "user-agent": "nuptse/1" } });
+      await call("/version", { headers: { authorization: "" } });
+      assert.deepEqual(
+        records.map(({ verb, resource, namespace, name, code, userAgent, user }) =>
+          [verb, resource, namespace, name, code, userAgent, user].join(" "),
+        ),
+        ["get elasticjobs default etl 200 nuptse/1 nuptse-admin", "get    200  "],
+      );
+    });
+  });
+
+  describe("streams", () => {
+    const lines = async (response: IncomingMessage, count: number): Promise<readonly string[]> => {
+      let text = "";
+      for await (const chunk of response.setEncoding("utf8").iterator({ destroyOnReturn: false })) {
+        text += chunk;
+        if (text.split("\n").length > count) break;
+      }
+      return text.split("\n").slice(0, count);
+    };
+
+    it("a watch: the head at once, then an object a line, until the core ends it", async () => {
+      const response = await open(`${jobs}?watch=true`);
+      assert.equal(response.statusCode, 200);
+      core.emit({ type: "ADDED", object: job("a", 1) });
+      core.emit({ type: "DELETED", object: job("a", 2) });
+      core.endWatches();
+      let text = "";
+      for await (const chunk of response.setEncoding("utf8")) text += chunk;
+      const events = text.trimEnd().split("\n");
+      assert.deepEqual(events, [
+        JSON.stringify({ type: "ADDED", object: job("a", 1) }),
+        JSON.stringify({ type: "DELETED", object: job("a", 2) }),
+      ]);
+    });
+    it("tables, with columns in the first one only", async () => {
+      const response = await open(`${jobs}?watch=1`, { headers: { accept: table } });
+      core.emit({ type: "ADDED", object: job("a", 1) });
+      core.emit({ type: "MODIFIED", object: job("a", 2) });
+      core.emit({ type: "BOOKMARK", object: { kind: "ElasticJob", metadata: { name: "", resourceVersion: "12" } } });
+      type Event = { readonly type: string; readonly object: { readonly columnDefinitions: unknown; readonly rows: readonly unknown[] } };
+      const events = (await lines(response, 3)).map((line) => JSON.parse(line) as Event);
+      assert.deepEqual(
+        events.map(({ type, object }) => [type, Array.isArray(object.columnDefinitions), object.rows.length]),
+        [
+          ["ADDED", true, 1],
+          ["MODIFIED", false, 1],
+          ["BOOKMARK", false, 0],
+        ],
+      );
+      response.destroy();
+    });
+    it("nothing to a reader that went away", async () => {
+      const closed = core.closed;
+      const response = await open(`${jobs}?watch=true`);
+      response.destroy();
+      while (core.closed === closed) await new Promise(setImmediate);
+    });
+
+    const logOf = (sent: readonly LogLine[], seen: LogOptions[] = []): LogSource => ({
+      async *open(_namespace, _pod, _container, options) {
+        seen.push(options);
+        yield* sent;
+      },
+    });
+    const written = [
+      { time: Date.UTC(2026, 10, 21, 12), line: "one" },
+      { time: Date.UTC(2026, 10, 21, 12, 0, 1), line: "two" },
+    ];
+
+    const logs: readonly { readonly name: string; readonly query: string; readonly want: string }[] = [
+      { name: "a log", query: "container=main", want: "one\ntwo\n" },
+      {
+        name: "a log with instants",
+        query: "container=main&timestamps=true",
+        want: "2026-11-21T12:00:00.000000000Z one\n2026-11-21T12:00:01.000000000Z two\n",
+      },
+      { name: "a log up to a limit of bytes", query: "container=side&limitBytes=6", want: "one\ntw" },
+    ];
+    for (const tc of logs) {
+      it(tc.name, async () => {
+        answer = () => ({ status: 200, body: pod });
+        source = logOf(written);
+        const reply = await call(`${log}?${tc.query}`);
+        assert.deepEqual([reply.status, reply.headers["content-type"], reply.text], [200, "text/plain", tc.want]);
+      });
+    }
+    it("what of a log the source is to give", async () => {
+      const seen: LogOptions[] = [];
+      answer = () => ({ status: 200, body: pod });
+      source = logOf([], seen);
+      await call(`${log}?container=main&follow=true&previous=false&tailLines=3&sinceTime=2026-11-21T12:00:00Z`);
+      const { signal: _, ...options } = seen[0]!;
+      assert.deepEqual(options, { follow: true, previous: false, tailLines: 3, sinceTime: Date.UTC(2026, 10, 21, 12) });
+    });
+    it("a log as it is written, and stops the source when the reader goes away", async () => {
+      let aborted = false;
+      answer = () => ({ status: 200, body: pod });
+      source = {
+        async *open(_namespace, _pod, _container, { signal }) {
+          yield written[0]!;
+          await once(signal, "abort");
+          aborted = true;
+        },
+      };
+      const response = await open(`${log}?container=main&follow=true`);
+      assert.deepEqual(await lines(response, 1), ["one"]);
+      response.destroy();
+      while (!aborted) await new Promise(setImmediate);
+    });
+
+    const refusals: readonly { readonly name: string; readonly query: string; readonly want: RegExp }[] = [
+      {
+        name: "no container among several",
+        query: "",
+        want: /^400 BadRequest: a container name must be specified for pod p, choose one of: \[main side\]$/,
+      },
+      { name: "a container that is not there", query: "container=x", want: /^400 BadRequest: container x is not valid for pod p$/ },
+      { name: "a negative tail", query: "container=main&tailLines=-1", want: /^422 Invalid: .*tailLines/ },
+      {
+        name: "what the source refuses",
+        query: "container=main",
+        want: /^400 BadRequest: container "main" in pod "p" is waiting to start$/,
+      },
+    ];
+    for (const tc of refusals) {
+      it(`no log for ${tc.name}`, async () => {
+        answer = () => ({ status: 200, body: pod });
+        const message = 'container "main" in pod "p" is waiting to start';
+        source = {
+          open: () => ({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", reason: "BadRequest", code: 400, message }),
+        };
+        assert.match(failureOf(await call(`${log}?${tc.query}`)), tc.want);
+      });
+    }
+  });
+
+  it("writes a kubeconfig that leads to it", () => {
+    const config = load(server.kubeconfig()) as {
+      readonly clusters: readonly { readonly cluster: { readonly server: string } }[];
+      readonly users: unknown;
+    };
+    assert.equal(config.clusters[0]?.cluster.server, server.url);
+    assert.deepEqual(config.users, [{ name: "nuptse", user: { token: server.token } }]);
+  });
+});
