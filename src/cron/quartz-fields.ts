@@ -85,8 +85,12 @@ function parseNames({ name, text, position }: FieldText, range: FieldRange, warn
     rest = rest.slice(4);
   }
   const skipped = /^[A-Za-z]*(\/\d+)?$/.exec(rest);
-  if (skipped === null)
-    throw new CronError(name, position + text.length - rest.length, `"${rest}" is not understood after a name; ${expected(range)}`);
+  if (skipped === null) {
+    const restPosition = position + text.length - rest.length;
+    const longRange = /^[A-Za-z]*-([A-Za-z]{3})/.exec(rest);
+    const right = longRange === null ? expected(range) : `write ${text.slice(0, 3)}-${longRange[1]}`;
+    throw new CronError(name, restPosition, `"${rest}" is not understood after a name; ${right}`);
+  }
   if (skipped[1] !== undefined) {
     warnings.push(`${name}: Quartz drops the step of "${text}", since it follows a name; write numbers to have it`);
   }

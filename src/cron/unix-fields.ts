@@ -48,7 +48,7 @@ function parseItem(element: FieldText, range: FieldRange, warnings: string[]): F
   if (others.length > 0) throw new CronError(name, position + base.lastIndexOf("-"), `a range has one "-", as in 1-5`);
   const from = valueIn(range, fromText, name, position);
   if (toText === undefined)
-    return stepText === undefined ? { kind: "Value", value: from } : { kind: "Range", from, to: lastOf(range), step };
+    return stepText === undefined ? { kind: "Value", value: from } : { kind: "Range", from, to: Math.max(from, lastOf(range)), step };
   const toPosition = position + fromText.length + 1;
   let to = valueIn(range, toText, name, toPosition);
   if (to === 0 && range === unixWeekdays && /^sun$/i.test(toText)) to = 7;

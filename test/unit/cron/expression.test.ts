@@ -93,6 +93,13 @@ const refused: readonly {
   { name: "a sixth weekday", text: "0 0 0 ? * 6#6", wantField: "day-of-week", wantPosition: 13, wantWords: /1 to 5/ },
   { name: "two ordinals", text: "0 0 0 ? * 2#1,3#2", wantField: "day-of-week", wantPosition: 15, wantWords: /only one "#"/ },
   { name: "L among other weekdays", text: "0 0 0 ? * SAT,L", wantField: "day-of-week", wantPosition: 15, wantWords: /cannot be combined/ },
+  {
+    name: "a range of long names, of which Quartz would read the first day alone",
+    text: "0 0 0 ? * MONDAY-FRIDAY",
+    wantField: "day-of-week",
+    wantPosition: 14,
+    wantWords: /write MON-FRI/,
+  },
   { name: "L-31", text: "0 0 0 L-31 * ?", wantField: "day-of-month", wantPosition: 9, wantWords: /at most 30/ },
   { name: "32W", text: "0 0 0 32W * ?", wantField: "day-of-month", wantPosition: 7, wantWords: /out of range/ },
   {
@@ -149,7 +156,7 @@ const accepted: readonly { name: string; text: string; dialect?: CronDialect }[]
   { name: "29 February on the fifth Sunday comes every 28 years", text: "0 0 0 ? 2 SUN#5" },
   { name: "30 February or a Friday fires on Fridays", text: "0 0 30 2 5" },
   { name: "names in small letters", text: "0 0 * jan-mar mon" },
-  { name: "long names in Quartz", text: "0 0 0 ? JANUARY MONDAY-FRIDAY" },
+  { name: "long names in Quartz", text: "0 0 0 ? JANUARY MONDAY" },
   { name: "an explicit dialect beside the right number of fields", text: "0 0 * * *", dialect: "Unix" },
   { name: "a macro as Unix", text: "@weekly", dialect: "Unix" },
   { name: "a slash alone is a star", text: "/5 * * * * ?" },
