@@ -150,16 +150,20 @@ async function findGo(wanted: readonly BinaryName[]): Promise<string> {
   const module = wanted.some((name) => sources[name].module === "kubernetes") ? "kubernetes" : "etcd";
   const needed = await goVersionOf(module);
   const cure = `install Go ${needed} or newer (https://go.dev/doc/install; the packages of a distribution are often older), or set KUBEBUILDER_ASSETS to a folder that holds ${names}`;
-  const go = await firstExecutable([...pathFolders(), "/usr/local/go/bin"].map((folder) => join(folder, "go")));
-  if (go === undefined) throw new MissingComponent(names, `it is built with Go, and there is no go command here; ${cure}`);
-  try {
-    const { stdout } = await run(go, ["env", "GOVERSION"], { cwd: join(modulesFolder, module) });
-    // a go older than 1.21 does not look at the version in go.mod, and reports its own
-    if (isAtLeast(stdout.trim().replace("go", ""), needed)) return go;
-    throw new Error(`${go} is version ${stdout.trim()}`);
-  } catch (error) {
-    throw new MissingComponent(names, `it is built with Go, and the one here does not do: ${lastLines(error)}; ${cure}`, { cause: error });
+  const refusals: string[] = [];
+  for (const go of [...pathFolders(), "/usr/local/go/bin"].map((folder) => join(folder, "go"))) {
+    if (!(await isExecutable(go))) continue;
+    try {
+      const { stdout } = await run(go, ["env", "GOVERSION"], { cwd: join(modulesFolder, module) });
+      // a go older than 1.21 does not look at the version in go.mod, and reports its own
+      if (isAtLeast(stdout.trim().replace("go", ""), needed)) return go;
+      refusals.push(`${go} is version ${stdout.trim()}`);
+    } catch (error) {
+      refusals.push(`${go}: ${lastLines(error)}`);
+    }
   }
+  const reason = refusals.length === 0 ? "there is no go command here" : [...new Set(refusals)].join(", ");
+  throw new MissingComponent(names, `it is built with Go, and ${reason}; ${cure}`);
 }
 
 async function goVersionOf(module: Source["module"]): Promise<string> {

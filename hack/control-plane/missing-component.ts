@@ -6,7 +6,7 @@ export class MissingComponent extends Error {
   readonly hint: string;
 
   constructor(component: string, hint: string, options?: ErrorOptions) {
-    super(`${component} is not to be had on this machine: ${hint}`, options);
+    super(`${component} cannot be had on this machine: ${hint}`, options);
     this.name = "MissingComponent";
     this.component = component;
     this.hint = hint;

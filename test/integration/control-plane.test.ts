@@ -4,7 +4,6 @@ import { dirname } from "node:path";
 import { KubeConfig } from "@kubernetes/client-node";
 import { type AuditEvent, countWrites } from "../../hack/control-plane/audit.ts";
 import { CertificateClient } from "../../hack/control-plane/certificate-client.ts";
-import type { ControlPlane } from "../../hack/control-plane/control-plane.ts";
 import { installCrds } from "../../hack/control-plane/objects.ts";
 import { ownControlPlane } from "./control-plane-fixture.ts";
 
@@ -24,17 +23,10 @@ function isAlive(pid: number): boolean {
 }
 
 describe("the real control plane", () => {
-  let plane: ControlPlane;
-
-  before(async function () {
-    plane = await ownControlPlane(this, {});
-  });
-
-  after(async () => {
-    await plane?.stop();
-  });
+  const controlPlane = ownControlPlane();
 
   it("tells who wrote what and when, in the audit log, as soon as the reply is there", async () => {
+    const plane = controlPlane();
     const from = await plane.auditPosition();
     const started = Date.now();
     const body = { metadata: { name: "audited" } };
@@ -59,6 +51,7 @@ describe("the real control plane", () => {
   });
 
   it("holds an ordinary user by RBAC", async () => {
+    const plane = controlPlane();
     const path = await plane.kubeconfigFor("alice", ["developers"]);
     const config = new KubeConfig();
     config.loadFromFile(path);
@@ -77,6 +70,7 @@ describe("the real control plane", () => {
   });
 
   it("serves our CRDs once they are installed", async () => {
+    const plane = controlPlane();
     for (const name of await installCrds(plane.client)) {
       const [plural = "", ...group] = name.split(".");
       const { groups } = JSON.parse(await plane.client.text({ path: "/apis" }));
@@ -88,6 +82,7 @@ describe("the real control plane", () => {
   });
 
   it("keeps what was written when the API server is killed and started again", async () => {
+    const plane = controlPlane();
     const before = plane.pids()["kube-apiserver"];
     await plane.restartApiserver();
     assert.notEqual(plane.pids()["kube-apiserver"], before);
@@ -95,6 +90,7 @@ describe("the real control plane", () => {
   });
 
   it("leaves no process and no folder behind", async () => {
+    const plane = controlPlane();
     const pids = Object.values(plane.pids());
     assert.equal(pids.length, 2);
     await plane.stop();
