@@ -1,0 +1,40 @@
+import { Command, Option } from "commander";
+import { integer } from "./flag-values.ts";
+import { addLoggingOptions, type LoggingOptions } from "./logging-options.ts";
+
+/** What `nuptse playground` was told. */
+export interface PlaygroundOptions extends LoggingOptions {
+  /** process: containers are local processes. stages: pods only play their phases. */
+  readonly kubelet: "process" | "stages";
+  /** 0 = a free one. */
+  readonly port: number;
+  readonly nodes: number;
+  /** Where the kubeconfig is written; absent: a file of the playground's own. */
+  readonly kubeconfigOut?: string;
+  /** False: only the cluster, for an operator that is started apart. */
+  readonly operator: boolean;
+}
+
+/** The command `playground`; `run` is called with options that were checked. */
+export function playgroundCommand(run: (options: PlaygroundOptions) => Promise<void>): Command {
+  const command = new Command("playground")
+    .summary("run a small cluster and the operator in this process")
+    .description(
+      "Runs a small cluster in this process, on loopback, with the operator in it, until it is told to stop (Ctrl-C); nothing else is needed. " +
+        "kubectl works against it with the kubeconfig that is printed. Nothing is kept: the cluster is gone when the process ends.",
+    )
+    .addOption(
+      new Option(
+        "--kubelet <how>",
+        "process: each container's command runs as a process of yours on this machine, whatever its image; stages: pods only play their phases",
+      )
+        .choices(["process", "stages"])
+        .default("process"),
+    )
+    .option("--port <port>", "the port of the API server on 127.0.0.1; 0 = a free one", integer(0, 65_535), 0)
+    .option("--nodes <count>", "the nodes that pods are spread over", integer(1, 10_000), 4)
+    .option("--kubeconfig-out <file>", "where the kubeconfig is written (default: a temporary file, whose name is printed)")
+    .option("--no-operator", "only the cluster; start the operator apart, with --kubeconfig");
+  addLoggingOptions(command, "warn");
+  return command.action(run);
+}

@@ -1,0 +1,23 @@
+import { Command } from "commander";
+import type { CommandContext } from "./command-context.ts";
+import { cronCommand } from "./cron.ts";
+import { type OperatorOptions, operatorCommand } from "./operator.ts";
+import { type PlaygroundOptions, playgroundCommand } from "./playground.ts";
+import { versionCommand } from "./version.ts";
+
+/** The long-running commands, wired by main.ts; each resolves when its work is over. */
+export interface Services {
+  runOperator(options: OperatorOptions): Promise<void>;
+  runPlayground(options: PlaygroundOptions): Promise<void>;
+}
+
+/** The program `nuptse`; give it to runProgram. */
+export function createProgram(context: CommandContext, services: Services): Command {
+  return new Command("nuptse")
+    .description("Sharded jobs on Kubernetes: exact schedules, retry, failover.")
+    .version(context.version, "-V, --version", "print the version")
+    .addCommand(operatorCommand((options) => services.runOperator(options)))
+    .addCommand(playgroundCommand((options) => services.runPlayground(options)))
+    .addCommand(cronCommand(context))
+    .addCommand(versionCommand(context));
+}

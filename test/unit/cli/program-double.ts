@@ -1,0 +1,32 @@
+import { type Clock, sleepWith } from "../../../src/base/clock.ts";
+import type { OperatorOptions } from "../../../src/cli/operator.ts";
+import type { PlaygroundOptions } from "../../../src/cli/playground.ts";
+import { createProgram } from "../../../src/cli/program.ts";
+import { runProgram } from "../../../src/cli/run-program.ts";
+
+/** What a run of the program did. */
+export interface Outcome {
+  readonly code: number;
+  readonly results: readonly string[];
+  readonly notes: readonly string[];
+  readonly operator: readonly OperatorOptions[];
+  readonly playground: readonly PlaygroundOptions[];
+}
+
+const after: Clock["after"] = () => ({ cancel() {} });
+
+/** Runs `nuptse <args>` with a clock that stands at an instant. */
+export async function nuptse(args: readonly string[], now = "2026-11-21T16:00:00Z"): Promise<Outcome> {
+  const results: string[] = [];
+  const notes: string[] = [];
+  const operator: OperatorOptions[] = [];
+  const playground: PlaygroundOptions[] = [];
+  const output = { result: (line: string) => void results.push(line), note: (line: string) => void notes.push(line) };
+  const clock: Clock = { now: () => Date.parse(now), monotonic: () => 0, after, sleep: sleepWith(after) };
+  const program = createProgram(
+    { clock, output, version: "1.2.3" },
+    { runOperator: async (options) => void operator.push(options), runPlayground: async (options) => void playground.push(options) },
+  );
+  const code = await runProgram(program, args, output);
+  return { code, results, notes, operator, playground };
+}

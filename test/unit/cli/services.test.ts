@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import { nuptse } from "./program-double.ts";
+
+describe("cli/operator", () => {
+  it("has defaults for everything", async () => {
+    const outcome = await nuptse(["operator"]);
+    assert.equal(outcome.code, 0);
+    assert.deepEqual(outcome.operator, [
+      {
+        lease: { durationMs: 15_000, renewDeadlineMs: 10_000, retryPeriodMs: 2_000 },
+        maxClockSkewMs: 30_000,
+        retainedPods: 4000,
+        metricsAddress: { host: "127.0.0.1", port: 8080 },
+        concurrency: 32,
+        logLevel: "info",
+      },
+    ]);
+  });
+
+  it("hands on what was typed", async () => {
+    const outcome = await nuptse([
+      ...["operator", "--kubeconfig", "/tmp/k", "--context", "c", "--lease-namespace", "n", "--lease-seconds", "3/2/0.5"],
+      ...["--max-clock-skew", "0", "--retained-pods", "10", "--metrics-address", "[::1]:9", "--concurrency", "1"],
+      ...["--log-level", "debug", "--log-format", "json"],
+    ]);
+    assert.equal(outcome.code, 0);
+    assert.deepEqual(outcome.operator, [
+      {
+        kubeconfig: "/tmp/k",
+        context: "c",
+        leaseNamespace: "n",
+        lease: { durationMs: 3000, renewDeadlineMs: 2000, retryPeriodMs: 500 },
+        maxClockSkewMs: 0,
+        retainedPods: 10,
+        metricsAddress: { host: "::1", port: 9 },
+        concurrency: 1,
+        logLevel: "debug",
+        logFormat: "json",
+      },
+    ]);
+  });
+
+  it("shows defaults as they are typed", async () => {
+    const outcome = await nuptse(["operator", "--help"]);
+    assert.equal(outcome.code, 0);
+    const help = outcome.results.join("\n").replaceAll(/\s+/g, " ");
+    for (const text of ["(default: 15/10/2)", "(default: 30)", "(default: 127.0.0.1:8080)", "(default: 4000)"]) {
+      assert.ok(help.includes(text), `${text} in ${help}`);
+    }
+  });
+
+  const refused = [
+    { name: "a renew deadline as long as the lease", args: ["--lease-seconds", "15/15/2"], want: /--lease-seconds.*15\/10\/2/ },
+    { name: "a lease of parts of a second", args: ["--lease-seconds", "1.5/1/0.5"], want: /whole seconds first/ },
+    { name: "two durations", args: ["--lease-seconds", "15/10"], want: /--lease-seconds/ },
+    { name: "a negative skew", args: ["--max-clock-skew", "-1"], want: /--max-clock-skew/ },
+    { name: "seconds with a unit", args: ["--max-clock-skew", "30s"], want: /without a unit/ },
+    { name: "an address without a port", args: ["--metrics-address", "localhost"], want: /such as 127\.0\.0\.1:8080/ },
+    { name: "a port beyond 65535", args: ["--metrics-address", ":70000"], want: /--metrics-address/ },
+    { name: "no concurrency", args: ["--concurrency", "0"], want: /from 1 to 1000/ },
+    { name: "an unknown log level", args: ["--log-level", "trace"], want: /Allowed choices are debug, info, warn, error/ },
+    { name: "an argument that it does not take", args: ["now"], want: /too many arguments/ },
+  ];
+  for (const tc of refused) {
+    it(`refuses ${tc.name} with exit code 2 and one line`, async () => {
+      const outcome = await nuptse(["operator", ...tc.args]);
+      assert.deepEqual({ code: outcome.code, lines: outcome.notes.length, started: outcome.operator }, { code: 2, lines: 1, started: [] });
+      assert.match(outcome.notes[0] ?? "", tc.want);
+      assert.doesNotMatch(outcome.notes[0] ?? "", /\n/);
+    });
+  }
+});
+
+describe("cli/playground", () => {
+  it("has defaults for everything", async () => {
+    const outcome = await nuptse(["playground"]);
+    assert.equal(outcome.code, 0);
+    assert.deepEqual(outcome.playground, [{ kubelet: "process", port: 0, nodes: 4, operator: true, logLevel: "warn" }]);
+  });
+
+  it("hands on what was typed", async () => {
+    const args = ["playground", "--kubelet", "stages", "--port", "6443", "--nodes", "8", "--kubeconfig-out", "k.yaml", "--no-operator"];
+    const outcome = await nuptse(args);
+    assert.deepEqual(outcome.playground, [
+      { kubelet: "stages", port: 6443, nodes: 8, kubeconfigOut: "k.yaml", operator: false, logLevel: "warn" },
+    ]);
+  });
+
+  it("refuses a kubelet that is not there with exit code 2 and one line", async () => {
+    const outcome = await nuptse(["playground", "--kubelet", "docker"]);
+    assert.deepEqual({ code: outcome.code, lines: outcome.notes.length }, { code: 2, lines: 1 });
+  });
+});
+
+describe("cli/program", () => {
+  const cases = [
+    { name: "version prints the version", args: ["version"], wantCode: 0, wantResult: "1.2.3" },
+    { name: "--version too", args: ["--version"], wantCode: 0, wantResult: "1.2.3" },
+  ];
+  for (const tc of cases) {
+    it(tc.name, async () => {
+      const outcome = await nuptse(tc.args);
+      assert.deepEqual({ code: outcome.code, results: outcome.results }, { code: tc.wantCode, results: [tc.wantResult] });
+    });
+  }
+
+  it("an unknown command is refused with exit code 2, one line and a guess", async () => {
+    const outcome = await nuptse(["opertor"]);
+    assert.deepEqual(
+      { code: outcome.code, notes: outcome.notes },
+      { code: 2, notes: ["error: unknown command 'opertor' (Did you mean operator?)"] },
+    );
+  });
+
+  it("a service that fails is not a matter of what was typed", async () => {
+    const { createProgram } = await import("../../../src/cli/program.ts");
+    const { runProgram } = await import("../../../src/cli/run-program.ts");
+    const { createSystemClock } = await import("../../../src/base/clock.ts");
+    const output = { result() {}, note() {} };
+    const program = createProgram(
+      { clock: createSystemClock({ background: true }), output, version: "" },
+      { runOperator: () => Promise.reject(new Error("no cluster")), runPlayground: () => Promise.resolve() },
+    );
+    await assert.rejects(runProgram(program, ["operator"], output), /no cluster/);
+  });
+});
