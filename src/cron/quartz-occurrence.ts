@@ -7,7 +7,9 @@ import type { Zone } from "./zone.ts";
 // Fire times as Quartz 2.5 finds them when the clocks change. It keeps wall time only, in a lenient java.util.Calendar: an instant
 // of an overlap's first pass is taken for the second one (so a job due every half hour stalls for the first pass), and a wall
 // inside a gap reads later by the length of the gap. Since it moves field by field, from the second to the year, what it misses
-// after a gap depends on where each step lands; that walk is followed here, but only where a change of offset lies on the way.
+// after a gap depends on where each step lands; that walk is followed here, but only where a gap lies on the way.
+// The walk over a gap always begins at the fire time before the gap, as it does in a job that runs, wherever the question was
+// asked from: so there is one sequence of fire times, and both directions agree on it.
 
 /** Quartz gives up a hundred years ahead. */
 const HORIZON = 100;
@@ -16,29 +18,37 @@ const AFTERMATH = 4 * HOUR;
 
 /** The first fire time at or after the whole second `from`. */
 export function nextAsQuartz(expression: FieldExpression, zone: Zone, from: number): number | undefined {
-  const segment = zone.segmentAt(from);
-  const wall = from + segment.offset;
-  const straight = wallAtOrAfter(expression, wall);
+  const passed = gapBefore(zone, from);
+  const before = passed === undefined ? undefined : previousReal(expression, zone, passed - SECOND);
+  if (before !== undefined) {
+    const landed = step(expression, zone, before + SECOND);
+    if (landed !== undefined && from <= landed) return landed;
+  }
+  return step(expression, zone, from);
+}
+
+/** The first fire time at or after `from`, where no gap has just passed. */
+function step(expression: FieldExpression, zone: Zone, from: number): number | undefined {
+  const straight = wallAtOrAfter(expression, from + zone.segmentAt(from).offset);
   if (straight === undefined) return undefined;
-  if (straight - segment.offset < segment.end) return latestInstant(zone, straight);
-  const walked = walk(expression, zone, wall);
+  const ahead = gapAhead(zone, from, straight);
+  if (ahead === undefined) return latestInstant(zone, straight);
+  const start = (previousReal(expression, zone, ahead - SECOND) ?? from - SECOND) + SECOND;
+  const walked = walk(expression, zone, start + zone.segmentAt(start).offset);
   return walked === undefined ? undefined : latestInstant(zone, walked);
 }
 
 /** The last fire time at or before the whole second `from`: the last that `nextAsQuartz` would give, asked from fire time to fire time. */
 export function previousAsQuartz(expression: FieldExpression, zone: Zone, from: number): number | undefined {
-  let candidate = previousReal(expression, zone, from);
+  const candidate = previousReal(expression, zone, from);
   if (candidate === undefined) return undefined;
   const gapEnd = gapBefore(zone, candidate);
   if (gapEnd === undefined) return candidate;
   const before = previousReal(expression, zone, gapEnd - SECOND);
   if (before === undefined) return candidate;
-  candidate = before;
-  for (;;) {
-    const following = nextAsQuartz(expression, zone, candidate + SECOND);
-    if (following === undefined || following > from) return candidate;
-    candidate = following;
-  }
+  // The step over the gap leads from `before` to `landed`; what lies between is missed, what comes later is not.
+  const landed = step(expression, zone, before + SECOND);
+  return landed !== undefined && candidate >= landed ? candidate : before;
 }
 
 /** The last instant <= from that a matching wall means, gaps left out. */
@@ -64,6 +74,17 @@ function gapBefore(zone: Zone, instant: number): number | undefined {
     const earlier = zone.segmentAt(segment.start - SECOND);
     if (earlier.offset < segment.offset) return segment.start;
     segment = earlier;
+  }
+  return undefined;
+}
+
+/** The end of the first gap between an instant and a wall. */
+function gapAhead(zone: Zone, from: number, wall: number): number | undefined {
+  let segment = zone.segmentAt(from);
+  while (segment.end + segment.offset <= wall) {
+    const following = zone.segmentAt(segment.end);
+    if (following.offset > segment.offset) return following.start;
+    segment = following;
   }
   return undefined;
 }

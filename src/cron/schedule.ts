@@ -99,7 +99,7 @@ export function createSchedule(options: ScheduleOptions): Schedule {
       return { times, truncated: false };
     },
     newestBetween(from, to, limit) {
-      // Not `> from`: with the Quartz rule an instant may lie in time that Quartz skips, and both directions must agree on it.
+      // Not `time > from`: with the Quartz rule, time that it skips may lie after `from`, and both directions must agree on it.
       const oldest = next(from) ?? Number.POSITIVE_INFINITY;
       const times: number[] = [];
       let total = 0;

@@ -331,6 +331,18 @@ describe("cron/schedule", () => {
     assert.deepEqual(schedule.newestBetween(from, to, 10), { times: want.map(at), total: 2 });
   });
 
+  it("Quartz: every second through a gap", () => {
+    const schedule = createSchedule({ crons: ["* * * * * ?"], timeZone: newYork, dst: "Quartz", anchor: 0 });
+    const gapEnd = at("2024-03-10T07:00:00Z");
+    assert.deepEqual(schedule.between(gapEnd - 2000, gapEnd + 1000, 10).times, [gapEnd - 1000, gapEnd, gapEnd + 1000]);
+    assert.deepEqual(schedule.newestBetween(gapEnd - 2000, gapEnd + 4 * 3_600_000, 1).total, 14_402);
+  });
+
+  it("a time that lies in the gap of every year has no next fire time by elapsed time, and says so at once", () => {
+    const schedule = createSchedule({ crons: ["0 0/30 2 ? 3 SUN#2 2007-2099"], timeZone: newYork, anchor: 0 });
+    assert.deepEqual([schedule.next(at("2024-01-01T00:00:00Z")), schedule.previous(at("2024-01-01T00:00:00Z"))], [undefined, undefined]);
+  });
+
   it("errors name the part of the schedule", () => {
     const path = (options: Partial<ScheduleOptions>) => {
       try {
