@@ -277,6 +277,17 @@ describe("the HTTPS front", () => {
       while (core.closed === closed) await new Promise(setImmediate);
     });
 
+    it("a slow reader is cut off once it is far behind, the others are not", async () => {
+      const closed = core.closed;
+      const slow = await open(`${jobs}?watch=true`);
+      slow.on("error", () => undefined);
+      slow.pause();
+      const event = { type: "MODIFIED", object: { ...job("a", 1), data: "x".repeat(20_000) } } as const;
+      for (let sent = 0; sent < 11_000; sent++) core.emit(event);
+      while (core.closed === closed) await new Promise(setImmediate);
+      assert.equal((await call(jobs)).status, 200);
+    });
+
     const logOf = (sent: readonly LogLine[], seen: LogOptions[] = []): LogSource => ({
       async *open(_namespace, _pod, _container, options) {
         seen.push(options);

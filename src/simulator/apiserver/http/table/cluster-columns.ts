@@ -81,6 +81,31 @@ export const serviceAccountPrinter: RowPrinter = {
   cells: (object, now) => [(object as KubeObject).metadata.name, age(object as KubeObject, now)],
 };
 
+/** Priority classes as `kubectl get` shows them. */
+export const priorityClassPrinter: RowPrinter = {
+  columns: [
+    nameColumn,
+    column("Value", "The priority of pods of this class.", { type: "integer" }),
+    column("Global-Default", "Whether pods without a class get this one.", { type: "boolean" }),
+    ageColumn,
+    column("PreemptionPolicy", "Whether such pods may drive others away."),
+  ],
+  cells: (object, now) => {
+    const priority = object as KubeObject & {
+      readonly value?: number;
+      readonly globalDefault?: boolean;
+      readonly preemptionPolicy?: string;
+    };
+    return [
+      priority.metadata.name,
+      priority.value ?? 0,
+      priority.globalDefault ?? false,
+      age(priority, now),
+      priority.preemptionPolicy ?? "",
+    ];
+  },
+};
+
 /** Kinds that Kubernetes has no columns for, CustomResourceDefinition among them: the name, and the instant of creation as it is. */
 export const plainPrinter: RowPrinter = {
   columns: [nameColumn, { ...column("Created At", "When the object was created."), type: "date" }],

@@ -7,6 +7,7 @@ import {
   namespacePrinter,
   nodePrinter,
   plainPrinter,
+  priorityClassPrinter,
   resourceQuotaPrinter,
   secretPrinter,
   serviceAccountPrinter,
@@ -15,7 +16,14 @@ import type { Cell, ColumnDefinition, RowPrinter } from "./columns.ts";
 import { customPrinter } from "./custom-columns.ts";
 import { eventPrinter } from "./event-columns.ts";
 import { podPrinter } from "./pod-columns.ts";
-import { controllerRevisionPrinter, deploymentPrinter, replicaSetPrinter, servicePrinter } from "./workload-columns.ts";
+import {
+  controllerRevisionPrinter,
+  deploymentPrinter,
+  endpointSlicePrinter,
+  podTemplatePrinter,
+  replicaSetPrinter,
+  servicePrinter,
+} from "./workload-columns.ts";
 
 /** A server-side table (metav1.Table): what `kubectl get` prints. */
 export interface Table {
@@ -51,6 +59,9 @@ const builtInPrinters: Readonly<Record<string, RowPrinter>> = {
   "controllerrevisions.apps": controllerRevisionPrinter,
   "deployments.apps": deploymentPrinter,
   "replicasets.apps": replicaSetPrinter,
+  podtemplates: podTemplatePrinter,
+  "endpointslices.discovery.k8s.io": endpointSlicePrinter,
+  "priorityclasses.scheduling.k8s.io": priorityClassPrinter,
 };
 
 /** Printers of CRDs are made once for each version of its definition. */

@@ -1,4 +1,4 @@
-import type { Container, ControllerRevision } from "../../../../api/core.ts";
+import type { Container, ControllerRevision, PodTemplate } from "../../../../api/core.ts";
 import type { KubeObject } from "../../../../api/meta.ts";
 import { ageSince } from "./age.ts";
 import { ageColumn, type Cell, column, nameColumn, type RowPrinter } from "./columns.ts";
@@ -33,6 +33,12 @@ interface Service extends KubeObject {
     readonly selector?: Readonly<Record<string, string>>;
   };
   readonly status?: { readonly loadBalancer?: { readonly ingress?: readonly { readonly ip?: string; readonly hostname?: string }[] } };
+}
+
+interface EndpointSlice extends KubeObject {
+  readonly addressType?: string;
+  readonly ports?: readonly { readonly port?: number; readonly name?: string }[];
+  readonly endpoints?: readonly { readonly addresses?: readonly string[] }[];
 }
 
 const templateColumns = [
@@ -88,6 +94,38 @@ export const controllerRevisionPrinter: RowPrinter = {
   },
 };
 
+/** Pod templates as `kubectl get` shows them. */
+export const podTemplatePrinter: RowPrinter = {
+  columns: [
+    nameColumn,
+    column("Containers", "Names of each container in the template."),
+    column("Images", "Images referenced by each container in the template."),
+    column("Pod Labels", "The labels that pods get."),
+  ],
+  cells: (object) => {
+    const { metadata, template } = object as PodTemplate;
+    return [metadata.name, ...containerCells(template.spec.containers), labelText(template.metadata?.labels) || "<none>"];
+  },
+};
+
+/** Endpoint slices as `kubectl get` shows them. */
+export const endpointSlicePrinter: RowPrinter = {
+  columns: [
+    nameColumn,
+    column("AddressType", "What the addresses are: IPv4, IPv6 or FQDN."),
+    column("Ports", "The ports of each endpoint."),
+    column("Endpoints", "The addresses of the endpoints."),
+    ageColumn,
+  ],
+  cells: (object, now) => {
+    const slice = object as EndpointSlice;
+    const ports = (slice.ports ?? []).map(({ port, name }) => String(port ?? name ?? "*"));
+    const addresses = (slice.endpoints ?? []).flatMap((endpoint) => endpoint.addresses ?? []);
+    const age = ageSince(slice.metadata.creationTimestamp, now);
+    return [slice.metadata.name, slice.addressType ?? "", firstFew(ports), firstFew(addresses), age];
+  },
+};
+
 /** Services as `kubectl get` shows them. */
 export const servicePrinter: RowPrinter = {
   columns: [
@@ -123,12 +161,17 @@ function externalAddress({ spec, status }: Service): string {
 }
 
 function templateCells(spec: Workload["spec"]): readonly Cell[] {
-  const containers = spec.template?.spec?.containers ?? [];
-  return [
-    containers.map((container) => container.name).join(","),
-    containers.map((container) => container.image ?? "").join(","),
-    selectorText(spec.selector),
-  ];
+  return [...containerCells(spec.template?.spec?.containers ?? []), selectorText(spec.selector)];
+}
+
+function containerCells(containers: readonly Container[]): readonly Cell[] {
+  return [containers.map((container) => container.name).join(","), containers.map((container) => container.image ?? "").join(",")];
+}
+
+function firstFew(texts: readonly string[]): string {
+  if (texts.length === 0) return "<unset>";
+  const shown = texts.slice(0, 3).join(",");
+  return texts.length > 3 ? `${shown} + ${texts.length - 3} more...` : shown;
 }
 
 function selectorText(selector: LabelSelector | undefined): string {

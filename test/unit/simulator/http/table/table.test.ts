@@ -195,6 +195,34 @@ describe("the tables of other built-in kinds", () => {
       want: ["x", "elasticjob.nuptse.dev/etl", 4, "60s"],
     },
     {
+      name: "a pod template",
+      plural: "podtemplates",
+      object: {
+        metadata,
+        template: { metadata: { labels: { a: "1" } }, spec: { containers: [{ name: "c", image: "i" }, { name: "d" }] } },
+      },
+      want: ["x", "c,d", "i,", "a=1"],
+    },
+    {
+      name: "an endpoint slice",
+      group: "discovery.k8s.io",
+      plural: "endpointslices",
+      object: {
+        metadata,
+        addressType: "IPv4",
+        ports: [{ port: 80 }],
+        endpoints: [{ addresses: ["1", "2"] }, { addresses: ["3"] }, { addresses: ["4"] }],
+      },
+      want: ["x", "IPv4", "80", "1,2,3 + 1 more...", "60s"],
+    },
+    {
+      name: "a priority class",
+      group: "scheduling.k8s.io",
+      plural: "priorityclasses",
+      object: { metadata, value: 7, preemptionPolicy: "Never" },
+      want: ["x", 7, false, "60s", "Never"],
+    },
+    {
       name: "a quota",
       plural: "resourcequotas",
       object: {
