@@ -6,7 +6,7 @@ import type { Resource } from "./resource.ts";
  * in the applier; actions of one plan are carried out side by side in no order, since a plan never holds both a record and the act that
  * the record allows (decision 6).
  */
-export type Action = CreateAction | DeleteAction | DeleteCollectionAction | EventAction;
+export type Action = CreateAction | DryRunAction | ProbeAction | DeleteAction | DeleteCollectionAction | EventAction;
 
 /** Creates an object whose name is a function of what it is for, so that doing it twice ends as AlreadyExists. */
 export interface CreateAction {
@@ -20,6 +20,20 @@ export interface CreateAction {
   readonly lane?: string;
   /** How many of the lane may be under way at once; absent = no limit of its own. */
   readonly laneLimit?: number;
+}
+
+/** Asks the API server whether it would take an object, with strict validation; nothing is stored. Ends as `done` or with the refusal. */
+export interface DryRunAction {
+  readonly tag: "dryRun";
+  readonly resource: Resource;
+  readonly object: KubeObject;
+}
+
+/** Reads an object past every cache: `done` when it exists, `gone` when it does not. */
+export interface ProbeAction {
+  readonly tag: "probe";
+  readonly resource: Resource;
+  readonly ref: ObjectRef;
 }
 
 /** Deletes one object, never a namesake: the UID is a precondition. Absent already is success. */

@@ -328,6 +328,10 @@ export interface ElasticJobStatusOutcomes {
    */
   readonly from?: string;
   /**
+   * The newest fire time that succeeded.
+   */
+  readonly lastSucceeded?: string;
+  /**
    * The newest 200 fire times that did not succeed.
    */
   readonly notSucceeded?: readonly ElasticJobOutcome[];
@@ -338,7 +342,7 @@ export interface ElasticJobOutcome {
    */
   readonly fireTime?: string;
   /**
-   * Failed, Cancelled, Skipped, or Running while it is not known.
+   * Failed, Cancelled or Skipped.
    */
   readonly outcome?: string;
 }

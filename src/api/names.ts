@@ -1,0 +1,25 @@
+/** Labels, annotations and names that are part of the API. */
+export const labelPrefix = "nuptse.dev/";
+
+export const labels = {
+  /** The ElasticJob's name. */
+  job: "nuptse.dev/job",
+  /** The ElasticJob's UID: names may be used again, UIDs never. */
+  jobUid: "nuptse.dev/job-uid",
+  run: "nuptse.dev/run",
+  item: "nuptse.dev/item",
+  /** item div 500: the unit in which large runs are thinned. */
+  chunk: "nuptse.dev/chunk",
+  attempt: "nuptse.dev/attempt",
+} as const;
+
+export const annotations = {
+  /** JSON of {@link RunAnnotation}: what the newest attempt must tell to rebuild its item's history (decision 15). */
+  run: "nuptse.dev/run",
+  /** Which installation the CRD belongs to (decision 52). */
+  installation: "nuptse.dev/installation",
+  defaultContainer: "kubectl.kubernetes.io/default-container",
+} as const;
+
+/** Items of one chunk label. */
+export const itemsPerChunk = 500;

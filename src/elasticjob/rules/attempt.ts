@@ -1,0 +1,220 @@
+import type { ContainerStatus, Pod } from "../../api/core.ts";
+import type { KubeObject } from "../../api/meta.ts";
+import { annotations, labels } from "../../api/names.ts";
+import { parseTime } from "../../base/time.ts";
+
+/** Why a run was started. */
+export type RunKind = "Schedule" | "Misfire";
+
+/** What the annotation nuptse.dev/run of every pod tells, so that the newest attempt alone rebuilds its item's history (decision 15). */
+export interface RunAnnotation {
+  readonly kind: RunKind;
+  readonly fireTime: string;
+  readonly revision: string;
+  /** The set of items of the run, as text. */
+  readonly items: string;
+  /** Failures before this attempt that counted. */
+  readonly counted: number;
+  /** Losses before this attempt that did not count. */
+  readonly lost: number;
+  /** Nodes that this attempt must not use. */
+  readonly nodes: readonly string[];
+  /** The node on which this attempt must repeat the one before it. */
+  readonly pinned?: string;
+  /** The instant for which the first pods of the run were created. */
+  readonly since: string;
+}
+
+/** What the operator keeps of a pod that works on an item. Instants are milliseconds since the epoch. */
+export interface AttemptPod extends KubeObject {
+  readonly jobUid: string;
+  readonly run: string;
+  readonly item: number;
+  readonly attempt: number;
+  readonly history: RunAnnotation;
+  readonly createdAt: number;
+  readonly node?: string;
+  readonly scheduledAt?: number;
+  /** When all ordinary containers had started. */
+  readonly startedAt?: number;
+  /** Why a container waits, such as ErrImagePull. */
+  readonly waiting?: string;
+  readonly deletion?: { readonly at: number; readonly graceMs: number };
+  readonly disrupted: boolean;
+  readonly end?: AttemptEnd;
+}
+
+/** The pod's own account of its end. */
+export interface AttemptEnd {
+  /** All ordinary containers are terminated; else only the phase says that it ended. */
+  readonly terminated: boolean;
+  readonly success: boolean;
+  /** Of the container that stands for the pod. */
+  readonly exitCode?: number;
+  readonly finishedAt?: number;
+  readonly message: string;
+  readonly reason: string;
+}
+
+const imagePullReasons: ReadonlySet<string> = new Set([
+  "ErrImagePull",
+  "ImagePullBackOff",
+  "InvalidImageName",
+  "ErrImageNeverPull",
+  "ImageInspectError",
+  "RegistryUnavailable",
+]);
+
+/** Whether a waiting reason of a container is about its image. */
+export const isImagePull = (reason: string | undefined): boolean => reason !== undefined && imagePullReasons.has(reason);
+
+/** Keeps of a pod what rules read; undefined when it is no attempt of ours or somebody rewrote its labels. */
+export function attemptPod(pod: Pod): AttemptPod | undefined {
+  const own = pod.metadata.labels ?? {};
+  const owner = pod.metadata.ownerReferences?.find((reference) => reference.controller);
+  const run = own[labels.run];
+  const item = Number(own[labels.item]);
+  const attempt = Number(own[labels.attempt]);
+  const history = parseHistory(pod.metadata.annotations?.[annotations.run]);
+  if (owner === undefined || owner.uid !== own[labels.jobUid] || run === undefined || history === undefined) return undefined;
+  if (!Number.isInteger(item) || !Number.isInteger(attempt)) return undefined;
+  const { metadata, status } = pod;
+  const scheduled = status?.conditions?.find((condition) => condition.type === "PodScheduled" && condition.status === "True");
+  const statuses = status?.containerStatuses ?? [];
+  const deletedAt = parseTime(metadata.deletionTimestamp);
+  const startedAt = containersStartedAt(pod, statuses);
+  const waiting = statuses.find((container) => container.state?.waiting !== undefined)?.state?.waiting?.reason;
+  const end = attemptEnd(pod, statuses);
+  const scheduledAt = parseTime(scheduled?.lastTransitionTime);
+  return {
+    metadata: {
+      name: metadata.name,
+      ...(metadata.namespace !== undefined && { namespace: metadata.namespace }),
+      ...(metadata.uid !== undefined && { uid: metadata.uid }),
+      ...(metadata.resourceVersion !== undefined && { resourceVersion: metadata.resourceVersion }),
+    },
+    jobUid: owner.uid,
+    run,
+    item,
+    attempt,
+    history,
+    createdAt: parseTime(metadata.creationTimestamp) ?? 0,
+    ...(pod.spec.nodeName !== undefined && { node: pod.spec.nodeName }),
+    ...(scheduledAt !== undefined && { scheduledAt }),
+    ...(startedAt !== undefined && { startedAt }),
+    ...(waiting !== undefined && { waiting }),
+    ...(deletedAt !== undefined && { deletion: { at: deletedAt, graceMs: (metadata.deletionGracePeriodSeconds ?? 0) * 1000 } }),
+    disrupted: status?.conditions?.some((condition) => condition.type === "DisruptionTarget" && condition.status === "True") ?? false,
+    ...(end !== undefined && { end }),
+  };
+}
+
+let lastHistoryText: string | undefined;
+let lastHistory: RunAnnotation | undefined;
+
+/** The pods of a run mostly carry the same text, so the last one read is kept: parsing it once saves time and memory. */
+function parseHistory(text: string | undefined): RunAnnotation | undefined {
+  if (text === undefined) return undefined;
+  if (text === lastHistoryText) return lastHistory;
+  try {
+    const value = JSON.parse(text) as RunAnnotation;
+    if (typeof value.fireTime !== "string" || typeof value.revision !== "string" || !Array.isArray(value.nodes)) return undefined;
+    lastHistoryText = text;
+    lastHistory = value;
+    return value;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The name of the container that gives exit code and result (decision 44). */
+export function defaultContainer(pod: Pick<Pod, "spec"> & { readonly metadata?: { readonly annotations?: Readonly<Record<string, string>> } }): string {
+  const named = pod.metadata?.annotations?.[annotations.defaultContainer];
+  const first = pod.spec.containers[0]?.name ?? "";
+  return pod.spec.containers.some((container) => container.name === named) ? (named as string) : first;
+}
+
+function containersStartedAt(pod: Pod, statuses: readonly ContainerStatus[]): number | undefined {
+  if (statuses.length < pod.spec.containers.length) return undefined;
+  let latest = 0;
+  for (const { state } of statuses) {
+    if (state?.running === undefined && state?.terminated === undefined) return undefined;
+    latest = Math.max(latest, parseTime(state.running?.startedAt ?? state.terminated?.startedAt) ?? 0);
+  }
+  return latest;
+}
+
+function attemptEnd(pod: Pod, statuses: readonly ContainerStatus[]): AttemptEnd | undefined {
+  const phase = pod.status?.phase;
+  const finished = phase === "Succeeded" || phase === "Failed";
+  const ended = statuses.filter((container) => container.state?.terminated !== undefined);
+  // Containers are terminated about a second before the phase says so.
+  const terminated = statuses.length > 0 && statuses.length >= pod.spec.containers.length && ended.length === statuses.length;
+  if (!finished && !terminated) return undefined;
+  const name = defaultContainer(pod);
+  const main = (ended.find((container) => container.name === name) ?? ended[0])?.state?.terminated;
+  const finishedTimes = ended.map((container) => parseTime(container.state?.terminated?.finishedAt) ?? 0);
+  const finishedAt = finishedTimes.length === 0 ? undefined : Math.max(...finishedTimes);
+  const allZero = terminated && ended.every((container) => container.state?.terminated?.exitCode === 0);
+  return {
+    terminated: ended.length > 0,
+    success: allZero || (phase === "Succeeded" && ended.length === 0),
+    ...(main !== undefined && { exitCode: main.exitCode }),
+    ...(finishedAt !== undefined && finishedAt > 0 && { finishedAt }),
+    message: main?.message ?? pod.status?.message ?? "",
+    reason: pod.status?.reason ?? main?.reason ?? "",
+  };
+}
+
+/** What an attempt's end means. Lost = it was taken from the item, through no fault of the program. */
+export interface Verdict {
+  readonly outcome: "Succeeded" | "Failed" | "Lost" | "Withdrawn";
+  /** One word: Completed, Error, OOMKilled, NodeGone, Vanished, Disrupted, StartTimeout, ImagePull, ItemTimeout, ... */
+  readonly reason: string;
+  readonly at: number;
+  readonly exitCode?: number;
+  readonly message: string;
+}
+
+/** Why the operator itself is ending an attempt; stands in status before the pod is deleted (decision 6). */
+export type StopReason = "StartTimeout" | "ImagePull" | "ItemTimeout" | "NotScheduled";
+
+/** What is known of an attempt besides its pod. */
+export interface AttemptContext {
+  /** Our recorded intention about it. */
+  readonly stop?: StopReason;
+  /** Its end was seen while nobody had asked for its deletion yet: a later deletionTimestamp does not change what it means. */
+  readonly endedUndeleted?: boolean;
+  /** When its node was found to be surely deleted. */
+  readonly nodeGoneAt?: number;
+  /** When the object was surely seen to be gone. */
+  readonly vanishedAt?: number;
+}
+
+/**
+ * What has become of an attempt, or undefined while it may still be at work (decision 4). A deletionTimestamp and DisruptionTarget end
+ * nothing by themselves: the program may go on.
+ */
+export function judge(pod: AttemptPod, context: AttemptContext = {}): Verdict | undefined {
+  const { end } = pod;
+  if (end === undefined && context.vanishedAt === undefined && context.nodeGoneAt === undefined) return undefined;
+  // An end without a time of its own counts from the creation, so that waits that are measured from it do come to an end.
+  const at = end?.finishedAt ?? context.vanishedAt ?? context.nodeGoneAt ?? pod.createdAt;
+  const account = { at, message: end?.message ?? "", ...(end?.exitCode !== undefined && { exitCode: end.exitCode }) };
+  if (context.stop === "NotScheduled" && end?.terminated !== true) return { ...account, outcome: "Withdrawn", reason: context.stop };
+  const succeeded = end?.success === true && (context.endedUndeleted === true || endedBeforeDeletion(pod, end));
+  // A program that finished its work while we were about to stop it has finished its work.
+  if (context.stop !== undefined && !succeeded) return { ...account, outcome: "Failed", reason: context.stop };
+  if (succeeded) return { ...account, outcome: "Succeeded", reason: "Completed" };
+  if (end === undefined) return { ...account, outcome: "Lost", reason: context.nodeGoneAt === undefined ? "Vanished" : "NodeGone" };
+  if (end.reason === "DeadlineExceeded") return { ...account, outcome: "Failed", reason: "ItemTimeout" };
+  if (pod.deletion !== undefined || pod.disrupted) return { ...account, outcome: "Lost", reason: "Disrupted" };
+  if (!end.terminated) return { ...account, outcome: "Lost", reason: end.reason || "Rejected" };
+  return { ...account, outcome: "Failed", reason: end.reason || "Error" };
+}
+
+/** deletionTimestamp is the request's time plus grace; both sides have whole seconds, and equal ones count as disrupted. */
+function endedBeforeDeletion(pod: AttemptPod, end: AttemptEnd): boolean {
+  if (pod.deletion === undefined) return true;
+  return end.finishedAt !== undefined && end.finishedAt < pod.deletion.at - pod.deletion.graceMs;
+}

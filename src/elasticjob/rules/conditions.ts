@@ -1,0 +1,73 @@
+import type { Condition } from "../../api/meta.ts";
+import { conditionReasons, conditionTypes } from "../../api/reasons.ts";
+import { formatSeconds } from "../../base/time.ts";
+import type { ObservedJob } from "./observed.ts";
+import type { RevisionStep } from "./revision.ts";
+
+/** The list with one condition set; lastTransitionTime moves only when the status does. */
+export function withCondition(
+  conditions: readonly Condition[],
+  now: number,
+  generation: number,
+  wanted: Pick<Condition, "type" | "status" | "reason" | "message">,
+): readonly Condition[] {
+  const known = conditions.find((condition) => condition.type === wanted.type);
+  const lastTransitionTime = known?.status === wanted.status ? known.lastTransitionTime : formatSeconds(now);
+  const next: Condition = { ...wanted, message: wanted.message.slice(0, 4096), lastTransitionTime, observedGeneration: generation };
+  return known === undefined ? [...conditions, next] : conditions.map((condition) => (condition.type === wanted.type ? next : condition));
+}
+
+type Readiness = Pick<Condition, "status" | "reason" | "message">;
+
+/** Whether the job is accepted and armed; a failed run never touches this (api.md section 4). */
+export function readiness(observed: ObservedJob, revision: RevisionStep, clockSkewed: boolean): { readonly ready: Readiness; readonly stalled?: string } {
+  const { job, problems, memory, armed, now } = observed;
+  const no = (reason: string, message: string, stalled = true) => ({
+    ready: { status: "False" as const, reason, message },
+    ...(stalled && { stalled: reason }),
+  });
+  const yes = (reason: string, message: string) => ({ ready: { status: "True" as const, reason, message } });
+  if (problems.length > 0) {
+    return no(conditionReasons.invalidSpec, problems.map((problem) => `${problem.path}: ${problem.message}`).join("; "));
+  }
+  if (revision.kind === "refused") return no(conditionReasons.templateRefused, revision.message);
+  if (clockSkewed) return no(conditionReasons.clockSkew, "lastHandledFireTime was ahead of the API server's clock and has been set back to now");
+  if (memory.namespaceTerminating) return no(conditionReasons.namespaceTerminating, "the namespace is being deleted; nothing new is started", false);
+  if (revision.kind !== "ready") return no(conditionReasons.progressing, "the template is being checked", false);
+  if (observed.spec.suspend) return yes(conditionReasons.suspended, "no new scheduled runs while spec.suspend is true");
+  if (armed === undefined) return yes(conditionReasons.noSchedule, "spec.schedule is absent: nothing fires by itself");
+  if (armed.schedule.next(now) === undefined) return yes(conditionReasons.scheduleEnded, "no fire time is left; see spec.schedule.endAt");
+  return yes(conditionReasons.armed, `waits for its next fire time in ${job.spec.schedule?.timeZone ?? "Etc/UTC"}`);
+}
+
+/** All conditions of the job as of now. */
+export function nextConditions(
+  observed: ObservedJob,
+  revision: RevisionStep,
+  clockSkewed: boolean,
+  lastRun: { readonly succeeded: boolean; readonly message: string } | undefined,
+): readonly Condition[] {
+  const { job, now } = observed;
+  const generation = job.metadata.generation ?? 1;
+  const { ready, stalled } = readiness(observed, revision, clockSkewed);
+  let conditions = job.status?.conditions ?? [];
+  conditions = withCondition(conditions, now, generation, { type: conditionTypes.ready, ...ready });
+  const wasStalled = conditions.some((condition) => condition.type === conditionTypes.stalled);
+  if (stalled !== undefined || wasStalled) {
+    conditions = withCondition(conditions, now, generation, {
+      type: conditionTypes.stalled,
+      status: stalled === undefined ? "False" : "True",
+      reason: stalled ?? ready.reason,
+      message: stalled === undefined ? "" : ready.message,
+    });
+  }
+  if (lastRun !== undefined) {
+    conditions = withCondition(conditions, now, generation, {
+      type: conditionTypes.lastRunSucceeded,
+      status: lastRun.succeeded ? "True" : "False",
+      reason: lastRun.succeeded ? conditionReasons.succeeded : conditionReasons.failed,
+      message: lastRun.message,
+    });
+  }
+  return conditions;
+}

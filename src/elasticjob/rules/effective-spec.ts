@@ -1,0 +1,86 @@
+import type { ElasticJobSpec } from "../../api/elastic-job.gen.ts";
+import { IntervalSet } from "../../base/interval-set.ts";
+
+/** A spec with every default filled in, as the CRD's schema fills them; durations in milliseconds. */
+export interface EffectiveSpec {
+  readonly suspend: boolean;
+  readonly concurrencyPolicy: "Allow" | "Forbid" | "Replace";
+  readonly misfire: MisfirePolicy;
+  readonly timeZone: string;
+  readonly total: number;
+  readonly disabledItems: IntervalSet;
+  /** Infinity = all. */
+  readonly parallelism: number;
+  readonly retry: RetryPolicy;
+  readonly startTimeoutMs: number;
+  /** Infinity = none. */
+  readonly runTimeoutMs: number;
+  /** Infinity = none. */
+  readonly itemTimeoutMs: number;
+  readonly resultBytes: number;
+  readonly podRetention: { readonly succeeded: number; readonly failed: number; readonly minMs: number };
+  readonly history: { readonly succeeded: number; readonly failed: number };
+}
+
+export type MisfireAction = "Skip" | "FireOnce" | "FireAll";
+
+export interface MisfirePolicy {
+  readonly onDowntime: MisfireAction;
+  readonly onOverlap: MisfireAction;
+  readonly limit: number;
+  /** Infinity = none. */
+  readonly startingDeadlineMs: number;
+}
+
+export interface RetryPolicy {
+  readonly sameNode: number;
+  readonly otherNodes: number;
+  /** How often an item may be lost without that counting. */
+  readonly failoverLimit: number;
+  readonly backoff: { readonly initialMs: number; readonly factor: number; readonly maxMs: number };
+}
+
+const seconds = (value: number | undefined): number => (value === undefined ? Number.POSITIVE_INFINITY : value * 1000);
+
+/**
+ * Objects that were stored before a field had its default lack it, so the defaults stand here a second time; a test holds them against
+ * the schema.
+ * @throws IntervalSetError when disabledItems is no set.
+ */
+export function effectiveSpec(spec: ElasticJobSpec): EffectiveSpec {
+  const backoff = spec.retry?.backoff;
+  return {
+    suspend: spec.suspend ?? false,
+    concurrencyPolicy: spec.concurrencyPolicy ?? "Forbid",
+    misfire: {
+      onDowntime: spec.misfire?.onDowntime ?? "FireOnce",
+      onOverlap: spec.misfire?.onOverlap ?? "Skip",
+      limit: spec.misfire?.limit ?? 10,
+      startingDeadlineMs: seconds(spec.misfire?.startingDeadlineSeconds),
+    },
+    timeZone: spec.schedule?.timeZone ?? "Etc/UTC",
+    total: spec.sharding?.total ?? 1,
+    disabledItems: IntervalSet.parse(spec.sharding?.disabledItems),
+    parallelism: spec.sharding?.parallelism ?? Number.POSITIVE_INFINITY,
+    retry: {
+      sameNode: spec.retry?.sameNode ?? 0,
+      otherNodes: spec.retry?.otherNodes ?? 0,
+      failoverLimit: spec.failover?.limit ?? 3,
+      backoff: {
+        initialMs: (backoff?.initialSeconds ?? 10) * 1000,
+        factor: backoff?.factor ?? 2,
+        maxMs: (backoff?.maxSeconds ?? 300) * 1000,
+      },
+    },
+    startTimeoutMs: seconds(spec.startTimeoutSeconds ?? 600),
+    runTimeoutMs: seconds(spec.runTimeoutSeconds),
+    itemTimeoutMs: seconds(spec.itemTimeoutSeconds),
+    resultBytes: spec.results?.maxBytes ?? 1024,
+    podRetention: {
+      succeeded: spec.podRetention?.succeeded ?? 1,
+      failed: spec.podRetention?.failed ?? 3,
+      minMs: seconds(spec.podRetention?.minSeconds ?? 90),
+    },
+    history: { succeeded: spec.history?.succeeded ?? 3, failed: spec.history?.failed ?? 3 },
+  };
+}

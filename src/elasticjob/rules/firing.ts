@@ -1,0 +1,79 @@
+import type { Schedule } from "../../cron/schedule.ts";
+import type { EffectiveSpec, MisfireAction } from "./effective-spec.ts";
+
+/** A run that was or is in the way of others: [startedAt, endedAt), endedAt Infinity while it goes on. */
+export interface Occupied {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** What is to become of the fire times that have passed. */
+export interface DueFireTimes {
+  /** Merely late, or exactly now: they fire without a record. Ascending. */
+  readonly fire: readonly number[];
+  /** Kept by the misfire rules: they run once their entry in status.active is recorded. Ascending. */
+  readonly keep: readonly number[];
+  /** Given up for good: the newest of them, ascending. */
+  readonly droppedTimes: readonly number[];
+  /** How many were given up, by why. */
+  readonly dropped: { readonly Downtime: number; readonly Overlap: number; readonly Deadline: number };
+  /** All fire times up to here are settled by `keep` and `dropped`; undefined = none was. */
+  readonly settledUpTo: number | undefined;
+  /** The decision is about a time without a leader, and must be recorded at once. */
+  readonly urgent: boolean;
+}
+
+/** Fire times older than the newest so many are dropped without being looked at one by one; more than misfire.limit can ever keep. */
+const mostConsidered = 200;
+
+/**
+ * Sorts the fire times in (after, until] that no run has taken (decision 13): Overlap if a run that the concurrency policy counts was in
+ * the way at that instant, whoever was leading; else Downtime if it was before this leader's term; else it is only late and fires.
+ * @param taken fire times that have a run
+ * @param occupied runs that count as being in the way; empty when the policy lets runs overlap
+ */
+export function sortDueFireTimes(
+  schedule: Schedule,
+  window: { readonly after: number; readonly until: number; readonly now: number; readonly termStart: number },
+  misfire: EffectiveSpec["misfire"],
+  taken: ReadonlySet<number>,
+  occupied: readonly Occupied[],
+): DueFireTimes {
+  const newest = schedule.newestBetween(window.after, window.until, mostConsidered);
+  const due = newest.times.filter((time) => !taken.has(time));
+  const dropped = { Downtime: 0, Overlap: 0, Deadline: 0 };
+  const classes: Record<"Downtime" | "Overlap", number[]> = { Downtime: [], Overlap: [] };
+  const fire: number[] = [];
+  for (const time of due) {
+    const kind = occupied.some((run) => run.from <= time && time < run.to) ? "Overlap" : time < window.termStart ? "Downtime" : "Late";
+    if (time + misfire.startingDeadlineMs < window.now) dropped.Deadline++;
+    else if (kind === "Late") fire.push(time);
+    else classes[kind].push(time);
+  }
+  // What is older than all that was considered can only have passed in downtime or behind a run; it is beyond every limit.
+  dropped.Downtime += newest.total - newest.times.length;
+  const keep: number[] = [];
+  for (const kind of ["Downtime", "Overlap"] as const) {
+    const kept = keptOf(classes[kind], kind === "Downtime" ? misfire.onDowntime : misfire.onOverlap, misfire.limit);
+    dropped[kind] += classes[kind].length - kept.length;
+    keep.push(...kept);
+  }
+  keep.sort((a, b) => a - b);
+  const kept = new Set(keep);
+  const firstToFire = fire[0] ?? Number.POSITIVE_INFINITY;
+  const settled = due.filter((time) => time < firstToFire).at(-1);
+  return {
+    fire,
+    droppedTimes: due.filter((time) => time < firstToFire && !kept.has(time)),
+    // What would be settled after one that still has to fire waits for the next plan, so that lastHandledFireTime stays true.
+    keep: keep.filter((time) => time < firstToFire),
+    dropped,
+    settledUpTo: settled,
+    urgent: settled !== undefined && (keep.length > 0 || dropped.Downtime > 0),
+  };
+}
+
+function keptOf(times: readonly number[], action: MisfireAction, limit: number): readonly number[] {
+  if (action === "Skip") return [];
+  return action === "FireOnce" ? times.slice(-1) : times.slice(-limit);
+}

@@ -1,0 +1,100 @@
+import type { ControllerRevision } from "../../api/core.ts";
+import type { ElasticJob } from "../../api/elastic-job.gen.ts";
+import type { Schedule } from "../../cron/schedule.ts";
+import type { AttemptPod } from "./attempt.ts";
+import type { EffectiveSpec } from "./effective-spec.ts";
+
+/** Everything that a plan is made from: a readonly picture of one job at one instant. Instants are milliseconds since the epoch. */
+export interface ObservedJob {
+  readonly job: ElasticJob;
+  /** All pods that exist of it, in no order. */
+  readonly pods: readonly AttemptPod[];
+  /** Pods that were surely seen to be gone before their end was recorded. */
+  readonly vanished: readonly VanishedPod[];
+  /** UIDs of pods whose end was seen before anybody asked for their deletion. */
+  readonly endedUndeleted: ReadonlySet<string>;
+  readonly revisions: readonly ControllerRevision[];
+  /** Its spec with defaults; what is wrong in it stands in `problems`, and is left out here. */
+  readonly spec: EffectiveSpec;
+  readonly problems: readonly SpecProblem[];
+  /** Absent: none is given, or it is wrong. */
+  readonly armed?: ArmedSchedule;
+  readonly nodes: NodeFacts;
+  readonly memory: JobMemory;
+  readonly now: number;
+  /** The API server's time, as far as its answers tell. */
+  readonly serverNow: number;
+  /** When this process began to lead: fire times before that without a run passed in somebody else's time. */
+  readonly termStart: number;
+  /** How far lastHandledFireTime may be ahead of the server's time; 0 = any. */
+  readonly maxClockSkewMs: number;
+  /** More finished pods are kept in the whole cluster than is allowed: this job keeps none beyond the life of the lock. */
+  readonly overRetained: boolean;
+}
+
+export interface VanishedPod {
+  readonly pod: AttemptPod;
+  readonly at: number;
+}
+
+/** A schedule that can fire, with the job's zone for people. */
+export interface ArmedSchedule {
+  readonly schedule: Schedule;
+  /** "2026-11-21": the date of an instant in the job's zone. */
+  readonly localDate: (instant: number) => string;
+  /** "11-22 02:30 CST" */
+  readonly display: (instant: number) => string;
+}
+
+/** One thing that is wrong with a spec. */
+export interface SpecProblem {
+  /** "spec.schedule.crons[1]" */
+  readonly path: string;
+  /** What is wrong and what would be right. */
+  readonly message: string;
+}
+
+/** What is known of nodes. */
+export interface NodeFacts {
+  /** It exists, takes new pods, and is ready. */
+  usable(name: string): boolean;
+  /** It is in the cache. A node that is not may be too new for it: that alone proves nothing (decision 20). */
+  known(name: string): boolean;
+  /** All nodes that are usable. */
+  usableNames(): readonly string[];
+}
+
+/** What caches do not show and a restart may forget without harm. */
+export interface JobMemory {
+  /** Refusals that are true now, by run. */
+  readonly refusals: ReadonlyMap<string, Refusal>;
+  /** Runs whose pods' names belong to somebody else, and runs whose pods the API server finds wrong: the message by run. */
+  readonly nameTaken: ReadonlyMap<string, string>;
+  readonly invalid: ReadonlyMap<string, string>;
+  /** The API server's word on templates, by revision name; absent = not asked yet. */
+  readonly templates: ReadonlyMap<string, { readonly accepted: boolean; readonly message: string }>;
+  /** Nodes that a read past the cache did not find, and when. */
+  readonly goneNodes: ReadonlyMap<string, number>;
+  /** When a collection was last told to go, by selector. */
+  readonly cleanups: ReadonlyMap<string, number>;
+  readonly namespaceTerminating: boolean;
+}
+
+/** A refusal by quota or admission: a reason to wait, never an attempt. */
+export interface Refusal {
+  readonly reason: "QuotaExceeded" | "AdmissionRefused";
+  readonly message: string;
+  readonly retryAt: number;
+  /** How many pods may be tried at once then: 1, 2, 4, ... */
+  readonly allowance: number;
+}
+
+export const emptyMemory: JobMemory = {
+  refusals: new Map(),
+  nameTaken: new Map(),
+  invalid: new Map(),
+  templates: new Map(),
+  goneNodes: new Map(),
+  cleanups: new Map(),
+  namespaceTerminating: false,
+};

@@ -1,0 +1,181 @@
+import type { Action, EventAction, Plan } from "../../api/action.ts";
+import { conditionReasons, conditionTypes, eventReasons } from "../../api/reasons.ts";
+import { elasticJobs } from "../../api/resource.ts";
+import { canonicalJson, shortHash } from "../../base/hash.ts";
+import { parseTime } from "../../base/time.ts";
+import type { Verdict } from "./attempt.ts";
+import { type RunsStep, stepRuns } from "./concurrency.ts";
+import { sortPods } from "./live-run.ts";
+import type { ObservedJob } from "./observed.ts";
+import { retain } from "./retention.ts";
+import { collectRevisions, stepRevision } from "./revision.ts";
+import type { RunStep } from "./run-step.ts";
+import { stepStatus } from "./status.ts";
+
+/** A plan, and what is to be counted once it has been carried out. */
+export interface ElasticJobPlan extends Plan {
+  /** Fire times whose first pods this plan creates. */
+  readonly fired: readonly { readonly run: string; readonly fireTime: number; readonly kind: string }[];
+  /** Counted when the status write is acknowledged. */
+  readonly recorded: {
+    readonly ended: readonly { readonly kind: string; readonly phase: string }[];
+    readonly skipped: Readonly<Record<string, number>>;
+    readonly attempts: readonly Verdict["outcome"][];
+  };
+  readonly strays: number;
+  readonly waiting: readonly string[];
+}
+
+/**
+ * The whole of the thinking about one ElasticJob:
+ * 1. what runs are pinned to (a revision that the API server has accepted),
+ * 2. which schedule lastHandledFireTime is about; an edit or a resume never fires for the past (decision 12),
+ * 3. every run that goes on, then the fire times that have come,
+ * 4. the status, written when something must not wait,
+ * 5. pods and revisions that nothing needs any more.
+ */
+export function planElasticJob(observed: ObservedJob): ElasticJobPlan {
+  const { job, now } = observed;
+  if (job.metadata.deletionTimestamp !== undefined) return { ...nothing, reasons: ["being deleted"] };
+  const status = job.status ?? {};
+  const revision = stepRevision(observed);
+
+  const hash = scheduleHash(observed, revision.kind === "refused");
+  const recordedHash = status.schedule?.hash;
+  const known = recordedHash === hash;
+  const created = parseTime(job.metadata.creationTimestamp) ?? now;
+  const since = known ? (parseTime(status.schedule?.since) ?? created) : recordedHash === undefined ? created : now;
+  const stored = parseTime(status.lastHandledFireTime);
+  const clockSkewed = observed.maxClockSkewMs > 0 && stored !== undefined && stored > observed.serverNow + observed.maxClockSkewMs;
+  const handled = clockSkewed ? now : known || recordedHash === undefined ? stored : Math.max(stored ?? 0, now);
+
+  const { live, ended } = sortPods(status, observed.pods, observed.vanished);
+  const mayFire = known && !clockSkewed && revision.kind === "ready" && observed.problems.length === 0 && !observed.spec.suspend;
+  const after = Math.max(handled ?? Number.NEGATIVE_INFINITY, since);
+  const newest = revision.kind === "ready" ? revision.name : undefined;
+  const runs = stepRuns(observed, live, newest, mayFire, after);
+
+  const handledUpTo = highestHandled(handled, runs);
+  const written = stepStatus(observed, { revision, runs, schedule: { hash, since }, clockSkewed, handledUpTo });
+  const retention = retain(observed, ended);
+  const events = written.patch === undefined ? [] : eventsOf(observed, runs, clockSkewed, written.next.conditions ?? []);
+  const actions: Action[] = [
+    ...("actions" in revision ? revision.actions : []),
+    ...[...runs.steps, ...runs.fired].flatMap((step) => step.actions),
+    ...retention.actions,
+    ...retention.strays.map((pod) => strayEvent(observed, pod.metadata.name, pod.run)),
+    ...events,
+    ...(newest === undefined ? [] : collectRevisions(observed, newest, live)),
+  ];
+  const wakeAt = Math.min(runs.wakeAt, written.wakeAt, retention.wakeAt, ...[...runs.steps, ...runs.fired].map((step) => step.wakeAt));
+  return {
+    actions,
+    ...(written.patch !== undefined && { status: { resource: elasticJobs, object: job, status: written.patch } }),
+    ...(wakeAt < Number.POSITIVE_INFINITY && { wakeAt }),
+    reasons: reasonsOf(runs),
+    fired: runs.fired.map(({ run }) => ({ run: run.id, fireTime: run.fireTime, kind: run.kind })),
+    recorded: {
+      ended: runs.steps.flatMap((step) => (step.outcome === undefined ? [] : [{ kind: step.run.kind, phase: step.outcome.phase }])),
+      skipped: runs.skipped.counts,
+      attempts: runs.steps.flatMap((step) => step.ended.flatMap((item) => item.verdict?.outcome ?? [])),
+    },
+    strays: retention.strays.length,
+    waiting: runs.steps.flatMap((step) => step.waitReason?.reason ?? []),
+  };
+}
+
+const nothing: ElasticJobPlan = {
+  actions: [],
+  reasons: [],
+  fired: [],
+  recorded: { ended: [], skipped: {}, attempts: [] },
+  strays: 0,
+  waiting: [],
+};
+
+/** Over everything that decides when the job fires. A template that is refused disarms it like suspend does. */
+function scheduleHash(observed: ObservedJob, refused: boolean): string {
+  const { schedule } = observed.job.spec;
+  return shortHash(canonicalJson({ schedule: schedule ?? null, suspend: observed.spec.suspend, refused, wrong: observed.problems.length > 0 }), 16);
+}
+
+/**
+ * lastHandledFireTime passes a fire time only when its run stands in status, or it is settled for good (elasticjob.md section 2). Runs
+ * that begin in this plan have no record yet, so it stays before them.
+ */
+function highestHandled(handled: number | undefined, runs: RunsStep): number | undefined {
+  const limit = Math.min(runs.firstOpen, ...runs.fired.map((step) => step.run.fireTime));
+  const candidates = [runs.settledUpTo, ...runs.steps.map((step) => step.run.fireTime), ...runs.kept.map((kept) => kept.run.fireTime)];
+  let highest = handled;
+  for (const time of candidates) if (time !== undefined && time < limit && (highest === undefined || time > highest)) highest = time;
+  return highest;
+}
+
+function eventsOf(
+  observed: ObservedJob,
+  runs: RunsStep,
+  clockSkewed: boolean,
+  conditions: readonly { readonly type: string; readonly status: string; readonly reason: string; readonly message: string }[],
+): readonly EventAction[] {
+  const { job } = observed;
+  const event = (type: EventAction["type"], reason: string, note: string): EventAction => ({ tag: "event", regarding: job, type, reason, note: note.slice(0, 1024) });
+  const events: EventAction[] = [];
+  for (const step of runs.steps) {
+    if (step.outcome?.phase === "Failed") events.push(event("Warning", eventReasons.runFailed, failureNote(observed, step)));
+    if (step.outcome?.phase === "Succeeded" && (job.status?.consecutiveFailures ?? 0) > 0)
+      events.push(event("Normal", eventReasons.runRecovered, `run ${step.run.id} succeeded after ${job.status?.consecutiveFailures} failed`));
+    const waits = step.waitReason;
+    if (waits !== undefined && step.run.recorded?.reason !== waits.reason)
+      events.push(event("Warning", eventReasons.runWaiting, `run ${step.run.id} waits: ${waits.reason}: ${waits.message}`));
+  }
+  for (const [why, count] of Object.entries(runs.skipped.counts)) {
+    const newest = runs.skipped.times.at(-1);
+    const which = newest === undefined ? "" : `, the newest at ${new Date(newest).toISOString()}`;
+    events.push(event("Normal", eventReasons.runSkipped, `${count} fire times skipped (${why})${which}`));
+  }
+  const before = job.status?.conditions?.find((condition) => condition.type === conditionTypes.ready);
+  const ready = conditions.find((condition) => condition.type === conditionTypes.ready);
+  if (ready !== undefined && ready.status === "False" && (before?.reason !== ready.reason || before.message !== ready.message)) {
+    const told: Record<string, string> = {
+      [conditionReasons.invalidSpec]: eventReasons.invalidSpec,
+      [conditionReasons.templateRefused]: eventReasons.templateRefused,
+      [conditionReasons.clockSkew]: eventReasons.clockSkew,
+    };
+    const reason = told[ready.reason];
+    if (reason !== undefined) events.push(event("Warning", reason, ready.message));
+  }
+  if (clockSkewed && !events.some((known) => known.reason === eventReasons.clockSkew))
+    events.push(event("Warning", eventReasons.clockSkew, "lastHandledFireTime was ahead of the API server's clock and has been set back to now"));
+  return events;
+}
+
+/** What failed, how, where, and the next step for whoever reads it. */
+function failureNote(observed: ObservedJob, step: RunStep): string {
+  const { run, outcome } = step;
+  const failed = step.ended.filter((item) => !item.succeeded);
+  const items = failed.slice(0, 10).map((item) => item.item);
+  const codes = [...new Set(failed.flatMap((item) => item.verdict?.exitCode ?? []))].slice(0, 3);
+  const nodes = [...new Set(failed.flatMap((item) => item.pod?.node ?? []))].slice(0, 5);
+  const attempts = Math.max(0, ...failed.map((item) => item.pod?.attempt ?? 0));
+  const what = outcome?.reason === "ItemsFailed" ? `items ${items.join(",")}${failed.length > items.length ? ",..." : ""}` : `${outcome?.reason}: ${outcome?.message}`;
+  const how = codes.length === 0 ? "" : ` exit ${codes.join(",")}`;
+  const tries = attempts === 0 ? "" : ` after ${attempts} attempt${attempts === 1 ? "" : "s"}${nodes.length === 0 ? "" : ` (nodes ${nodes.join(", ")})`}`;
+  const selector = `nuptse.dev/job=${observed.job.metadata.name},nuptse.dev/run=${run.id}${items.length === 0 ? "" : `,nuptse.dev/item=${items[0]}`}`;
+  return `run ${run.id} failed: ${what}${how}${tries}; see: kubectl logs -n ${observed.job.metadata.namespace} -l ${selector}`;
+}
+
+function strayEvent(observed: ObservedJob, pod: string, run: string): EventAction {
+  const note = `pod ${pod} was at work although run ${run} has ended; it was started by a leader that had been deposed, and is deleted`;
+  return { tag: "event", regarding: observed.job, type: "Warning", reason: eventReasons.strayPod, note };
+}
+
+function reasonsOf(runs: RunsStep): readonly string[] {
+  const reasons = runs.fired.map((step) => `fires ${step.run.id}`);
+  for (const step of runs.steps) {
+    if (step.outcome !== undefined) reasons.push(`${step.run.id} ended: ${step.outcome.phase} (${step.outcome.reason})`);
+    else if (step.waitReason !== undefined) reasons.push(`${step.run.id} waits: ${step.waitReason.reason}`);
+  }
+  for (const kept of runs.kept) reasons.push(`keeps ${kept.run.id}: ${kept.reason}`);
+  for (const [why, count] of Object.entries(runs.skipped.counts)) reasons.push(`skips ${count}: ${why}`);
+  return reasons;
+}

@@ -1,0 +1,138 @@
+import type { EnvVar, NodeAffinity, NodeSelectorRequirement, Pod, PodSpec, PodTemplateSpec } from "../../api/core.ts";
+import type { ElasticJob, ElasticJobSpec } from "../../api/elastic-job.gen.ts";
+import type { ObjectMeta } from "../../api/meta.ts";
+import { annotations, itemsPerChunk, labelPrefix, labels } from "../../api/names.ts";
+import { formatSeconds } from "../../base/time.ts";
+import type { RunAnnotation } from "./attempt.ts";
+import { podName } from "./run-id.ts";
+
+/** What of a spec a ControllerRevision holds: all that pins a run (decision 15). */
+export type RevisionData = Pick<ElasticJobSpec, "template" | "sharding" | "parameter" | "results" | "itemTimeoutSeconds" | "startTimeoutSeconds">;
+
+/** Kubernetes' own default for a container's termination message. */
+const defaultMessagePath = "/dev/termination-log";
+
+export interface PodOrder {
+  readonly job: ElasticJob;
+  readonly revision: RevisionData;
+  readonly run: string;
+  readonly fireTime: number;
+  /** The date of the fire time in the job's zone, "2026-11-21". */
+  readonly localDate: string;
+  readonly item: number;
+  readonly attempt: number;
+  readonly history: RunAnnotation;
+}
+
+/** The owner reference of everything that belongs to a job; it never blocks the job's deletion (decision 76). */
+export function ownedBy(job: ElasticJob): NonNullable<ObjectMeta["ownerReferences"]> {
+  return [
+    {
+      apiVersion: job.apiVersion,
+      kind: job.kind,
+      name: job.metadata.name,
+      uid: job.metadata.uid as string,
+      controller: true,
+      blockOwnerDeletion: false,
+    },
+  ];
+}
+
+/** The pod of one attempt. A function of its order alone, so that a second leader renders the same. */
+export function renderPod(order: PodOrder): Pod {
+  const { job, revision, item, attempt } = order;
+  const uid = job.metadata.uid as string;
+  const template = revision.template as PodTemplateSpec;
+  const variables = environment(order);
+  const containers = template.spec.containers.map((container) => ({
+    ...container,
+    // Ours come first, so that a user's variables may refer to them.
+    env: [
+      ...variables,
+      { name: "NUPTSE_RESULT_FILE", value: container.terminationMessagePath ?? defaultMessagePath },
+      ...(container.env ?? []),
+    ],
+  }));
+  const deadline =
+    revision.itemTimeoutSeconds === undefined ? undefined : revision.itemTimeoutSeconds + (revision.startTimeoutSeconds ?? 600);
+  const affinity = placement(template.spec.affinity, order.history.nodes, order.history.pinned);
+  const spec: PodSpec = {
+    ...template.spec,
+    restartPolicy: "Never",
+    containers,
+    ...(deadline !== undefined && { activeDeadlineSeconds: deadline }),
+    ...(affinity !== undefined && { affinity }),
+  };
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: {
+      name: podName({ name: job.metadata.name, uid }, order.run, item, attempt),
+      namespace: job.metadata.namespace as string,
+      labels: {
+        ...withoutOurs(template.metadata?.labels),
+        [labels.job]: job.metadata.name,
+        [labels.jobUid]: uid,
+        [labels.run]: order.run,
+        [labels.item]: String(item),
+        [labels.chunk]: String(Math.floor(item / itemsPerChunk)),
+        [labels.attempt]: String(attempt),
+      },
+      annotations: { ...withoutOurs(template.metadata?.annotations), [annotations.run]: JSON.stringify(order.history) },
+      ownerReferences: ownedBy(job),
+    },
+    spec,
+  };
+}
+
+function withoutOurs(texts: Readonly<Record<string, string>> = {}): Record<string, string> {
+  return Object.fromEntries(Object.entries(texts).filter(([key]) => !key.startsWith(labelPrefix)));
+}
+
+/** What a program learns about its work (elasticjob.md section 3); JOB_COMPLETION_INDEX lets images made for Indexed Jobs run unchanged. */
+function environment(order: PodOrder): readonly EnvVar[] {
+  const { job, revision, item } = order;
+  const total = revision.sharding?.total ?? 1;
+  const shardingParameter = revision.sharding?.parameters?.[item] ?? "";
+  const jobParameter = revision.parameter ?? "";
+  const context = {
+    jobName: job.metadata.name,
+    taskId: `${job.metadata.name}@-@${item}@-@${order.run}@-@${order.attempt}`,
+    shardingTotalCount: total,
+    jobParameter,
+    shardingItem: item,
+    shardingParameter,
+  };
+  const values: Record<string, string> = {
+    NUPTSE_JOB: job.metadata.name,
+    NUPTSE_NAMESPACE: job.metadata.namespace ?? "",
+    NUPTSE_RUN: order.run,
+    NUPTSE_FIRE_TIME: formatSeconds(order.fireTime),
+    NUPTSE_LOCAL_DATE: order.localDate,
+    NUPTSE_ATTEMPT: String(order.attempt),
+    SHARDING_TOTAL_COUNT: String(total),
+    SHARDING_ITEM: String(item),
+    SHARDING_PARAMETER: shardingParameter,
+    JOB_PARAMETER: jobParameter,
+    JOB_COMPLETION_INDEX: String(item),
+    SHARDING_CONTEXT: JSON.stringify(context),
+  };
+  // Kubernetes expands $(NAME) in values; a text of the user's is data, not a reference.
+  return Object.entries(values).map(([name, value]) => ({ name, value: value.replaceAll("$(", "$$(") }));
+}
+
+/** Adds our node rules to whatever affinity the template has; selector terms are alternatives, so the rule goes into each. */
+function placement(affinity: PodSpec["affinity"], leave: readonly string[], node: string | undefined): PodSpec["affinity"] {
+  if (leave.length === 0 && node === undefined) return undefined;
+  const rules: NodeSelectorRequirement[] = [];
+  if (node !== undefined) rules.push({ key: "metadata.name", operator: "In", values: [node] });
+  // matchFields takes one value an entry for NotIn too.
+  for (const name of leave) rules.push({ key: "metadata.name", operator: "NotIn", values: [name] });
+  const existing = affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [];
+  const terms = existing.length === 0 ? [{ matchFields: rules }] : existing.map((term) => ({ ...term, matchFields: [...(term.matchFields ?? []), ...rules] }));
+  const nodeAffinity: NodeAffinity = {
+    ...affinity?.nodeAffinity,
+    requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: terms },
+  };
+  return { ...affinity, nodeAffinity };
+}

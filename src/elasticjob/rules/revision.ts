@@ -1,0 +1,90 @@
+import type { Action } from "../../api/action.ts";
+import type { ControllerRevision } from "../../api/core.ts";
+import { labels } from "../../api/names.ts";
+import { controllerRevisions, podTemplates } from "../../api/resource.ts";
+import { canonicalJson, shortHash } from "../../base/hash.ts";
+import type { LiveRun } from "./live-run.ts";
+import type { ObservedJob } from "./observed.ts";
+import { ownedBy, type RevisionData, renderPod } from "./pod.ts";
+
+/** The revision that new runs use, or what is missing until there is one. */
+export type RevisionStep =
+  | { readonly kind: "ready"; readonly name: string; readonly actions: readonly Action[] }
+  | { readonly kind: "pending"; readonly actions: readonly Action[] }
+  | { readonly kind: "collision" }
+  | { readonly kind: "refused"; readonly message: string };
+
+/** The part of a spec that runs are pinned to. */
+export function revisionDataOf(observed: Pick<ObservedJob, "job">): RevisionData {
+  const { template, sharding, parameter, results, itemTimeoutSeconds, startTimeoutSeconds } = observed.job.spec;
+  return {
+    template,
+    ...(sharding !== undefined && { sharding }),
+    ...(parameter !== undefined && { parameter }),
+    ...(results !== undefined && { results }),
+    ...(itemTimeoutSeconds !== undefined && { itemTimeoutSeconds }),
+    ...(startTimeoutSeconds !== undefined && { startTimeoutSeconds }),
+  };
+}
+
+/**
+ * Makes sure that a ControllerRevision holds what new runs will use. Its name is a hash of canonical data and of the job's UID, so that a
+ * re-created job does not meet its forerunner's; two data of one name are told apart by collisionCount (decision 74). A template is shown
+ * to the API server before it is kept: a revision that exists has passed.
+ */
+export function stepRevision(observed: ObservedJob): RevisionStep {
+  const { job, memory } = observed;
+  const data = revisionDataOf(observed);
+  const canonical = canonicalJson(data);
+  const name = `${job.metadata.name}-${shortHash(`${job.metadata.uid} ${job.status?.collisionCount ?? 0} ${canonical}`, 10)}`;
+  const existing = observed.revisions.find((revision) => revision.metadata.name === name);
+  if (existing !== undefined) return canonicalJson(existing.data) === canonical ? { kind: "ready", name, actions: [] } : { kind: "collision" };
+  const verdict = memory.templates.get(name);
+  if (verdict === undefined) return { kind: "pending", actions: [templateCheck(observed, data, name)] };
+  if (!verdict.accepted) return { kind: "refused", message: verdict.message };
+  const revision: ControllerRevision = {
+    apiVersion: "apps/v1",
+    kind: "ControllerRevision",
+    metadata: {
+      name,
+      namespace: job.metadata.namespace as string,
+      labels: { [labels.job]: job.metadata.name, [labels.jobUid]: job.metadata.uid as string },
+      ownerReferences: ownedBy(job),
+    },
+    data,
+    revision: job.metadata.generation ?? 1,
+  };
+  return { kind: "pending", actions: [{ tag: "create", resource: controllerRevisions, object: revision }] };
+}
+
+/** A PodTemplate of the first item's pod: it shows the template's own errors, and none of quota or of policies that may change. */
+function templateCheck(observed: ObservedJob, revision: RevisionData, name: string): Action {
+  const history = { kind: "Schedule", fireTime: "", revision: name, items: "0", counted: 0, lost: 0, nodes: [], since: "" } as const;
+  const pod = renderPod({ job: observed.job, revision, run: "check", fireTime: 0, localDate: "1970-01-01", item: 0, attempt: 1, history });
+  const { labels: podLabels, annotations } = pod.metadata;
+  const template = {
+    apiVersion: "v1",
+    kind: "PodTemplate",
+    metadata: { name, namespace: observed.job.metadata.namespace as string },
+    template: { metadata: { labels: podLabels, annotations }, spec: pod.spec },
+  };
+  return { tag: "dryRun", resource: podTemplates, object: template };
+}
+
+/** Deletes revisions that no run, pod or history entry names (decision 15). */
+export function collectRevisions(observed: ObservedJob, current: string, live: readonly LiveRun[]): readonly Action[] {
+  const { job } = observed;
+  if (observed.revisions.length <= 1 || job.status?.currentRevision !== current) return [];
+  const used = new Set<string | undefined>([current]);
+  for (const run of live) used.add(run.revision);
+  for (const run of [...(job.status?.history ?? []), ...(job.status?.active ?? [])]) used.add(run.revision);
+  for (const pod of observed.pods) used.add(pod.history.revision);
+  return observed.revisions
+    .filter((revision) => !used.has(revision.metadata.name))
+    .map((revision) => ({
+      tag: "delete",
+      resource: controllerRevisions,
+      ref: { namespace: job.metadata.namespace as string, name: revision.metadata.name },
+      uid: revision.metadata.uid as string,
+    }));
+}

@@ -1,0 +1,113 @@
+import type { ElasticJobItemResult, ElasticJobRun, ElasticJobRunFailure } from "../../api/elastic-job.gen.ts";
+import { IntervalSet } from "../../base/interval-set.ts";
+import { formatMillis, formatSeconds } from "../../base/time.ts";
+import type { EffectiveSpec } from "./effective-spec.ts";
+import type { EndedItem, RunStep } from "./run-step.ts";
+
+/** Failed items that status tells about. */
+const mostFailures = 20;
+/** Bytes of results kept of one run. */
+const mostResultBytes = 64 * 1024;
+
+/** The entry of a run in status as of this step: for `active` while it goes on, for `history` once it has an outcome. */
+export function runEntry(step: RunStep, spec: EffectiveSpec, now: number): ElasticJobRun {
+  const { run, outcome } = step;
+  const succeeded = new IntervalSet(run.succeeded);
+  const failed = new IntervalSet(run.failed);
+  for (const item of step.ended) (item.succeeded ? succeeded : failed).add(item.item);
+  const begun = run.newest.size > 0 || succeeded.size + failed.size > 0;
+  const phase = outcome?.phase ?? (begun ? "Running" : "Waiting");
+  const reason = outcome?.reason ?? step.waitReason?.reason;
+  const message = outcome?.message ?? step.waitReason?.message;
+  const ending = run.ending ?? (step.newEnding === undefined ? undefined : { ...step.newEnding, at: now });
+  const stops = outcome === undefined ? stopsOf(step, now) : [];
+  const failures = failuresOf(step, outcome !== undefined);
+  const results = outcome === undefined ? resultsOf(step, spec.resultBytes).items : [];
+  return {
+    run: run.id,
+    kind: run.kind,
+    phase,
+    ...(reason !== undefined && reason !== "" && { reason }),
+    ...(message !== undefined && message !== "" && { message: message.slice(0, 1024) }),
+    revision: run.revision,
+    fireTime: formatSeconds(run.fireTime),
+    items: run.items.toString(),
+    total: run.items.size,
+    ...(run.startedAt !== undefined && { startedAt: formatMillis(run.startedAt) }),
+    ...(outcome !== undefined ? { endedAt: formatMillis(now) } : { updatedAt: formatMillis(now) }),
+    ...(outcome === undefined &&
+      ending !== undefined && { ending: { reason: ending.reason, message: ending.message.slice(0, 1024), at: formatMillis(ending.at) } }),
+    ...(stops.length > 0 && { stops }),
+    succeeded: succeeded.toString(),
+    ...(outcome === undefined && { running: step.atWork.toString() }),
+    failed: failed.toString(),
+    lost: step.lost,
+    attempts: attemptsOf(step, succeeded, failed),
+    ...(failures.length > 0 && { failures }),
+    ...(results.length > 0 && { results }),
+  };
+}
+
+function stopsOf(step: RunStep, now: number): NonNullable<ElasticJobRun["stops"]> {
+  const kept = (step.run.recorded?.stops ?? []).filter((stop) => {
+    const newest = step.run.newest.get(stop.item ?? -1);
+    return newest === undefined || newest.attempt <= (stop.attempt ?? 0);
+  });
+  return [...kept, ...step.newStops.map((stop) => ({ ...stop, at: formatMillis(now) }))];
+}
+
+function failuresOf(step: RunStep, over: boolean): readonly ElasticJobRunFailure[] {
+  const failures = [...(step.run.recorded?.failures ?? [])];
+  for (const ended of step.ended) {
+    if (failures.length >= mostFailures) break;
+    // Items that a cancelled run never began are told by their number alone.
+    if (!ended.succeeded && (ended.pod !== undefined || over)) failures.push(failureOf(ended));
+  }
+  return failures.slice(0, mostFailures);
+}
+
+function failureOf({ item, reason, pod, verdict }: EndedItem): ElasticJobRunFailure {
+  const message = verdict === undefined ? "" : [verdict.reason, verdict.message].filter((text) => text !== "").join(": ");
+  return {
+    item,
+    ...(pod !== undefined && { attempt: pod.attempt }),
+    reason,
+    ...(verdict?.exitCode !== undefined && { exitCode: verdict.exitCode }),
+    ...(pod?.node !== undefined && { node: pod.node }),
+    ...(message !== "" && { message: message.slice(0, 256) }),
+  };
+}
+
+function attemptsOf(step: RunStep, succeeded: IntervalSet, failed: IntervalSet): number {
+  let attempts = 0;
+  for (const pod of step.run.newest.values()) attempts += pod.attempt;
+  for (const set of [succeeded, failed]) for (const item of set) if (!step.run.newest.has(item)) attempts++;
+  return Math.max(attempts, step.run.recorded?.attempts ?? 0);
+}
+
+/** The results of all items that have ended so far, lowest item first, as far as they fit. */
+export function resultsOf(step: RunStep, maxBytes: number): { readonly items: readonly ElasticJobItemResult[]; readonly omitted: number } {
+  const values = new Map<number, string>();
+  for (const result of step.run.recorded?.results ?? []) values.set(result.item as number, result.value ?? "");
+  for (const { item, succeeded, verdict } of step.ended) {
+    if (succeeded && verdict !== undefined && verdict.message !== "" && maxBytes > 0) values.set(item, clip(verdict.message, maxBytes));
+  }
+  const items: ElasticJobItemResult[] = [];
+  let omitted = 0;
+  let bytes = 0;
+  for (const [item, value] of [...values].sort(([a], [b]) => a - b)) {
+    bytes += Buffer.byteLength(value);
+    if (bytes > mostResultBytes) omitted++;
+    else items.push({ item, value });
+  }
+  return { items, omitted };
+}
+
+/** At most so many bytes of UTF-8, never half a character. */
+function clip(text: string, maxBytes: number): string {
+  const bytes = Buffer.from(text, "utf8");
+  if (bytes.length <= maxBytes) return text;
+  let end = maxBytes;
+  while (end > 0 && ((bytes[end] as number) & 0xc0) === 0x80) end--;
+  return bytes.toString("utf8", 0, end);
+}

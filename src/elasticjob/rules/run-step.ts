@@ -1,0 +1,293 @@
+import type { Action } from "../../api/action.ts";
+import type { ControllerRevision } from "../../api/core.ts";
+import { itemsPerChunk, labels } from "../../api/names.ts";
+import { eventReasons } from "../../api/reasons.ts";
+import { nodes as nodeResource, pods as podResource } from "../../api/resource.ts";
+import { IntervalSet } from "../../base/interval-set.ts";
+import { formatMillis } from "../../base/time.ts";
+import { type AttemptPod, isImagePull, judge, type RunAnnotation, type StopReason, type Verdict } from "./attempt.ts";
+import type { LiveRun } from "./live-run.ts";
+import { type AfterAttempt, afterAttempt, type NextAttempt } from "./next-attempt.ts";
+import type { ObservedJob } from "./observed.ts";
+import { type RevisionData, renderPod } from "./pod.ts";
+
+/** An item that ended for good, and the attempt that decided it. */
+export interface EndedItem {
+  readonly item: number;
+  readonly succeeded: boolean;
+  /** RetriesExhausted, TooManyAttempts, Cancelled; "" when it succeeded. */
+  readonly reason: string;
+  readonly pod?: AttemptPod;
+  readonly verdict?: Verdict;
+}
+
+/** A run as it stands now, and what is to be done for it. */
+export interface RunStep {
+  readonly run: LiveRun;
+  /** Items that ended and whose end is not recorded yet. */
+  readonly ended: readonly EndedItem[];
+  readonly atWork: IntervalSet;
+  /** Items without a pod at work that have not ended. */
+  readonly waiting: number;
+  /** Attempts whose stop is to be recorded before their pods are deleted. */
+  readonly newStops: readonly { readonly item: number; readonly attempt: number; readonly reason: StopReason }[];
+  /** The decision to end the run, to be recorded before its pods are deleted. */
+  readonly newEnding?: { readonly reason: string; readonly message: string };
+  /** Set when everything has ended. */
+  readonly outcome?: { readonly phase: "Succeeded" | "Failed" | "Cancelled"; readonly reason: string; readonly message: string };
+  /** Why it does not go on, for status and people. */
+  readonly waitReason?: { readonly reason: string; readonly message: string };
+  readonly actions: readonly Action[];
+  readonly lost: number;
+  readonly wakeAt: number;
+}
+
+/** An attempt whose wait is over. */
+interface DueAttempt {
+  readonly item: number;
+  readonly next: NextAttempt;
+  /** Set when it is a failover: the node of the lost attempt, and how it was lost. */
+  readonly lostFrom?: string;
+  readonly why?: string;
+}
+
+/** A same-node attempt that is not scheduled after this long goes elsewhere (decision 18). */
+const sameNodePatienceMs = 60_000;
+const never = Number.POSITIVE_INFINITY;
+
+/**
+ * One step of a run. For each item, by its newest attempt: not begun -> create the first; at work -> watch its time limits; ended -> record,
+ * or create the next attempt when its wait is over. A stop or an ending is decided here, stands in status after that, and only a later
+ * step, which observes it there, deletes pods (decision 6).
+ * @param mayStart whether a run without pods may begin
+ */
+export function stepRun(observed: ObservedJob, run: LiveRun, mayStart: boolean): RunStep {
+  const { now, memory, spec } = observed;
+  const actions: Action[] = [];
+  const ended: EndedItem[] = [];
+  const atWork = new IntervalSet();
+  const due: DueAttempt[] = [];
+  const fresh: number[] = [];
+  const newStops: { item: number; attempt: number; reason: StopReason }[] = [];
+  const probed = new Set<string>();
+  let losses = 0;
+  let delayed = 0;
+  let wakeAt = never;
+  const wake = (at: number) => {
+    if (at < wakeAt) wakeAt = at;
+  };
+
+  for (const item of run.items) {
+    if (run.succeeded.has(item) || run.failed.has(item)) continue;
+    const pod = run.newest.get(item);
+    if (pod === undefined) {
+      fresh.push(item);
+      continue;
+    }
+    const verdict = verdictOf(observed, run, pod);
+    if (verdict === undefined) {
+      atWork.add(item);
+      const stop = run.stops.get(`${item}/${pod.attempt}`);
+      if (stop !== undefined || run.ending !== undefined) {
+        if (pod.deletion === undefined) actions.push(deletePod(pod));
+        continue;
+      }
+      const limit = timeLimit(observed, pod);
+      if (limit !== undefined && limit.at <= now) newStops.push({ item, attempt: pod.attempt, reason: limit.reason });
+      else if (limit !== undefined) wake(limit.at);
+      if (pod.node !== undefined && !observed.nodes.known(pod.node) && !probed.has(pod.node)) {
+        probed.add(pod.node);
+        actions.push({ tag: "probe", resource: nodeResource, ref: { name: pod.node } });
+      }
+      continue;
+    }
+    if (verdict.outcome === "Succeeded") {
+      ended.push({ item, succeeded: true, reason: "", pod, verdict });
+      continue;
+    }
+    if (run.ending !== undefined) {
+      ended.push({ item, succeeded: false, reason: "Cancelled", pod, verdict });
+      continue;
+    }
+    const after: AfterAttempt = afterAttempt(pod, verdict, spec.retry, (node) => observed.nodes.usable(node));
+    if (after.kind === "failed") {
+      ended.push({ item, succeeded: false, reason: after.reason, pod, verdict });
+      continue;
+    }
+    if (after.failedOver) losses++;
+    if (after.next.notBefore <= now) due.push({ item, next: after.next, ...(after.failedOver && { lostFrom: pod.node ?? "no node", why: verdict.reason }) });
+    else {
+      delayed++;
+      wake(after.next.notBefore);
+    }
+  }
+  for (const pod of run.newest.values()) losses += pod.history.lost;
+  const lost = Math.max(run.recorded?.lost ?? 0, losses);
+
+  const refusal = memory.refusals.get(run.id);
+  const blocked = memory.invalid.get(run.id) ?? memory.nameTaken.get(run.id);
+  let newEnding: RunStep["newEnding"];
+  if (run.ending === undefined) {
+    if (blocked !== undefined) newEnding = { reason: memory.invalid.has(run.id) ? "TemplateRefused" : "NameTaken", message: blocked };
+    else if (run.startedAt !== undefined && run.startedAt + spec.runTimeoutMs <= now && atWork.size + due.length + delayed + fresh.length > 0)
+      newEnding = { reason: "RunTimeout", message: `not ended ${spec.runTimeoutMs / 1000} s after its first pod was created` };
+    else if (run.startedAt !== undefined) wake(run.startedAt + spec.runTimeoutMs);
+  }
+
+  const begun = run.newest.size > 0 || run.succeeded.size + run.failed.size > 0;
+  const stopped = run.ending !== undefined || newEnding !== undefined;
+  if (run.ending !== undefined) for (const item of fresh) ended.push({ item, succeeded: false, reason: "Cancelled" });
+  const waiting = run.ending === undefined ? fresh.length + due.length + delayed : 0;
+  if (!stopped && (begun || mayStart) && !memory.namespaceTerminating) {
+    if (refusal !== undefined && refusal.retryAt > now) wake(refusal.retryAt);
+    else createPods(observed, run, due, fresh, Math.min(spec.parallelism - atWork.size, refusal?.allowance ?? never), actions);
+  }
+  thin(observed, run, actions);
+
+  const waitReason =
+    refusal !== undefined
+      ? { reason: refusal.reason as string, message: refusal.message }
+      : begun || mayStart
+        ? undefined
+        : { reason: run.recorded?.reason ?? "ConcurrencyPolicy", message: run.recorded?.message ?? "an earlier run is at work" };
+  const over = atWork.size === 0 && waiting === 0 && !(newEnding !== undefined && run.ending === undefined);
+  const outcome = over ? outcomeOf(run, ended) : undefined;
+  return {
+    run,
+    ended,
+    atWork,
+    waiting,
+    newStops,
+    ...(newEnding !== undefined && { newEnding }),
+    ...(outcome !== undefined && { outcome }),
+    ...(waitReason !== undefined && { waitReason }),
+    actions,
+    lost,
+    wakeAt,
+  };
+}
+
+/** What has become of an attempt of the run. */
+function verdictOf(observed: ObservedJob, run: LiveRun, pod: AttemptPod): Verdict | undefined {
+  const stop = run.stops.get(`${pod.item}/${pod.attempt}`);
+  const vanishedAt = run.vanishedAt.get(pod);
+  const nodeGoneAt = pod.node === undefined ? undefined : observed.memory.goneNodes.get(pod.node);
+  return judge(pod, {
+    ...(stop !== undefined && { stop }),
+    ...(vanishedAt !== undefined && { vanishedAt }),
+    ...(nodeGoneAt !== undefined && { nodeGoneAt }),
+    endedUndeleted: observed.endedUndeleted.has(pod.metadata.uid as string),
+  });
+}
+
+/** The first limit that an attempt at work runs into. */
+function timeLimit(observed: ObservedJob, pod: AttemptPod): { readonly at: number; readonly reason: StopReason } | undefined {
+  const { spec } = observed;
+  if (pod.deletion !== undefined) return undefined;
+  if (pod.startedAt !== undefined) {
+    return spec.itemTimeoutMs === never ? undefined : { at: pod.startedAt + spec.itemTimeoutMs, reason: "ItemTimeout" };
+  }
+  if (pod.scheduledAt !== undefined) {
+    return { at: pod.scheduledAt + spec.startTimeoutMs, reason: isImagePull(pod.waiting) ? "ImagePull" : "StartTimeout" };
+  }
+  const pinned = pod.history.pinned;
+  if (pinned === undefined) return undefined;
+  return { at: observed.nodes.usable(pinned) ? pod.createdAt + sameNodePatienceMs : observed.now, reason: "NotScheduled" };
+}
+
+function createPods(
+  observed: ObservedJob,
+  run: LiveRun,
+  due: readonly DueAttempt[],
+  fresh: readonly number[],
+  places: number,
+  actions: Action[],
+): void {
+  if (places <= 0) return;
+  const revision = revisionData(observed.revisions, run.revision);
+  if (revision === undefined) return;
+  const since = formatMillis(run.startedAt ?? observed.now);
+  const first: RunAnnotation = {
+    kind: run.kind,
+    fireTime: formatMillis(run.fireTime),
+    revision: run.revision,
+    items: run.items.toString(),
+    counted: 0,
+    lost: 0,
+    nodes: [],
+    since,
+  };
+  const localDate = observed.armed?.localDate(run.fireTime) ?? formatMillis(run.fireTime).slice(0, 10);
+  const usable = observed.nodes.usableNames();
+  const add = (item: number, attempt: number, history: RunAnnotation) =>
+    actions.push({
+      tag: "create",
+      resource: podResource,
+      object: renderPod({ job: observed.job, revision, run: run.id, fireTime: run.fireTime, localDate, item, attempt, history }),
+      lane: `${observed.job.metadata.uid}/${run.id}`,
+    });
+  let left = places;
+  for (const { item, next, lostFrom, why } of due) {
+    if (left-- <= 0) return;
+    if (lostFrom !== undefined) {
+      const note = `run ${run.id}: item ${item} was lost on ${lostFrom} (${why}) and starts again elsewhere as attempt ${next.attempt}`;
+      actions.push({ tag: "event", regarding: observed.job, type: "Warning", reason: eventReasons.itemFailedOver, note });
+    }
+    // With every usable node left out nothing could ever run again.
+    const nodes = usable.every((name) => next.nodes.includes(name)) ? [] : next.nodes;
+    const history = { ...first, counted: next.counted, lost: next.lost, nodes, ...(next.node !== undefined && { pinned: next.node }) };
+    add(item, next.attempt, history);
+  }
+  for (const item of fresh) {
+    if (left-- <= 0) return;
+    add(item, 1, first);
+  }
+}
+
+function deletePod(pod: AttemptPod): Action {
+  return {
+    tag: "delete",
+    resource: podResource,
+    ref: { namespace: pod.metadata.namespace as string, name: pod.metadata.name },
+    uid: pod.metadata.uid as string,
+  };
+}
+
+/** How long a collection that was told to go is left alone before it is told again. */
+export const cleanupPatienceMs = 60_000;
+
+/** Deletes the pods of a large run's chunks once every item of a chunk is recorded as ended (decisions 3 and 21). */
+function thin(observed: ObservedJob, run: LiveRun, actions: Action[]): void {
+  if (run.recorded === undefined || run.items.size <= itemsPerChunk) return;
+  const open = new Set<number>();
+  for (const item of run.items) if (!run.succeeded.has(item) && !run.failed.has(item)) open.add(Math.floor(item / itemsPerChunk));
+  const full = new Set<number>();
+  for (const pod of run.pods) {
+    const chunk = Math.floor(pod.item / itemsPerChunk);
+    if (!open.has(chunk)) full.add(chunk);
+  }
+  for (const chunk of full) {
+    const labelSelector = `${labels.jobUid}=${observed.job.metadata.uid},${labels.run}=${run.id},${labels.chunk}=${chunk}`;
+    if ((observed.memory.cleanups.get(labelSelector) ?? Number.NEGATIVE_INFINITY) + cleanupPatienceMs > observed.now) continue;
+    actions.push({
+      tag: "deleteCollection",
+      resource: podResource,
+      namespace: observed.job.metadata.namespace as string,
+      labelSelector,
+      limit: itemsPerChunk,
+    });
+  }
+}
+
+function outcomeOf(run: LiveRun, ended: readonly EndedItem[]): NonNullable<RunStep["outcome"]> {
+  const failed = run.failed.size + ended.filter((item) => !item.succeeded).length;
+  if (failed === 0) return { phase: "Succeeded", reason: "Completed", message: "" };
+  if (run.ending?.reason === "Replaced") return { phase: "Cancelled", reason: "Replaced", message: run.ending.message };
+  if (run.ending !== undefined) return { phase: "Failed", reason: run.ending.reason, message: run.ending.message };
+  return { phase: "Failed", reason: "ItemsFailed", message: `${failed} of ${run.items.size} items failed` };
+}
+
+/** What a run uses of its revision; undefined when the cache does not hold it. */
+function revisionData(revisions: readonly ControllerRevision[], name: string): RevisionData | undefined {
+  return revisions.find((revision) => revision.metadata.name === name)?.data as RevisionData | undefined;
+}

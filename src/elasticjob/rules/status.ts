@@ -1,0 +1,200 @@
+import type { ElasticJobOutcome, ElasticJobRun, ElasticJobStatus } from "../../api/elastic-job.gen.ts";
+import { mergePatch } from "../../base/diff.ts";
+import { IntervalSet } from "../../base/interval-set.ts";
+import { formatMillis, formatSeconds, parseTime } from "../../base/time.ts";
+import type { RunsStep } from "./concurrency.ts";
+import { nextConditions } from "./conditions.ts";
+import type { ObservedJob } from "./observed.ts";
+import type { RevisionStep } from "./revision.ts";
+import { resultsOf, runEntry } from "./run-entry.ts";
+import type { RunStep } from "./run-step.ts";
+
+/** Fire times without success that status tells of. */
+const mostOutcomes = 200;
+/** Ended items that may be at work's side unrecorded: a crash would judge so many again from their pods. */
+const checkpointItems = 500;
+const never = Number.POSITIVE_INFINITY;
+
+/** What decides the status besides the runs. */
+export interface StatusInput {
+  readonly revision: RevisionStep;
+  readonly runs: RunsStep;
+  readonly schedule: { readonly hash: string; readonly since: number };
+  /** lastHandledFireTime was in the future and is set back. */
+  readonly clockSkewed: boolean;
+  readonly handledUpTo: number | undefined;
+}
+
+export interface StatusStep {
+  /** The merge patch that is to be written now; undefined = nothing, or it can wait. */
+  readonly patch?: Readonly<Record<string, unknown>>;
+  readonly next: ElasticJobStatus;
+  /** When a progress patch is due. */
+  readonly wakeAt: number;
+}
+
+/**
+ * The status as it ought to be, and whether it is time to write it. Ends, decisions and conditions are written at once; mere progress only
+ * at 5 and 15 s after a run's start, then every 30 s, and only when something moved; every write carries all that is known (decision 21).
+ */
+export function stepStatus(observed: ObservedJob, input: StatusInput): StatusStep {
+  const { job, now } = observed;
+  const current = job.status ?? {};
+  const next = nextStatus(observed, input);
+  const patch = mergePatch(current as Record<string, unknown>, next as Record<string, unknown>);
+  const wakeAt = Math.min(...input.runs.steps.map((step) => progressDue(step, now)), never);
+  const moved = patch !== undefined && !onlyClockMoved(current, next);
+  if (moved && (isUrgent(observed, input, next) || wakeAt <= now)) return { patch: patch as Record<string, unknown>, next, wakeAt: never };
+  return { next, wakeAt: wakeAt <= now ? nextProgressPoint(input.runs.steps, now) : wakeAt };
+}
+
+function nextStatus(observed: ObservedJob, { revision, runs, schedule, clockSkewed, handledUpTo }: StatusInput): ElasticJobStatus {
+  const { job, spec, now } = observed;
+  const current = job.status ?? {};
+  const ended = runs.steps.filter((step) => step.outcome !== undefined).sort((a, b) => a.run.fireTime - b.run.fireTime);
+  const live = runs.steps.filter((step) => step.outcome === undefined);
+  const active = [...live.map((step) => runEntry(step, spec, now)), ...runs.kept.map((kept) => waitingEntry(observed, kept))];
+  const history = trimmedHistory(current.history ?? [], ended.map((step) => runEntry(step, spec, now)), spec.history);
+  const last = ended.at(-1);
+  const outcomes = nextOutcomes(observed, ended, runs, schedule.since);
+  const lastRun = last === undefined ? undefined : { succeeded: last.outcome?.phase === "Succeeded", message: `run ${last.run.id}: ${last.outcome?.message || last.outcome?.phase}` };
+  const fired = [parseTime(current.lastFireTime), ...runs.steps.filter((step) => step.run.startedAt !== undefined).map((step) => step.run.fireTime)];
+  const lastFireTime = Math.max(...fired.map((time) => time ?? -never));
+  const nextFireTime = observed.armed === undefined || spec.suspend ? undefined : observed.armed.schedule.next(now);
+  const succeededNow = ended.some((step) => step.outcome?.phase === "Succeeded");
+  const results = last === undefined ? current.results : resultsStatus(last, spec.resultBytes);
+  return {
+    observedGeneration: job.metadata.generation ?? 1,
+    ...(nextFireTime !== undefined && { nextFireTime: formatSeconds(nextFireTime) }),
+    ...(lastFireTime > -never && { lastFireTime: formatSeconds(lastFireTime) }),
+    ...(handledUpTo !== undefined && { lastHandledFireTime: formatSeconds(handledUpTo) }),
+    ...(succeededNow ? { lastSuccessTime: formatSeconds(now) } : current.lastSuccessTime !== undefined && { lastSuccessTime: current.lastSuccessTime }),
+    consecutiveFailures: failuresSince(outcomes.notSucceeded ?? [], outcomes.lastSucceeded),
+    ...(revision.kind === "ready" ? { currentRevision: revision.name } : current.currentRevision !== undefined && { currentRevision: current.currentRevision }),
+    ...(revision.kind === "collision" ? { collisionCount: (current.collisionCount ?? 0) + 1 } : current.collisionCount !== undefined && { collisionCount: current.collisionCount }),
+    summary: {
+      ...(job.spec.schedule !== undefined && { schedule: job.spec.schedule.crons.join(", ") }),
+      ...summaryOf(active, history, current),
+      ...(nextFireTime !== undefined && { next: observed.armed?.display(nextFireTime) as string }),
+    },
+    schedule: { hash: schedule.hash, since: formatSeconds(schedule.since) },
+    outcomes,
+    ...(results !== undefined && { results }),
+    ...(active.length > 0 && { active }),
+    ...(history.length > 0 && { history }),
+    conditions: nextConditions(observed, revision, clockSkewed, lastRun),
+  };
+}
+
+function waitingEntry(observed: ObservedJob, { run, reason, message }: RunsStep["kept"][number]): ElasticJobRun {
+  return {
+    run: run.id,
+    kind: run.kind,
+    phase: "Waiting",
+    reason,
+    message,
+    revision: run.revision,
+    fireTime: formatSeconds(run.fireTime),
+    items: run.items.toString(),
+    total: run.items.size,
+    updatedAt: formatMillis(observed.now),
+  };
+}
+
+/** Newest first: so many that succeeded, so many that did not. */
+function trimmedHistory(
+  history: readonly ElasticJobRun[],
+  ended: readonly ElasticJobRun[],
+  limits: { readonly succeeded: number; readonly failed: number },
+): readonly ElasticJobRun[] {
+  const left = { succeeded: limits.succeeded, failed: limits.failed };
+  return [...[...ended].reverse(), ...history].filter((run) => left[run.phase === "Succeeded" ? "succeeded" : "failed"]-- > 0);
+}
+
+function resultsStatus(last: RunStep, maxBytes: number): NonNullable<ElasticJobStatus["results"]> {
+  const { items, omitted } = resultsOf(last, maxBytes);
+  return { run: last.run.id, items, ...(omitted > 0 && { omitted }) };
+}
+
+/** Which fire times did not succeed, in their order: what counts in a row is read from here, whatever order ends came in (decision 48). */
+function nextOutcomes(observed: ObservedJob, ended: readonly RunStep[], runs: RunsStep, since: number): NonNullable<ElasticJobStatus["outcomes"]> {
+  const current = observed.job.status?.outcomes;
+  const listed = new Map((current?.notSucceeded ?? []).map((entry) => [entry.fireTime as string, entry]));
+  let lastSucceeded = parseTime(current?.lastSucceeded) ?? -never;
+  for (const time of runs.skipped.times) listed.set(formatSeconds(time), { fireTime: formatSeconds(time), outcome: "Skipped" });
+  for (const { run, outcome } of ended) {
+    const fireTime = formatSeconds(run.fireTime);
+    if (outcome?.phase === "Succeeded") {
+      listed.delete(fireTime);
+      lastSucceeded = Math.max(lastSucceeded, run.fireTime);
+    } else listed.set(fireTime, { fireTime, outcome: outcome?.phase as string });
+  }
+  const sorted = [...listed.values()].sort((a, b) => ((a.fireTime as string) < (b.fireTime as string) ? -1 : 1));
+  const kept = sorted.slice(-mostOutcomes);
+  const from = sorted.length > mostOutcomes ? (sorted[sorted.length - mostOutcomes - 1]?.fireTime as string) : (current?.from ?? formatSeconds(since));
+  return { from, ...(lastSucceeded > -never && { lastSucceeded: formatSeconds(lastSucceeded) }), notSucceeded: kept };
+}
+
+function failuresSince(notSucceeded: readonly ElasticJobOutcome[], lastSucceeded: string | undefined): number {
+  return notSucceeded.filter((entry) => entry.outcome === "Failed" && (lastSucceeded === undefined || (entry.fireTime as string) > lastSucceeded)).length;
+}
+
+function summaryOf(active: readonly ElasticJobRun[], history: readonly ElasticJobRun[], current: ElasticJobStatus) {
+  const newest = [...active, ...history].filter((run) => run.phase !== "Waiting").sort((a, b) => ((a.fireTime ?? "") > (b.fireTime ?? "") ? -1 : 1))[0] ?? active[0];
+  if (newest === undefined) {
+    const { progress, lastRun } = current.summary ?? {};
+    return { ...(progress !== undefined && { progress }), ...(lastRun !== undefined && { lastRun }) };
+  }
+  const ended = sizeOf(newest.succeeded) + sizeOf(newest.failed);
+  return { progress: `${ended}/${newest.total ?? 0}`, lastRun: newest.phase as string };
+}
+
+const sizeOf = (set: string | undefined): number => IntervalSet.parse(set).size;
+
+/** Whether all that differs are the times at which entries were written. */
+function onlyClockMoved(current: ElasticJobStatus, next: ElasticJobStatus): boolean {
+  const still = (status: ElasticJobStatus) => ({
+    ...status,
+    nextFireTime: undefined,
+    summary: { ...status.summary, next: undefined },
+    active: status.active?.map((run) => ({ ...run, updatedAt: undefined })),
+  });
+  return mergePatch(still(current) as Record<string, unknown>, still(next) as Record<string, unknown>) === undefined;
+}
+
+/** Something that must not wait for the next progress patch. */
+function isUrgent(observed: ObservedJob, { runs, clockSkewed }: StatusInput, next: ElasticJobStatus): boolean {
+  const current = observed.job.status ?? {};
+  if (runs.urgent || clockSkewed) return true;
+  if (current.schedule?.hash !== next.schedule?.hash || current.observedGeneration !== next.observedGeneration) return true;
+  if (current.currentRevision !== next.currentRevision || current.collisionCount !== next.collisionCount) return true;
+  const reasons = (status: ElasticJobStatus) => status.conditions?.map((condition) => `${condition.type}=${condition.status}:${condition.reason}`).join();
+  if (reasons(current) !== reasons(next)) return true;
+  return runs.steps.some(
+    (step) =>
+      step.outcome !== undefined ||
+      step.newStops.length > 0 ||
+      (step.newEnding !== undefined && step.run.ending === undefined) ||
+      step.ended.length >= checkpointItems ||
+      // A refusal is told once; that it is over can wait.
+      (step.waitReason !== undefined && step.run.recorded?.reason !== step.waitReason.reason),
+  );
+}
+
+/** When the next progress patch of a run is due; what was written last tells which points have been served. */
+function progressDue({ run, outcome }: RunStep, now: number): number {
+  if (run.startedAt === undefined || outcome !== undefined) return never;
+  const written = parseTime(run.recorded?.updatedAt) ?? run.startedAt;
+  return pointAfter(run.startedAt, Math.min(written, now));
+}
+
+/** 5 s, 15 s, then every 30 s: the first of these points after an instant. */
+function pointAfter(startedAt: number, instant: number): number {
+  const age = Math.max(0, instant - startedAt) / 1000;
+  if (age < 5) return startedAt + 5000;
+  return startedAt + (15 + 30 * Math.max(0, Math.floor((age - 15) / 30) + 1)) * 1000;
+}
+
+function nextProgressPoint(steps: readonly RunStep[], now: number): number {
+  return Math.min(...steps.map(({ run, outcome }) => (run.startedAt === undefined || outcome !== undefined ? never : pointAfter(run.startedAt, now))), never);
+}
