@@ -9,7 +9,8 @@ export interface KubeClient {
   get<T extends KubeObject>(resource: Resource, ref: ObjectRef, options?: ReadOptions): Promise<T>;
   /** One page; `limit` absent = all in one answer. */
   list<T extends KubeObject>(resource: Resource, options?: ListOptions): Promise<KubeList<T>>;
-  create<T extends KubeObject>(resource: Resource, object: T, options?: WriteOptions): Promise<T>;
+  /** With a subresource (`binding`, `eviction`) the object is posted to that of the object of its name; the answer is then a Status. */
+  create<T extends KubeObject>(resource: Resource, object: T, options?: WriteOptions & { readonly subresource?: string }): Promise<T>;
   /** PUT: replaces the whole object. */
   replace<T extends KubeObject>(resource: Resource, object: T, options?: WriteOptions & { readonly subresource?: string }): Promise<T>;
   patch<T extends KubeObject>(resource: Resource, ref: ObjectRef, patch: Patch, options?: PatchOptions): Promise<T>;
@@ -88,6 +89,7 @@ export interface WatchOptions {
   readonly fieldSelector?: string;
   readonly resourceVersion?: string;
   readonly allowBookmarks?: boolean;
+  /** The present state first, as ADDED events, ended by a bookmark annotated `k8s.io/initial-events-end`; needs `allowBookmarks`. */
   readonly sendInitialEvents?: boolean;
   readonly timeoutSeconds?: number;
 }

@@ -37,6 +37,9 @@ export interface TransportResponse {
 export interface TransportStream {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** The answer line by line, parsed when its content type is JSON; ends when the server ends it, throws when the connection breaks. */
+  /**
+   * The answer line by line, parsed when its content type is JSON; ends when the server ends it or the signal aborts, throws when the
+   * connection breaks. With a status of 300 or more it is one element, the whole body.
+   */
   readonly lines: AsyncIterable<unknown>;
 }
