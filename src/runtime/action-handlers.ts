@@ -1,0 +1,170 @@
+import type {
+  Action,
+  ActionOutcome,
+  CreateAction,
+  DeleteAction,
+  DeleteCollectionAction,
+  DryRunAction,
+  EventAction,
+  ProbeAction,
+} from "../api/action.ts";
+import type { KubeObject, ObjectRef } from "../api/meta.ts";
+import { type Resource, resourceName } from "../api/resource.ts";
+import type { Clock } from "../base/clock.ts";
+import type { KubeClient } from "../kube/client.ts";
+import { AlreadyExists, Conflict, NotFound } from "../kube/errors.ts";
+import type { Metrics } from "./metrics.ts";
+import { wasSent } from "./outcome.ts";
+import { keepWrite, type OwnWriteStores } from "./own-writes.ts";
+import { RecentDeletions } from "./recent-deletions.ts";
+
+/** What a handler is given besides its action. */
+export interface ActionContext {
+  /** Asked in the moment of sending; to be passed on with every write. */
+  readonly fence: () => boolean;
+}
+
+/** Carries out one action. What it throws is mapped like an error of the client. */
+export type ActionHandler<A extends Action> = (action: A, context: ActionContext) => Promise<ActionOutcome>;
+
+/** One handler for each tag. */
+export type ActionHandlers = { readonly [Tag in Action["tag"]]: ActionHandler<Extract<Action, { readonly tag: Tag }>> };
+
+/** Takes what people should be told; never throws, never waits. */
+export interface EventSink {
+  record(event: EventAction): void;
+}
+
+export interface ActionHandlerOptions {
+  readonly client: KubeClient;
+  readonly stores: OwnWriteStores;
+  readonly recorder: EventSink;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+}
+
+/** A page of deletions is at most a few seconds of the server; this many are a large run, and more can wait for the next plan. */
+const mostPages = 100;
+
+/** The handlers of Kubernetes' own writes. */
+export function createActionHandlers(options: ActionHandlerOptions): ActionHandlers {
+  const { client, stores, recorder, metrics } = options;
+  const deletions = new RecentDeletions(options.clock);
+
+  async function create(action: CreateAction, context: ActionContext): Promise<ActionOutcome> {
+    const { resource, object } = action;
+    try {
+      keepWrite(stores, resource, await counted(metrics, "create", resource, client.create(resource, object, { fence: context.fence })));
+      return { kind: "done" };
+    } catch (error) {
+      // A 404 of a POST is a namespace or a kind that is missing, never the object.
+      if (error instanceof NotFound) return { kind: "failed", error };
+      if (!(error instanceof AlreadyExists)) throw error;
+    }
+    return ownedOrTaken(resource, object);
+  }
+
+  /** The answer "already exists" does not say whose it is, and a cache may be late: a consistent read decides. */
+  async function ownedOrTaken(resource: Resource, wanted: KubeObject): Promise<ActionOutcome> {
+    const existing = await readPastCaches(client, resource, refOfObject(wanted));
+    if (existing === undefined) return { kind: "failed", error: new Error(`${resourceName(resource)} ${wanted.metadata.name} vanished`) };
+    const owner = controllerUid(wanted);
+    if (owner === undefined || owner !== controllerUid(existing)) return { kind: "nameTaken" };
+    keepWrite(stores, resource, existing);
+    return { kind: "exists" };
+  }
+
+  async function dryRun(action: DryRunAction, context: ActionContext): Promise<ActionOutcome> {
+    try {
+      await client.create(action.resource, action.object, { dryRun: true, fieldValidation: "Strict", fence: context.fence });
+    } catch (error) {
+      if (error instanceof NotFound) return { kind: "failed", error };
+      // Names are looked at last: what is refused for its name alone was found right.
+      if (!(error instanceof AlreadyExists)) throw error;
+    }
+    return { kind: "done" };
+  }
+
+  async function probe(action: ProbeAction): Promise<ActionOutcome> {
+    return { kind: (await readPastCaches(client, action.resource, action.ref)) === undefined ? "gone" : "done" };
+  }
+
+  async function remove(action: DeleteAction, context: ActionContext): Promise<ActionOutcome> {
+    const { resource, ref, uid, gracePeriodSeconds } = action;
+    if (deletions.has(uid)) return { kind: "done" };
+    const deletion = client.delete(resource, ref, {
+      uid,
+      fence: context.fence,
+      ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
+    });
+    try {
+      const answer = await counted(metrics, "delete", resource, deletion);
+      if (answer.kind !== "Status") keepWrite(stores, resource, answer as KubeObject);
+    } catch (error) {
+      // Absent, or a namesake with another UID: in both cases the one that was meant is gone.
+      if (!(error instanceof Conflict) && !(error instanceof NotFound && !error.isUnknownKind)) throw error;
+    }
+    // A shorter grace is a deletion of its own.
+    if (gracePeriodSeconds === undefined) deletions.note(uid);
+    return { kind: "done" };
+  }
+
+  async function deleteCollection(action: DeleteCollectionAction, context: ActionContext): Promise<ActionOutcome> {
+    const { resource, namespace, labelSelector, limit } = action;
+    for (let page = 0; page < mostPages; page++) {
+      const deletion = client.deleteCollection(resource, { namespace, labelSelector, limit, fence: context.fence });
+      const deleted = await counted(metrics, "deletecollection", resource, deletion);
+      if (deleted < limit) break;
+    }
+    return { kind: "done" };
+  }
+
+  return {
+    create,
+    dryRun,
+    probe,
+    delete: remove,
+    deleteCollection,
+    event: async (action) => {
+      recorder.record(action);
+      return { kind: "done" };
+    },
+  };
+}
+
+/** A consistent read; undefined when the object does not exist. */
+export async function readPastCaches(client: KubeClient, resource: Resource, ref: ObjectRef): Promise<KubeObject | undefined> {
+  try {
+    return await client.get<KubeObject>(resource, ref);
+  } catch (error) {
+    if (error instanceof NotFound && !error.isUnknownKind) return undefined;
+    throw error;
+  }
+}
+
+/** Counts a write unless it surely never left this process. */
+export async function counted<T>(metrics: Metrics, verb: string, resource: Resource, write: Promise<T>, subresource?: string): Promise<T> {
+  const count = () =>
+    metrics.count("nuptse_api_writes_total", {
+      verb,
+      resource: subresource === undefined ? resourceName(resource) : `${resourceName(resource)}/${subresource}`,
+    });
+  try {
+    const answer = await write;
+    count();
+    return answer;
+  } catch (error) {
+    if (wasSent(error)) count();
+    throw error;
+  }
+}
+
+/** The name of an object within its kind, without undefined fields. */
+export function refOfObject(object: KubeObject): ObjectRef {
+  const { namespace, name } = object.metadata;
+  return namespace === undefined ? { name } : { namespace, name };
+}
+
+function controllerUid(object: KubeObject): string | undefined {
+  return object.metadata.ownerReferences?.find((owner) => owner.controller === true)?.uid;
+}

@@ -1,0 +1,432 @@
+import assert from "node:assert/strict";
+import type { Action, ActionOutcome, Plan } from "../../../src/api/action.ts";
+import type { KubeObject } from "../../../src/api/meta.ts";
+import { elasticJobs, pods, podTemplates } from "../../../src/api/resource.ts";
+import { VirtualClock } from "../../../src/base/virtual-clock.ts";
+import { TimedOutError } from "../../../src/kube/errors.ts";
+import { createKubeClient } from "../../../src/kube/kube-client.ts";
+import type { TransportRequest } from "../../../src/kube/transport.ts";
+import { createApplier } from "../../../src/runtime/applier.ts";
+import { type Answer, failure, ok, recordingMetrics, scriptedTransport, thing } from "./scripted-transport.ts";
+
+const owned = (name: string, uid = "job-1"): KubeObject =>
+  thing(name, {
+    resourceVersion: "7",
+    ownerReferences: [{ apiVersion: "nuptse.dev/v1alpha1", kind: "ElasticJob", name: "etl", uid, controller: true }],
+  });
+
+function bench(
+  answer: (request: TransportRequest) => Answer | Promise<Answer>,
+  options: { readonly fence?: () => boolean; readonly beforeSending?: () => Promise<void> } = {},
+) {
+  const script = scriptedTransport(answer, options.beforeSending);
+  const metrics = recordingMetrics();
+  const kept: string[] = [];
+  const events: string[] = [];
+  const store = { observeWrite: (object: KubeObject) => kept.push(`${object.metadata.name}@${object.metadata.resourceVersion}`) };
+  const clock = new VirtualClock(0);
+  const applier = createApplier({
+    client: createKubeClient(script.transport),
+    stores: new Map([
+      ["pods", store],
+      ["elasticjobs.nuptse.dev", store],
+    ]),
+    recorder: { record: (event) => events.push(event.reason) },
+    fence: options.fence ?? (() => true),
+    metrics,
+    clock,
+  });
+  return { applier, clock, kept, events, metrics, ...script };
+}
+
+const plan = (actions: readonly Action[], more: Partial<Plan> = {}): Plan => ({ actions, reasons: [], ...more });
+const create = (name: string, more: { lane?: string; laneLimit?: number } = {}): Action => ({
+  tag: "create",
+  resource: pods,
+  object: owned(name),
+  ...more,
+});
+const job: KubeObject = {
+  apiVersion: "nuptse.dev/v1alpha1",
+  kind: "ElasticJob",
+  metadata: { namespace: "shop", name: "etl", uid: "job-1", resourceVersion: "41" },
+};
+const status = (value: Record<string, unknown>, object = job) => ({ status: { resource: elasticJobs, object, status: value } });
+
+const quotaRefusal = failure(
+  403,
+  "Forbidden",
+  'pods "a" is forbidden: exceeded quota: small, requested: pods=1, used: pods=2, limited: pods=2',
+);
+
+describe("applier", () => {
+  const outcomes: readonly {
+    readonly name: string;
+    readonly action: Action;
+    readonly answers: Readonly<Record<string, Answer>>;
+    readonly want: ActionOutcome | "failed";
+    readonly wantSent: readonly string[];
+    readonly wantKept?: readonly string[];
+  }[] = [
+    {
+      name: "keeps what a create answered",
+      action: create("a"),
+      answers: { "create pods in shop": ok(owned("a"), 201) },
+      want: { kind: "done" },
+      wantSent: ["create pods in shop"],
+      wantKept: ["a@7"],
+    },
+    {
+      name: "takes an object of the same owner as created, after a look at it",
+      action: create("a"),
+      answers: { "create pods in shop": failure(409, "AlreadyExists"), "get pods shop/a": ok(owned("a")) },
+      want: { kind: "exists" },
+      wantSent: ["create pods in shop", "get pods shop/a"],
+      wantKept: ["a@7"],
+    },
+    {
+      name: "does not adopt the object of another owner",
+      action: create("a"),
+      answers: { "create pods in shop": failure(409, "AlreadyExists"), "get pods shop/a": ok(owned("a", "job-2")) },
+      want: { kind: "nameTaken" },
+      wantSent: ["create pods in shop", "get pods shop/a"],
+    },
+    {
+      name: "does not adopt an object without an owner",
+      action: create("a"),
+      answers: { "create pods in shop": failure(409, "AlreadyExists"), "get pods shop/a": ok(thing("a")) },
+      want: { kind: "nameTaken" },
+      wantSent: ["create pods in shop", "get pods shop/a"],
+    },
+    {
+      name: "counts a create whose answer is lost as failed, since it may have happened",
+      action: create("a"),
+      answers: { "create pods in shop": new TimedOutError("no answer") },
+      want: "failed",
+      wantSent: ["create pods in shop"],
+    },
+    {
+      name: "counts a create into a namespace that is gone as failed",
+      action: create("a"),
+      answers: { "create pods in shop": failure(404, "NotFound", 'namespaces "shop" not found', { name: "shop" }) },
+      want: "failed",
+      wantSent: ["create pods in shop"],
+    },
+    {
+      name: "tells a refusal by quota from others",
+      action: create("a"),
+      answers: { "create pods in shop": quotaRefusal },
+      want: {
+        kind: "forbidden",
+        message:
+          'create pods in shop: 403 Forbidden: pods "a" is forbidden: exceeded quota: small, requested: pods=1, used: pods=2, limited: pods=2',
+        quota: true,
+        namespaceTerminating: false,
+      },
+      wantSent: ["create pods in shop"],
+    },
+    {
+      name: "tells a namespace that ends",
+      action: create("a"),
+      answers: {
+        "create pods in shop": failure(403, "Forbidden", "no", {
+          name: "a",
+          causes: [{ reason: "NamespaceTerminating", field: "metadata.namespace" }],
+        }),
+      },
+      want: { kind: "forbidden", message: "create pods in shop: 403 Forbidden: no", quota: false, namespaceTerminating: true },
+      wantSent: ["create pods in shop"],
+    },
+    {
+      name: "tells an object that the server finds wrong",
+      action: create("a"),
+      answers: { "create pods in shop": failure(422, "Invalid", "spec.containers: Required value") },
+      want: { kind: "invalid", message: "create pods in shop: 422 Invalid: spec.containers: Required value" },
+      wantSent: ["create pods in shop"],
+    },
+    {
+      name: "deletes with the UID as precondition and keeps the object that lives on",
+      action: { tag: "delete", resource: pods, ref: { namespace: "shop", name: "a" }, uid: "uid-a" },
+      answers: { "delete pods shop/a": ok({ ...owned("a"), metadata: { ...owned("a").metadata, resourceVersion: "8" } }) },
+      want: { kind: "done" },
+      wantSent: ["delete pods shop/a"],
+      wantKept: ["a@8"],
+    },
+    {
+      name: "counts the deletion of what is gone as done",
+      action: { tag: "delete", resource: pods, ref: { namespace: "shop", name: "a" }, uid: "uid-a" },
+      answers: { "delete pods shop/a": failure(404, "NotFound", "not found", { name: "a" }) },
+      want: { kind: "done" },
+      wantSent: ["delete pods shop/a"],
+    },
+    {
+      name: "counts the deletion of what was replaced by a namesake as done",
+      action: { tag: "delete", resource: pods, ref: { namespace: "shop", name: "a" }, uid: "uid-a" },
+      answers: { "delete pods shop/a": failure(409, "Conflict", "the UID in the precondition does not match") },
+      want: { kind: "done" },
+      wantSent: ["delete pods shop/a"],
+    },
+    {
+      name: "probes what exists",
+      action: { tag: "probe", resource: pods, ref: { namespace: "shop", name: "a" } },
+      answers: { "get pods shop/a": ok(owned("a")) },
+      want: { kind: "done" },
+      wantSent: ["get pods shop/a"],
+    },
+    {
+      name: "probes what does not exist",
+      action: { tag: "probe", resource: pods, ref: { namespace: "shop", name: "a" } },
+      answers: { "get pods shop/a": failure(404, "NotFound", "not found", { name: "a" }) },
+      want: { kind: "gone" },
+      wantSent: ["get pods shop/a"],
+    },
+    {
+      name: "does not take a missing kind for a missing object",
+      action: { tag: "probe", resource: pods, ref: { namespace: "shop", name: "a" } },
+      answers: { "get pods shop/a": failure(404, "NotFound", "the server could not find the requested resource", {}) },
+      want: "failed",
+      wantSent: ["get pods shop/a"],
+    },
+    {
+      name: "passes on what a dry run finds wrong",
+      action: { tag: "dryRun", resource: podTemplates, object: thing("t") },
+      answers: { "create podtemplates in shop": failure(400, "BadRequest", "strict decoding error: unknown field") },
+      want: { kind: "invalid", message: "create podtemplates in shop: 400 BadRequest: strict decoding error: unknown field" },
+      wantSent: ["create podtemplates in shop"],
+    },
+  ];
+  for (const tc of outcomes) {
+    it(tc.name, async () => {
+      const { applier, words, kept } = bench((request) => answerOf(tc.answers, request));
+      const { results } = await applier.apply(plan([tc.action]));
+      assert.equal(results.length, 1);
+      assert.equal(results[0]?.action, tc.action);
+      if (tc.want === "failed") assert.equal(results[0]?.outcome.kind, "failed");
+      else assert.deepEqual(results[0]?.outcome, tc.want);
+      assert.deepEqual(words(), tc.wantSent);
+      assert.deepEqual(kept, tc.wantKept ?? []);
+    });
+  }
+
+  it("asks for a dry run with strict validation", async () => {
+    const { applier, sent } = bench(() => ok(thing("t"), 201));
+    await applier.apply(plan([{ tag: "dryRun", resource: podTemplates, object: thing("t") }]));
+    assert.deepEqual(sent[0]?.query, { dryRun: "All", fieldValidation: "Strict" });
+  });
+
+  it("sends the UID and the grace period of a deletion", async () => {
+    const { applier, sent } = bench(() => ok({ kind: "Status", status: "Success" }));
+    const ref = { namespace: "shop", name: "a" };
+    await applier.apply(plan([{ tag: "delete", resource: pods, ref, uid: "uid-a", gracePeriodSeconds: 5 }]));
+    assert.deepEqual(sent[0]?.body, { apiVersion: "v1", kind: "DeleteOptions", preconditions: { uid: "uid-a" }, gracePeriodSeconds: 5 });
+  });
+
+  it("does not ask for the same deletion again until the watch must have told of it", async () => {
+    const { applier, clock, words } = bench(() => ok({ kind: "Status", status: "Success" }));
+    const again = plan([{ tag: "delete", resource: pods, ref: { namespace: "shop", name: "a" }, uid: "uid-a" }]);
+    await applier.apply(again);
+    await clock.runUntil(4999);
+    assert.deepEqual((await applier.apply(again)).results[0]?.outcome, { kind: "done" });
+    assert.equal(words().length, 1);
+    await clock.runUntil(5000);
+    await applier.apply(again);
+    assert.equal(words().length, 2);
+  });
+
+  it("goes on with a collection while the server deletes whole pages", async () => {
+    const pages = [500, 500, 120];
+    const { applier, sent, metrics } = bench(() => ok({ kind: "PodList", items: new Array(pages.shift() ?? 0).fill({}) }));
+    const { results } = await applier.apply(
+      plan([{ tag: "deleteCollection", resource: pods, namespace: "shop", labelSelector: "nuptse.dev/run in (r1)", limit: 500 }]),
+    );
+    assert.deepEqual(results[0]?.outcome, { kind: "done" });
+    assert.equal(sent.length, 3);
+    assert.equal(metrics.counts.get("nuptse_api_writes_total{verb=deletecollection,resource=pods}"), 3);
+  });
+
+  it("hands events to the recorder", async () => {
+    const { applier, events, sent } = bench(() => ok({}));
+    await applier.apply(plan([{ tag: "event", regarding: job, type: "Warning", reason: "RunFailed", note: "run r1 failed" }]));
+    assert.deepEqual(events, ["RunFailed"]);
+    assert.deepEqual(sent, []);
+  });
+
+  it("writes status as a merge patch with the version that it was planned from", async () => {
+    const { applier, sent, kept, metrics } = bench(() => ok({ ...job, metadata: { ...job.metadata, resourceVersion: "42" } }));
+    const applied = await applier.apply(plan([], status({ currentRevision: "r1", reason: null })));
+    assert.deepEqual(applied, { results: [], status: { kind: "done" } });
+    assert.equal(sent[0]?.path, "/apis/nuptse.dev/v1alpha1/namespaces/shop/elasticjobs/etl/status");
+    assert.equal(sent[0]?.contentType, "application/merge-patch+json");
+    assert.deepEqual(sent[0]?.body, { metadata: { resourceVersion: "41" }, status: { currentRevision: "r1", reason: null } });
+    assert.deepEqual(kept, ["etl@42"]);
+    assert.deepEqual([...metrics.counts], [["nuptse_api_writes_total{verb=patch,resource=elasticjobs.nuptse.dev/status}", 1]]);
+  });
+
+  const statusCases: readonly {
+    readonly name: string;
+    readonly answers: Readonly<Record<string, Answer>>;
+    readonly want: ActionOutcome["kind"];
+    readonly wantKept?: readonly string[];
+  }[] = [
+    {
+      name: "reads the object past the cache after a conflict",
+      answers: {
+        "patch elasticjobs.nuptse.dev/status shop/etl": failure(409, "Conflict"),
+        "get elasticjobs.nuptse.dev shop/etl": ok({ ...job, metadata: { ...job.metadata, resourceVersion: "50" } }),
+      },
+      want: "conflict",
+      wantKept: ["etl@50"],
+    },
+    {
+      name: "tells that the object is gone when a namesake has taken its place",
+      answers: {
+        "patch elasticjobs.nuptse.dev/status shop/etl": failure(409, "Conflict"),
+        "get elasticjobs.nuptse.dev shop/etl": ok({ ...job, metadata: { ...job.metadata, uid: "job-2", resourceVersion: "50" } }),
+      },
+      want: "gone",
+      wantKept: ["etl@50"],
+    },
+    {
+      name: "tells that the object is gone",
+      answers: { "patch elasticjobs.nuptse.dev/status shop/etl": failure(404, "NotFound", "no", { name: "etl" }) },
+      want: "gone",
+    },
+    {
+      name: "does not take a missing CRD for a missing object",
+      answers: { "patch elasticjobs.nuptse.dev/status shop/etl": failure(404, "NotFound", "no", {}) },
+      want: "failed",
+    },
+    {
+      name: "tells a status that the server finds wrong",
+      answers: { "patch elasticjobs.nuptse.dev/status shop/etl": failure(422, "Invalid") },
+      want: "invalid",
+    },
+    {
+      name: "counts a status whose answer is lost as failed",
+      answers: { "patch elasticjobs.nuptse.dev/status shop/etl": new TimedOutError("no answer") },
+      want: "failed",
+    },
+  ];
+  for (const tc of statusCases) {
+    it(tc.name, async () => {
+      const { applier, kept } = bench((request) => answerOf(tc.answers, request));
+      const applied = await applier.apply(plan([], status({ a: 1 })));
+      assert.equal(applied.status?.kind, tc.want);
+      assert.deepEqual(kept, tc.wantKept ?? []);
+    });
+  }
+
+  it("does not send a status patch of more than 200 KiB", async () => {
+    const { applier, sent, metrics } = bench(() => ok(job));
+    const empty = JSON.stringify({ metadata: { resourceVersion: "41" }, status: { text: "" } }).length;
+    const largest = 200 * 1024 - empty;
+    assert.equal((await applier.apply(plan([], status({ text: "x".repeat(largest) })))).status?.kind, "done");
+    assert.equal((await applier.apply(plan([], status({ text: "x".repeat(largest + 1) })))).status?.kind, "invalid");
+    assert.equal((await applier.apply(plan([], status({ text: "é".repeat(largest / 2 + 1) })))).status?.kind, "invalid");
+    assert.equal(sent.length, 1);
+    assert.equal(metrics.counts.get("nuptse_status_patch_refused_total{resource=elasticjobs.nuptse.dev}"), 2);
+  });
+
+  it("writes no status without a version", async () => {
+    const { applier, sent } = bench(() => ok(job));
+    const { resourceVersion: _, ...metadata } = job.metadata;
+    const applied = await applier.apply(plan([], status({ a: 1 }, { ...job, metadata })));
+    assert.equal(applied.status?.kind, "failed");
+    assert.deepEqual(sent, []);
+  });
+
+  it("carries out actions and status side by side, 32 actions at once", async () => {
+    const gate = Promise.withResolvers<void>();
+    const { applier, words } = bench(async (request) => {
+      await gate.promise;
+      return ok(request.method === "PATCH" ? job : request.body, 201);
+    });
+    const applied = applier.apply(
+      plan(
+        Array.from({ length: 100 }, (_, index) => create(`p${index}`)),
+        status({ a: 1 }),
+      ),
+    );
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(words().filter((word) => word.startsWith("create")).length, 32);
+    assert.equal(words().filter((word) => word.startsWith("patch")).length, 1);
+    gate.resolve();
+    const { results } = await applied;
+    assert.equal(results.length, 100);
+    assert.ok(results.every((result) => result.outcome.kind === "done"));
+  });
+
+  it("keeps to the limit of a lane, and lets others go on beside it", async () => {
+    const gate = Promise.withResolvers<void>();
+    const { applier, sent } = bench(async (request) => {
+      await gate.promise;
+      return ok(request.body, 201);
+    });
+    const laned = Array.from({ length: 10 }, (_, index) => create(`l${index}`, { lane: "run", laneLimit: 2 }));
+    const applied = applier.apply(plan([...laned, create("x"), create("y")]));
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(sent.map((request) => (request.body as KubeObject).metadata.name).toSorted(), ["l0", "l1", "x", "y"]);
+    gate.resolve();
+    assert.equal((await applied).results.filter((result) => result.outcome.kind === "done").length, 12);
+  });
+
+  it("gives up the rest of a lane after the first refusal for quota, and nothing else", async () => {
+    const { applier, sent } = bench((request) => {
+      const { name } = (request.body as KubeObject).metadata;
+      return name === "a1" ? quotaRefusal : ok(request.body, 201);
+    });
+    const lane = (letter: string) => Array.from({ length: 4 }, (_, index) => create(`${letter}${index}`, { lane: letter, laneLimit: 1 }));
+    const { results } = await applier.apply(plan([...lane("a"), ...lane("b")]));
+    assert.deepEqual(
+      results.map((result) => result.outcome.kind),
+      ["done", "forbidden", "withdrawn", "withdrawn", "done", "done", "done", "done"],
+    );
+    assert.equal(sent.length, 6);
+  });
+
+  it("withdraws also what only waits for a connection when its lane is refused", async () => {
+    const slots: (() => void)[] = [];
+    const { applier, sent } = bench(() => quotaRefusal, { beforeSending: () => new Promise((resolve) => slots.push(resolve)) });
+    const applied = applier.apply(plan([create("a0", { lane: "a" }), create("a1", { lane: "a" }), create("a2", { lane: "a" })]));
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(slots.length, 3);
+    slots[0]?.();
+    await new Promise((resolve) => setImmediate(resolve));
+    slots[1]?.();
+    slots[2]?.();
+    assert.deepEqual(
+      (await applied).results.map((result) => result.outcome.kind),
+      ["forbidden", "withdrawn", "withdrawn"],
+    );
+    assert.equal(sent.length, 1);
+  });
+
+  it("goes on with a lane after a refusal that is not for quota", async () => {
+    const { applier, sent } = bench(() => failure(403, "Forbidden", "violates PodSecurity"));
+    const { results } = await applier.apply(plan([create("a", { lane: "l", laneLimit: 1 }), create("b", { lane: "l", laneLimit: 1 })]));
+    assert.deepEqual(
+      results.map((result) => result.outcome.kind),
+      ["forbidden", "forbidden"],
+    );
+    assert.equal(sent.length, 2);
+  });
+
+  it("sends no write while the fence is closed", async () => {
+    const { applier, sent, metrics } = bench(() => ok({}), { fence: () => false });
+    const deletion: Action = { tag: "delete", resource: pods, ref: { namespace: "shop", name: "a" }, uid: "u" };
+    const collection: Action = { tag: "deleteCollection", resource: pods, namespace: "shop", labelSelector: "a=b", limit: 5 };
+    const applied = await applier.apply(plan([create("a"), create("b", { lane: "l" }), deletion, collection], status({ a: 1 })));
+    assert.deepEqual(
+      [...applied.results.map((result) => result.outcome.kind), applied.status?.kind],
+      ["failed", "failed", "failed", "failed", "failed"],
+    );
+    assert.deepEqual(sent, []);
+    assert.deepEqual([...metrics.counts], []);
+  });
+});
+
+function answerOf(answers: Readonly<Record<string, Answer>>, request: TransportRequest): Answer {
+  const verb = { GET: "get", POST: "create", PUT: "update", PATCH: "patch", DELETE: "delete" }[request.method];
+  const found = Object.entries(answers).find(([words]) => words.startsWith(verb));
+  return found?.[1] ?? failure(500, "InternalError", `not in the script: ${request.method} ${request.path}`);
+}
