@@ -1,0 +1,69 @@
+import assert from "node:assert/strict";
+import { globSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { load } from "js-yaml";
+import type { ElasticJob } from "../../../src/api/elastic-job.gen.ts";
+import { createSchedule } from "../../../src/cron/schedule.ts";
+
+const root = join(import.meta.dirname, "../../..");
+
+/** What of a schema the walk needs. */
+interface Schema {
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly additionalProperties?: Schema;
+  readonly items?: Schema;
+  readonly enum?: readonly unknown[];
+  readonly required?: readonly string[];
+  readonly "x-kubernetes-preserve-unknown-fields"?: boolean;
+}
+
+interface Definition {
+  readonly spec: { readonly versions: readonly { readonly schema: { readonly openAPIV3Schema: Schema } }[] };
+}
+
+const definition = load(readFileSync(join(root, "crds/elasticjob.yaml"), "utf8")) as Definition;
+const schema = definition.spec.versions[0]?.schema.openAPIV3Schema ?? {};
+
+/** Paths of what the schema does not know, does not allow, or misses. */
+function faults(value: unknown, at: Schema, path: string): readonly string[] {
+  if (at.enum !== undefined && !at.enum.includes(value)) return [`${path}: ${String(value)} is none of ${at.enum.join(", ")}`];
+  if (Array.isArray(value)) return value.flatMap((entry, index) => faults(entry, at.items ?? {}, `${path}[${index}]`));
+  if (typeof value !== "object" || value === null) return [];
+  const missing = (at.required ?? []).filter((name) => !(name in value)).map((name) => `${path}.${name} is missing`);
+  const wrong = Object.entries(value).flatMap(([name, entry]) => {
+    const child = at.properties?.[name] ?? at.additionalProperties;
+    if (child !== undefined) return faults(entry, child, `${path}.${name}`);
+    return at["x-kubernetes-preserve-unknown-fields"] ? [] : [`${path}.${name} is not in the schema`];
+  });
+  return [...missing, ...wrong];
+}
+
+describe("examples", () => {
+  const files = globSync("examples/*.yaml", { cwd: root }).sort();
+  it("there are some", () => assert.ok(files.length >= 6));
+
+  for (const file of files) {
+    const manifest = load(readFileSync(join(root, file), "utf8")) as ElasticJob;
+    const { metadata: _, ...rest } = manifest;
+    it(`${file} holds only what the schema knows`, () => assert.deepEqual(faults(rest, schema, ""), []));
+    it(`${file} is named after its job and has one parameter for each item`, () => {
+      assert.equal(basename(file, ".yaml"), manifest.metadata.name);
+      const { total = 1, parameters } = manifest.spec.sharding ?? {};
+      assert.ok(parameters === undefined || parameters.length === total);
+    });
+    it(`${file} has a schedule that fires, without doubtful expressions`, () => {
+      const { crons = [], timeZone, startAt, endAt } = manifest.spec.schedule ?? {};
+      const anchor = Date.parse("2026-11-21T16:00:00Z");
+      const window = {
+        startAt: startAt === undefined ? undefined : Date.parse(startAt),
+        endAt: endAt === undefined ? undefined : Date.parse(endAt),
+      };
+      const schedule = createSchedule({ crons, timeZone, ...window, anchor });
+      assert.deepEqual(schedule.warnings, []);
+      assert.notEqual(schedule.next(anchor), undefined);
+    });
+    it(`${file} says how to name it to a reader: it begins with a comment`, () => {
+      assert.match(readFileSync(join(root, file), "utf8"), /^# /);
+    });
+  }
+});
