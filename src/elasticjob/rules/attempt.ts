@@ -27,6 +27,8 @@ export interface RunAnnotation {
 
 /** What the operator keeps of a pod that works on an item. Instants are milliseconds since the epoch. */
 export interface AttemptPod extends KubeObject {
+  /** The ElasticJob's name and UID. */
+  readonly job: string;
   readonly jobUid: string;
   readonly run: string;
   readonly item: number;
@@ -93,6 +95,7 @@ export function attemptPod(pod: Pod): AttemptPod | undefined {
       ...(metadata.uid !== undefined && { uid: metadata.uid }),
       ...(metadata.resourceVersion !== undefined && { resourceVersion: metadata.resourceVersion }),
     },
+    job: owner.name,
     jobUid: owner.uid,
     run,
     item,
@@ -128,7 +131,9 @@ function parseHistory(text: string | undefined): RunAnnotation | undefined {
 }
 
 /** The name of the container that gives exit code and result (decision 44). */
-export function defaultContainer(pod: Pick<Pod, "spec"> & { readonly metadata?: { readonly annotations?: Readonly<Record<string, string>> } }): string {
+export function defaultContainer(
+  pod: Pick<Pod, "spec"> & { readonly metadata?: { readonly annotations?: Readonly<Record<string, string>> } },
+): string {
   const named = pod.metadata?.annotations?.[annotations.defaultContainer];
   const first = pod.spec.containers[0]?.name ?? "";
   return pod.spec.containers.some((container) => container.name === named) ? (named as string) : first;

@@ -36,7 +36,13 @@ export interface RunsStep {
  * @param revision the name of the revision for new runs; undefined = nothing new may begin
  * @param after fire times up to here are handled
  */
-export function stepRuns(observed: ObservedJob, live: readonly LiveRun[], revision: string | undefined, mayFire: boolean, after: number): RunsStep {
+export function stepRuns(
+  observed: ObservedJob,
+  live: readonly LiveRun[],
+  revision: string | undefined,
+  mayFire: boolean,
+  after: number,
+): RunsStep {
   const { spec, now, armed } = observed;
   const begun = (run: LiveRun) => run.newest.size > 0 || run.startedAt !== undefined || run.succeeded.size + run.failed.size > 0;
   const steps: RunStep[] = live.filter(begun).map((run) => stepRun(observed, run, true));
@@ -61,7 +67,15 @@ export function stepRuns(observed: ObservedJob, live: readonly LiveRun[], revisi
     else waiting++;
   }
 
-  const idle: RunsStep = { steps, fired: [], kept: [], skipped, firstOpen: Number.POSITIVE_INFINITY, urgent: false, wakeAt: Number.POSITIVE_INFINITY };
+  const idle: RunsStep = {
+    steps,
+    fired: [],
+    kept: [],
+    skipped,
+    firstOpen: Number.POSITIVE_INFINITY,
+    urgent: false,
+    wakeAt: Number.POSITIVE_INFINITY,
+  };
   if (armed === undefined || revision === undefined || !mayFire) return idle;
   const until = Math.min(now, observed.serverNow + 1000);
   const wakeAt = nextWake(observed, until);
@@ -72,7 +86,13 @@ export function stepRuns(observed: ObservedJob, live: readonly LiveRun[], revisi
 
   const taken = new Set<number>(live.map((run) => run.fireTime));
   for (const run of observed.job.status?.history ?? []) taken.add(parseTime(run.fireTime) ?? 0);
-  const due = sortDueFireTimes(armed.schedule, { after, until, now, termStart: observed.termStart }, spec.misfire, taken, occupied(observed, steps));
+  const due = sortDueFireTimes(
+    armed.schedule,
+    { after, until, now, termStart: observed.termStart },
+    spec.misfire,
+    taken,
+    occupied(observed, steps),
+  );
   for (const why of ["Downtime", "Overlap", "Deadline"] as const) skip(why, [], due.dropped[why]);
   skipped.times.push(...due.droppedTimes);
   return begin({ ...idle, skipped, wakeAt }, observed, due, revision, running, waiting);
@@ -84,9 +104,16 @@ function begin(step: RunsStep, observed: ObservedJob, due: DueFireTimes, revisio
   const items = IntervalSet.upTo(spec.total).minus(spec.disabledItems);
   const runOf = (kind: "Schedule" | "Misfire", time: number) => newRun(runIdOf(time), kind, time, revision, items);
   const kept: { run: LiveRun; reason: string; message: string }[] = [];
-  for (const time of due.keep) kept.push({ run: runOf("Misfire", time), reason: "Misfire", message: "makes up for fire times that passed" });
+  for (const time of due.keep)
+    kept.push({ run: runOf("Misfire", time), reason: "Misfire", message: "makes up for fire times that passed" });
   const settledUpTo = due.settledUpTo;
-  const base = { ...step, kept, ...(settledUpTo !== undefined && { settledUpTo }), urgent: due.urgent || kept.length > 0, firstOpen: due.fire[0] ?? step.firstOpen };
+  const base = {
+    ...step,
+    kept,
+    ...(settledUpTo !== undefined && { settledUpTo }),
+    urgent: due.urgent || kept.length > 0,
+    firstOpen: due.fire[0] ?? step.firstOpen,
+  };
   if (due.fire.length === 0) return base;
 
   const start = (time: number) => stepRun(observed, runOf("Schedule", time), true);
@@ -98,7 +125,8 @@ function begin(step: RunsStep, observed: ObservedJob, due: DueFireTimes, revisio
       const now = Math.max(0, mostRunning - running);
       const later = due.fire.slice(now, now + Math.max(0, mostWaiting - waiting - kept.length));
       const refused = due.fire.slice(now + later.length);
-      for (const time of later) kept.push({ run: runOf("Schedule", time), reason: "ConcurrencyLimit", message: `${mostRunning} runs are at work` });
+      for (const time of later)
+        kept.push({ run: runOf("Schedule", time), reason: "ConcurrencyLimit", message: `${mostRunning} runs are at work` });
       const counts = refused.length === 0 ? step.skipped.counts : { ...step.skipped.counts, QueueFull: refused.length };
       const fired = due.fire.slice(0, now).map(start);
       const settled = fired.length === 0 ? due.fire.at(-1) : settledUpTo;

@@ -20,7 +20,11 @@ export function withCondition(
 type Readiness = Pick<Condition, "status" | "reason" | "message">;
 
 /** Whether the job is accepted and armed; a failed run never touches this (api.md section 4). */
-export function readiness(observed: ObservedJob, revision: RevisionStep, clockSkewed: boolean): { readonly ready: Readiness; readonly stalled?: string } {
+export function readiness(
+  observed: ObservedJob,
+  revision: RevisionStep,
+  clockSkewed: boolean,
+): { readonly ready: Readiness; readonly stalled?: string } {
   const { job, problems, memory, armed, now } = observed;
   const no = (reason: string, message: string, stalled = true) => ({
     ready: { status: "False" as const, reason, message },
@@ -31,8 +35,10 @@ export function readiness(observed: ObservedJob, revision: RevisionStep, clockSk
     return no(conditionReasons.invalidSpec, problems.map((problem) => `${problem.path}: ${problem.message}`).join("; "));
   }
   if (revision.kind === "refused") return no(conditionReasons.templateRefused, revision.message);
-  if (clockSkewed) return no(conditionReasons.clockSkew, "lastHandledFireTime was ahead of the API server's clock and has been set back to now");
-  if (memory.namespaceTerminating) return no(conditionReasons.namespaceTerminating, "the namespace is being deleted; nothing new is started", false);
+  if (clockSkewed)
+    return no(conditionReasons.clockSkew, "lastHandledFireTime was ahead of the API server's clock and has been set back to now");
+  if (memory.namespaceTerminating)
+    return no(conditionReasons.namespaceTerminating, "the namespace is being deleted; nothing new is started", false);
   if (revision.kind !== "ready") return no(conditionReasons.progressing, "the template is being checked", false);
   if (observed.spec.suspend) return yes(conditionReasons.suspended, "no new scheduled runs while spec.suspend is true");
   if (armed === undefined) return yes(conditionReasons.noSchedule, "spec.schedule is absent: nothing fires by itself");

@@ -109,6 +109,7 @@ function considerStop(
   };
   const gone: AttemptPod = {
     metadata: { name: "" },
+    job: "",
     jobUid: "",
     run: recorded.run,
     item,

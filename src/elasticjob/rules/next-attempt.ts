@@ -28,12 +28,7 @@ export type AfterAttempt =
  * is that of the attempt's number, whatever the class.
  * @param mayReuse whether a node can take the item again (present, not cordoned)
  */
-export function afterAttempt(
-  pod: AttemptPod,
-  verdict: Verdict,
-  policy: RetryPolicy,
-  mayReuse: (node: string) => boolean,
-): AfterAttempt {
+export function afterAttempt(pod: AttemptPod, verdict: Verdict, policy: RetryPolicy, mayReuse: (node: string) => boolean): AfterAttempt {
   const failedOver = verdict.outcome === "Lost" && pod.history.lost < policy.failoverLimit;
   const counts = verdict.outcome !== "Withdrawn" && !failedOver;
   const counted = pod.history.counted + (counts ? 1 : 0);

@@ -1,5 +1,6 @@
 import type { ControllerRevision } from "../../api/core.ts";
 import type { ElasticJob } from "../../api/elastic-job.gen.ts";
+import type { SpecProblem } from "../../api/problem.ts";
 import type { Schedule } from "../../cron/schedule.ts";
 import type { AttemptPod } from "./attempt.ts";
 import type { EffectiveSpec } from "./effective-spec.ts";
@@ -44,14 +45,6 @@ export interface ArmedSchedule {
   readonly localDate: (instant: number) => string;
   /** "11-22 02:30 CST" */
   readonly display: (instant: number) => string;
-}
-
-/** One thing that is wrong with a spec. */
-export interface SpecProblem {
-  /** "spec.schedule.crons[1]" */
-  readonly path: string;
-  /** What is wrong and what would be right. */
-  readonly message: string;
 }
 
 /** What is known of nodes. */

@@ -96,7 +96,10 @@ const nothing: ElasticJobPlan = {
 /** Over everything that decides when the job fires. A template that is refused disarms it like suspend does. */
 function scheduleHash(observed: ObservedJob, refused: boolean): string {
   const { schedule } = observed.job.spec;
-  return shortHash(canonicalJson({ schedule: schedule ?? null, suspend: observed.spec.suspend, refused, wrong: observed.problems.length > 0 }), 16);
+  return shortHash(
+    canonicalJson({ schedule: schedule ?? null, suspend: observed.spec.suspend, refused, wrong: observed.problems.length > 0 }),
+    16,
+  );
 }
 
 /**
@@ -118,12 +121,20 @@ function eventsOf(
   conditions: readonly { readonly type: string; readonly status: string; readonly reason: string; readonly message: string }[],
 ): readonly EventAction[] {
   const { job } = observed;
-  const event = (type: EventAction["type"], reason: string, note: string): EventAction => ({ tag: "event", regarding: job, type, reason, note: note.slice(0, 1024) });
+  const event = (type: EventAction["type"], reason: string, note: string): EventAction => ({
+    tag: "event",
+    regarding: job,
+    type,
+    reason,
+    note: note.slice(0, 1024),
+  });
   const events: EventAction[] = [];
   for (const step of runs.steps) {
     if (step.outcome?.phase === "Failed") events.push(event("Warning", eventReasons.runFailed, failureNote(observed, step)));
     if (step.outcome?.phase === "Succeeded" && (job.status?.consecutiveFailures ?? 0) > 0)
-      events.push(event("Normal", eventReasons.runRecovered, `run ${step.run.id} succeeded after ${job.status?.consecutiveFailures} failed`));
+      events.push(
+        event("Normal", eventReasons.runRecovered, `run ${step.run.id} succeeded after ${job.status?.consecutiveFailures} failed`),
+      );
     const waits = step.waitReason;
     if (waits !== undefined && step.run.recorded?.reason !== waits.reason)
       events.push(event("Warning", eventReasons.runWaiting, `run ${step.run.id} waits: ${waits.reason}: ${waits.message}`));
@@ -145,7 +156,9 @@ function eventsOf(
     if (reason !== undefined) events.push(event("Warning", reason, ready.message));
   }
   if (clockSkewed && !events.some((known) => known.reason === eventReasons.clockSkew))
-    events.push(event("Warning", eventReasons.clockSkew, "lastHandledFireTime was ahead of the API server's clock and has been set back to now"));
+    events.push(
+      event("Warning", eventReasons.clockSkew, "lastHandledFireTime was ahead of the API server's clock and has been set back to now"),
+    );
   return events;
 }
 
@@ -157,9 +170,15 @@ function failureNote(observed: ObservedJob, step: RunStep): string {
   const codes = [...new Set(failed.flatMap((item) => item.verdict?.exitCode ?? []))].slice(0, 3);
   const nodes = [...new Set(failed.flatMap((item) => item.pod?.node ?? []))].slice(0, 5);
   const attempts = Math.max(0, ...failed.map((item) => item.pod?.attempt ?? 0));
-  const what = outcome?.reason === "ItemsFailed" ? `items ${items.join(",")}${failed.length > items.length ? ",..." : ""}` : `${outcome?.reason}: ${outcome?.message}`;
+  const what =
+    outcome?.reason === "ItemsFailed"
+      ? `items ${items.join(",")}${failed.length > items.length ? ",..." : ""}`
+      : `${outcome?.reason}: ${outcome?.message}`;
   const how = codes.length === 0 ? "" : ` exit ${codes.join(",")}`;
-  const tries = attempts === 0 ? "" : ` after ${attempts} attempt${attempts === 1 ? "" : "s"}${nodes.length === 0 ? "" : ` (nodes ${nodes.join(", ")})`}`;
+  const tries =
+    attempts === 0
+      ? ""
+      : ` after ${attempts} attempt${attempts === 1 ? "" : "s"}${nodes.length === 0 ? "" : ` (nodes ${nodes.join(", ")})`}`;
   const selector = `nuptse.dev/job=${observed.job.metadata.name},nuptse.dev/run=${run.id}${items.length === 0 ? "" : `,nuptse.dev/item=${items[0]}`}`;
   return `run ${run.id} failed: ${what}${how}${tries}; see: kubectl logs -n ${observed.job.metadata.namespace} -l ${selector}`;
 }

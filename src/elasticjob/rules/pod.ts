@@ -7,7 +7,10 @@ import type { RunAnnotation } from "./attempt.ts";
 import { podName } from "./run-id.ts";
 
 /** What of a spec a ControllerRevision holds: all that pins a run (decision 15). */
-export type RevisionData = Pick<ElasticJobSpec, "template" | "sharding" | "parameter" | "results" | "itemTimeoutSeconds" | "startTimeoutSeconds">;
+export type RevisionData = Pick<
+  ElasticJobSpec,
+  "template" | "sharding" | "parameter" | "results" | "itemTimeoutSeconds" | "startTimeoutSeconds"
+>;
 
 /** Kubernetes' own default for a container's termination message. */
 const defaultMessagePath = "/dev/termination-log";
@@ -129,7 +132,10 @@ function placement(affinity: PodSpec["affinity"], leave: readonly string[], node
   // matchFields takes one value an entry for NotIn too.
   for (const name of leave) rules.push({ key: "metadata.name", operator: "NotIn", values: [name] });
   const existing = affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [];
-  const terms = existing.length === 0 ? [{ matchFields: rules }] : existing.map((term) => ({ ...term, matchFields: [...(term.matchFields ?? []), ...rules] }));
+  const terms =
+    existing.length === 0
+      ? [{ matchFields: rules }]
+      : existing.map((term) => ({ ...term, matchFields: [...(term.matchFields ?? []), ...rules] }));
   const nodeAffinity: NodeAffinity = {
     ...affinity?.nodeAffinity,
     requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: terms },

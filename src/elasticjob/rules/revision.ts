@@ -38,7 +38,9 @@ export function stepRevision(observed: ObservedJob): RevisionStep {
   const canonical = canonicalJson(data);
   const name = `${job.metadata.name}-${shortHash(`${job.metadata.uid} ${job.status?.collisionCount ?? 0} ${canonical}`, 10)}`;
   const existing = observed.revisions.find((revision) => revision.metadata.name === name);
-  if (existing !== undefined) return canonicalJson(existing.data) === canonical ? { kind: "ready", name, actions: [] } : { kind: "collision" };
+  if (existing !== undefined)
+    return canonicalJson(existing.data) === canonical ? { kind: "ready", name, actions: [] } : { kind: "collision" };
+  if (memory.namespaceTerminating) return { kind: "pending", actions: [] };
   const verdict = memory.templates.get(name);
   if (verdict === undefined) return { kind: "pending", actions: [templateCheck(observed, data, name)] };
   if (!verdict.accepted) return { kind: "refused", message: verdict.message };

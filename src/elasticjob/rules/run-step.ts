@@ -115,7 +115,8 @@ export function stepRun(observed: ObservedJob, run: LiveRun, mayStart: boolean):
       continue;
     }
     if (after.failedOver) losses++;
-    if (after.next.notBefore <= now) due.push({ item, next: after.next, ...(after.failedOver && { lostFrom: pod.node ?? "no node", why: verdict.reason }) });
+    if (after.next.notBefore <= now)
+      due.push({ item, next: after.next, ...(after.failedOver && { lostFrom: pod.node ?? "no node", why: verdict.reason }) });
     else {
       delayed++;
       wake(after.next.notBefore);
@@ -129,7 +130,11 @@ export function stepRun(observed: ObservedJob, run: LiveRun, mayStart: boolean):
   let newEnding: RunStep["newEnding"];
   if (run.ending === undefined) {
     if (blocked !== undefined) newEnding = { reason: memory.invalid.has(run.id) ? "TemplateRefused" : "NameTaken", message: blocked };
-    else if (run.startedAt !== undefined && run.startedAt + spec.runTimeoutMs <= now && atWork.size + due.length + delayed + fresh.length > 0)
+    else if (
+      run.startedAt !== undefined &&
+      run.startedAt + spec.runTimeoutMs <= now &&
+      atWork.size + due.length + delayed + fresh.length > 0
+    )
       newEnding = { reason: "RunTimeout", message: `not ended ${spec.runTimeoutMs / 1000} s after its first pod was created` };
     else if (run.startedAt !== undefined) wake(run.startedAt + spec.runTimeoutMs);
   }

@@ -54,11 +54,21 @@ function nextStatus(observed: ObservedJob, { revision, runs, schedule, clockSkew
   const ended = runs.steps.filter((step) => step.outcome !== undefined).sort((a, b) => a.run.fireTime - b.run.fireTime);
   const live = runs.steps.filter((step) => step.outcome === undefined);
   const active = [...live.map((step) => runEntry(step, spec, now)), ...runs.kept.map((kept) => waitingEntry(observed, kept))];
-  const history = trimmedHistory(current.history ?? [], ended.map((step) => runEntry(step, spec, now)), spec.history);
+  const history = trimmedHistory(
+    current.history ?? [],
+    ended.map((step) => runEntry(step, spec, now)),
+    spec.history,
+  );
   const last = ended.at(-1);
   const outcomes = nextOutcomes(observed, ended, runs, schedule.since);
-  const lastRun = last === undefined ? undefined : { succeeded: last.outcome?.phase === "Succeeded", message: `run ${last.run.id}: ${last.outcome?.message || last.outcome?.phase}` };
-  const fired = [parseTime(current.lastFireTime), ...runs.steps.filter((step) => step.run.startedAt !== undefined).map((step) => step.run.fireTime)];
+  const lastRun =
+    last === undefined
+      ? undefined
+      : { succeeded: last.outcome?.phase === "Succeeded", message: `run ${last.run.id}: ${last.outcome?.message || last.outcome?.phase}` };
+  const fired = [
+    parseTime(current.lastFireTime),
+    ...runs.steps.filter((step) => step.run.startedAt !== undefined).map((step) => step.run.fireTime),
+  ];
   const lastFireTime = Math.max(...fired.map((time) => time ?? -never));
   const nextFireTime = observed.armed === undefined || spec.suspend ? undefined : observed.armed.schedule.next(now);
   const succeededNow = ended.some((step) => step.outcome?.phase === "Succeeded");
@@ -68,10 +78,16 @@ function nextStatus(observed: ObservedJob, { revision, runs, schedule, clockSkew
     ...(nextFireTime !== undefined && { nextFireTime: formatSeconds(nextFireTime) }),
     ...(lastFireTime > -never && { lastFireTime: formatSeconds(lastFireTime) }),
     ...(handledUpTo !== undefined && { lastHandledFireTime: formatSeconds(handledUpTo) }),
-    ...(succeededNow ? { lastSuccessTime: formatSeconds(now) } : current.lastSuccessTime !== undefined && { lastSuccessTime: current.lastSuccessTime }),
+    ...(succeededNow
+      ? { lastSuccessTime: formatSeconds(now) }
+      : current.lastSuccessTime !== undefined && { lastSuccessTime: current.lastSuccessTime }),
     consecutiveFailures: failuresSince(outcomes.notSucceeded ?? [], outcomes.lastSucceeded),
-    ...(revision.kind === "ready" ? { currentRevision: revision.name } : current.currentRevision !== undefined && { currentRevision: current.currentRevision }),
-    ...(revision.kind === "collision" ? { collisionCount: (current.collisionCount ?? 0) + 1 } : current.collisionCount !== undefined && { collisionCount: current.collisionCount }),
+    ...(revision.kind === "ready"
+      ? { currentRevision: revision.name }
+      : current.currentRevision !== undefined && { currentRevision: current.currentRevision }),
+    ...(revision.kind === "collision"
+      ? { collisionCount: (current.collisionCount ?? 0) + 1 }
+      : current.collisionCount !== undefined && { collisionCount: current.collisionCount }),
     summary: {
       ...(job.spec.schedule !== undefined && { schedule: job.spec.schedule.crons.join(", ") }),
       ...summaryOf(active, history, current),
@@ -117,7 +133,12 @@ function resultsStatus(last: RunStep, maxBytes: number): NonNullable<ElasticJobS
 }
 
 /** Which fire times did not succeed, in their order: what counts in a row is read from here, whatever order ends came in (decision 48). */
-function nextOutcomes(observed: ObservedJob, ended: readonly RunStep[], runs: RunsStep, since: number): NonNullable<ElasticJobStatus["outcomes"]> {
+function nextOutcomes(
+  observed: ObservedJob,
+  ended: readonly RunStep[],
+  runs: RunsStep,
+  since: number,
+): NonNullable<ElasticJobStatus["outcomes"]> {
   const current = observed.job.status?.outcomes;
   const listed = new Map((current?.notSucceeded ?? []).map((entry) => [entry.fireTime as string, entry]));
   let lastSucceeded = parseTime(current?.lastSucceeded) ?? -never;
@@ -131,16 +152,22 @@ function nextOutcomes(observed: ObservedJob, ended: readonly RunStep[], runs: Ru
   }
   const sorted = [...listed.values()].sort((a, b) => ((a.fireTime as string) < (b.fireTime as string) ? -1 : 1));
   const kept = sorted.slice(-mostOutcomes);
-  const from = sorted.length > mostOutcomes ? (sorted[sorted.length - mostOutcomes - 1]?.fireTime as string) : (current?.from ?? formatSeconds(since));
+  const from =
+    sorted.length > mostOutcomes ? (sorted[sorted.length - mostOutcomes - 1]?.fireTime as string) : (current?.from ?? formatSeconds(since));
   return { from, ...(lastSucceeded > -never && { lastSucceeded: formatSeconds(lastSucceeded) }), notSucceeded: kept };
 }
 
 function failuresSince(notSucceeded: readonly ElasticJobOutcome[], lastSucceeded: string | undefined): number {
-  return notSucceeded.filter((entry) => entry.outcome === "Failed" && (lastSucceeded === undefined || (entry.fireTime as string) > lastSucceeded)).length;
+  return notSucceeded.filter(
+    (entry) => entry.outcome === "Failed" && (lastSucceeded === undefined || (entry.fireTime as string) > lastSucceeded),
+  ).length;
 }
 
 function summaryOf(active: readonly ElasticJobRun[], history: readonly ElasticJobRun[], current: ElasticJobStatus) {
-  const newest = [...active, ...history].filter((run) => run.phase !== "Waiting").sort((a, b) => ((a.fireTime ?? "") > (b.fireTime ?? "") ? -1 : 1))[0] ?? active[0];
+  const newest =
+    [...active, ...history]
+      .filter((run) => run.phase !== "Waiting")
+      .sort((a, b) => ((a.fireTime ?? "") > (b.fireTime ?? "") ? -1 : 1))[0] ?? active[0];
   if (newest === undefined) {
     const { progress, lastRun } = current.summary ?? {};
     return { ...(progress !== undefined && { progress }), ...(lastRun !== undefined && { lastRun }) };
@@ -168,7 +195,8 @@ function isUrgent(observed: ObservedJob, { runs, clockSkewed }: StatusInput, nex
   if (runs.urgent || clockSkewed) return true;
   if (current.schedule?.hash !== next.schedule?.hash || current.observedGeneration !== next.observedGeneration) return true;
   if (current.currentRevision !== next.currentRevision || current.collisionCount !== next.collisionCount) return true;
-  const reasons = (status: ElasticJobStatus) => status.conditions?.map((condition) => `${condition.type}=${condition.status}:${condition.reason}`).join();
+  const reasons = (status: ElasticJobStatus) =>
+    status.conditions?.map((condition) => `${condition.type}=${condition.status}:${condition.reason}`).join();
   if (reasons(current) !== reasons(next)) return true;
   return runs.steps.some(
     (step) =>
@@ -196,5 +224,8 @@ function pointAfter(startedAt: number, instant: number): number {
 }
 
 function nextProgressPoint(steps: readonly RunStep[], now: number): number {
-  return Math.min(...steps.map(({ run, outcome }) => (run.startedAt === undefined || outcome !== undefined ? never : pointAfter(run.startedAt, now))), never);
+  return Math.min(
+    ...steps.map(({ run, outcome }) => (run.startedAt === undefined || outcome !== undefined ? never : pointAfter(run.startedAt, now))),
+    never,
+  );
 }

@@ -1,0 +1,7 @@
+/** One thing that is wrong with an object, in the same words for webhook, command line and conditions. */
+export interface SpecProblem {
+  /** "spec.schedule.crons[1]" */
+  readonly path: string;
+  /** What is wrong and what would be right. */
+  readonly message: string;
+}

@@ -1,0 +1,13 @@
+import type { ControllerRevision, Node } from "../api/core.ts";
+import type { ElasticJob } from "../api/elastic-job.gen.ts";
+import type { Store } from "../kube/store.ts";
+import type { AttemptPod } from "./rules/attempt.ts";
+
+/** What the controller reads. All stores are filled by informers; nothing here is written by it. */
+export interface ElasticJobCaches {
+  readonly jobs: Store<ElasticJob>;
+  /** "job": by the job's UID; "node": by the node's name. */
+  readonly pods: Store<AttemptPod, "job" | "node">;
+  readonly revisions: Store<ControllerRevision, "job">;
+  readonly nodes: Store<Node>;
+}

@@ -1,0 +1,213 @@
+import type { ActionResult } from "../api/action.ts";
+import type { Node } from "../api/core.ts";
+import type { ElasticJob } from "../api/elastic-job.gen.ts";
+import type { Clock } from "../base/clock.ts";
+import { IntervalSet } from "../base/interval-set.ts";
+import { parseTime } from "../base/time.ts";
+import type { Controller } from "../runtime/controller.ts";
+import type { Metrics } from "../runtime/metrics.ts";
+import { elasticJobProblems } from "../validation/elastic-job.ts";
+import type { ElasticJobCaches } from "./caches.ts";
+import { JobNotes } from "./job-memory.ts";
+import type { AttemptPod } from "./rules/attempt.ts";
+import type { NodeFacts, ObservedJob } from "./rules/observed.ts";
+import { type ElasticJobPlan, planElasticJob } from "./rules/plan.ts";
+import { type ReadSpec, readSpec } from "./rules/read-spec.ts";
+
+export interface ElasticJobControllerOptions {
+  readonly caches: () => ElasticJobCaches;
+  readonly clock: Clock;
+  /** The API server's wall time in milliseconds, as far as its answers tell. */
+  readonly serverNow: () => number;
+  /** See ObservedJob.maxClockSkewMs. */
+  readonly maxClockSkewMs: number;
+  readonly metrics: Metrics;
+}
+
+/** The controller of ElasticJobs, with what it remembers of each between two looks. */
+export interface ElasticJobController extends Controller<ObservedJob> {
+  plan(observed: ObservedJob): ElasticJobPlan;
+  /** This process leads from now on. */
+  beginTerm(): void;
+  seePod(type: "added" | "modified" | "deleted", pod: AttemptPod): void;
+  /** A node exists again. */
+  seeNode(name: string): void;
+  /** A quota of a namespace changed; true when the job waits for one. */
+  seeQuota(jobUid: string): boolean;
+  /** Jobs that must keep no pods for their logs. */
+  trim(jobUids: ReadonlySet<string>): void;
+}
+
+/** Observes from caches, plans by the rules, and remembers what caches do not show. */
+export function createElasticJobController(options: ElasticJobControllerOptions): ElasticJobController {
+  const { clock, metrics } = options;
+  const goneNodes = new Map<string, number>();
+  const notes = new Map<string, JobNotes>();
+  const specs = new Map<string, { readonly generation: number; readonly read: ReadSpec }>();
+  const uids = new Map<string, string>();
+  const plans = new WeakMap<ObservedJob, ElasticJobPlan>();
+  const waiting = new Map<string, readonly string[]>();
+  let termStart = clock.now();
+  let trimmed: ReadonlySet<string> = new Set();
+
+  const notesOf = (uid: string): JobNotes => {
+    let known = notes.get(uid);
+    if (known === undefined) notes.set(uid, (known = new JobNotes(goneNodes)));
+    return known;
+  };
+
+  function specOf(job: ElasticJob): ReadSpec {
+    const uid = job.metadata.uid as string;
+    const generation = job.metadata.generation ?? 0;
+    const known = specs.get(uid);
+    if (known !== undefined && known.generation === generation) return known.read;
+    const read = readSpec(job, elasticJobProblems(job.spec));
+    specs.set(uid, { generation, read });
+    return read;
+  }
+
+  function forgetUid(key: string): void {
+    const uid = uids.get(key);
+    if (uid === undefined) return;
+    uids.delete(key);
+    notes.delete(uid);
+    specs.delete(uid);
+    waiting.delete(uid);
+  }
+
+  return {
+    name: "elasticjob",
+
+    observe(key) {
+      const caches = options.caches();
+      const job = caches.jobs.get(key.namespace, key.name);
+      const name = `${key.namespace}/${key.name}`;
+      if (job === undefined) return undefined;
+      const uid = job.metadata.uid as string;
+      if (uids.get(name) !== uid) {
+        forgetUid(name);
+        uids.set(name, uid);
+      }
+      const memory = notesOf(uid);
+      memory.seeGeneration(job.metadata.generation ?? 0);
+      if (memory.vanished.size > 0) memory.prune(neededVanished(job));
+      return {
+        job,
+        ...specOf(job),
+        pods: caches.pods.byIndex("job", uid),
+        vanished: [...memory.vanished.values()],
+        endedUndeleted: memory.endedUndeleted,
+        revisions: caches.revisions.byIndex("job", uid),
+        nodes: nodeFacts(caches),
+        memory,
+        now: clock.now(),
+        serverNow: options.serverNow(),
+        termStart,
+        maxClockSkewMs: options.maxClockSkewMs,
+        overRetained: trimmed.has(uid),
+      };
+    },
+
+    plan(observed) {
+      const plan = planElasticJob(observed);
+      plans.set(observed, plan);
+      const uid = observed.job.metadata.uid as string;
+      if (plan.waiting.length > 0 || waiting.has(uid)) countWaiting(waiting, metrics, uid, plan.waiting);
+      return plan;
+    },
+
+    settle(_key, observed, results, status) {
+      const plan = plans.get(observed);
+      const memory = notesOf(observed.job.metadata.uid as string);
+      for (const node of memory.learn(results, clock.now())) goneNodes.set(node, clock.now());
+      if (plan === undefined) return;
+      countFired(plan, results, metrics);
+      if (plan.strays > 0) metrics.count("nuptse_stray_pods_total", {}, plan.strays);
+      if (status?.kind === "done") settleRecorded(plan, observed, memory, metrics);
+    },
+
+    forget(key) {
+      forgetUid(`${key.namespace}/${key.name}`);
+    },
+
+    beginTerm() {
+      termStart = clock.now();
+    },
+
+    seePod(type, pod) {
+      if (pod.jobUid !== "") notesOf(pod.jobUid).seePod(type, pod, clock.now());
+    },
+
+    seeNode(name) {
+      goneNodes.delete(name);
+    },
+
+    seeQuota(jobUid) {
+      return notes.get(jobUid)?.quotaChanged(clock.now()) ?? false;
+    },
+
+    trim(jobUids) {
+      trimmed = jobUids;
+    },
+  };
+
+  function countFired(plan: ElasticJobPlan, results: readonly ActionResult[], sink: Metrics): void {
+    for (const { run, fireTime, kind } of plan.fired) {
+      const made = results.some(
+        ({ action, outcome }) =>
+          action.tag === "create" && action.object.metadata.labels?.["nuptse.dev/run"] === run && outcome.kind === "done",
+      );
+      if (made && kind === "Schedule") sink.observe("nuptse_fire_delay_seconds", {}, Math.max(0, observedDelay(fireTime)));
+    }
+  }
+
+  function observedDelay(fireTime: number): number {
+    return (clock.now() - fireTime) / 1000;
+  }
+}
+
+function settleRecorded(plan: ElasticJobPlan, observed: ObservedJob, memory: JobNotes, metrics: Metrics): void {
+  for (const { kind, phase } of plan.recorded.ended) metrics.count("nuptse_runs_total", { kind, result: phase });
+  for (const [reason, count] of Object.entries(plan.recorded.skipped)) metrics.count("nuptse_misfires_total", { reason }, count);
+  for (const result of plan.recorded.attempts) metrics.count("nuptse_item_attempts_total", { result });
+  const active = new Set((plan.status?.status.active as readonly { run: string }[] | null | undefined)?.map((run) => run.run));
+  for (const run of observed.job.status?.active ?? []) if (!active.has(run.run)) memory.forgetRun(run.run);
+}
+
+function countWaiting(waiting: Map<string, readonly string[]>, metrics: Metrics, uid: string, reasons: readonly string[]): void {
+  const touched = new Set([...(waiting.get(uid) ?? []), ...reasons]);
+  if (reasons.length === 0) waiting.delete(uid);
+  else waiting.set(uid, reasons);
+  for (const reason of touched) {
+    let count = 0;
+    for (const known of waiting.values()) count += known.filter((other) => other === reason).length;
+    metrics.set("nuptse_runs_waiting", { reason }, count);
+  }
+}
+
+/** A vanished pod matters while its run goes on and its item has not ended. */
+function neededVanished(job: ElasticJob): (pod: AttemptPod) => boolean {
+  const status = job.status ?? {};
+  const handled = parseTime(status.lastHandledFireTime) ?? Number.NEGATIVE_INFINITY;
+  const ended = new Set(status.history?.map((run) => run.run));
+  const active = new Map(
+    status.active?.map((run) => [run.run, [IntervalSet.parse(run.succeeded), IntervalSet.parse(run.failed)] as const]),
+  );
+  return (pod) => {
+    const recorded = active.get(pod.run);
+    if (recorded !== undefined) return !recorded[0].has(pod.item) && !recorded[1].has(pod.item);
+    return !ended.has(pod.run) && (parseTime(pod.history.fireTime) ?? 0) > handled;
+  };
+}
+
+function nodeFacts(caches: ElasticJobCaches): NodeFacts {
+  const usable = (node: Node | undefined) =>
+    node !== undefined &&
+    node.spec?.unschedulable !== true &&
+    (node.status?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True") ?? false);
+  return {
+    usable: (name) => usable(caches.nodes.get(undefined, name)),
+    known: (name) => caches.nodes.get(undefined, name) !== undefined,
+    usableNames: () => [...caches.nodes.all().filter(usable)].map((node) => node.metadata.name),
+  };
+}

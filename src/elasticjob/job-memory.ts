@@ -1,0 +1,145 @@
+import type { ActionResult } from "../api/action.ts";
+import { labels } from "../api/names.ts";
+import { controllerRevisions, nodes, podTemplates, pods, resourceName } from "../api/resource.ts";
+import type { AttemptPod } from "./rules/attempt.ts";
+import type { JobMemory, Refusal, VanishedPod } from "./rules/observed.ts";
+
+/** A refusal that is true now is tried again after 5 s, 10 s, ... at most 5 min (decision 49), or when a quota of the namespace changes. */
+const firstRefusalWaitMs = 5000;
+const longestRefusalWaitMs = 300_000;
+
+interface RefusalCount extends Refusal {
+  readonly times: number;
+}
+
+/** What one process remembers of one job, and may forget at any time. */
+export class JobNotes implements JobMemory {
+  readonly refusals = new Map<string, RefusalCount>();
+  readonly nameTaken = new Map<string, string>();
+  readonly invalid = new Map<string, string>();
+  readonly templates = new Map<string, { readonly accepted: boolean; readonly message: string }>();
+  readonly cleanups = new Map<string, number>();
+  readonly endedUndeleted = new Set<string>();
+  readonly vanished = new Map<string, VanishedPod>();
+  /** Shared by all jobs. */
+  readonly goneNodes: ReadonlyMap<string, number>;
+  /** The generation for which the namespace refused everything. */
+  #terminating: number | undefined;
+  #generation = 0;
+
+  constructor(goneNodes: ReadonlyMap<string, number>) {
+    this.goneNodes = goneNodes;
+  }
+
+  get namespaceTerminating(): boolean {
+    return this.#terminating === this.#generation;
+  }
+
+  /** A new generation voids what was learnt about the old one. */
+  seeGeneration(generation: number): void {
+    if (generation === this.#generation) return;
+    this.#generation = generation;
+    this.invalid.clear();
+    for (const [name, verdict] of this.templates) if (!verdict.accepted) this.templates.delete(name);
+  }
+
+  /** A quota of the namespace has changed: what waits for it may try again at once. */
+  quotaChanged(now: number): boolean {
+    for (const [run, refusal] of this.refusals) this.refusals.set(run, { ...refusal, retryAt: now, times: 0 });
+    return this.refusals.size > 0;
+  }
+
+  seePod(type: "added" | "modified" | "deleted", pod: AttemptPod, now: number): void {
+    const uid = pod.metadata.uid as string;
+    if (type === "deleted") {
+      this.vanished.set(pod.metadata.name, { pod, at: now });
+      if (!this.endedUndeleted.has(uid)) return;
+      // Kept for judging the vanished pod; forgotten with it.
+      return;
+    }
+    this.vanished.delete(pod.metadata.name);
+    if (pod.end !== undefined && pod.deletion === undefined) this.endedUndeleted.add(uid);
+  }
+
+  /** Forgets vanished pods that no rule asks about any more. */
+  prune(isNeeded: (pod: AttemptPod) => boolean): void {
+    for (const [name, { pod }] of this.vanished) {
+      if (isNeeded(pod)) continue;
+      this.vanished.delete(name);
+      this.endedUndeleted.delete(pod.metadata.uid as string);
+    }
+  }
+
+  /** Learns how actions ended. Returns nodes that are surely gone. */
+  learn(results: readonly ActionResult[], now: number): readonly string[] {
+    const gone: string[] = [];
+    const runs = new Map<string, { refused?: { message: string; quota: boolean }; created: number }>();
+    for (const { action, outcome } of results) {
+      if (outcome.kind === "forbidden" && outcome.namespaceTerminating) this.#terminating = this.#generation;
+      switch (action.tag) {
+        case "create": {
+          if (resourceName(action.resource) === resourceName(controllerRevisions)) break;
+          const run = action.object.metadata.labels?.[labels.run];
+          if (run === undefined || resourceName(action.resource) !== resourceName(pods)) break;
+          const seen = runs.get(run) ?? { created: 0 };
+          runs.set(run, seen);
+          if (outcome.kind === "done" || outcome.kind === "exists") seen.created++;
+          else if (outcome.kind === "forbidden") seen.refused = outcome;
+          else if (outcome.kind === "nameTaken")
+            this.nameTaken.set(run, `a pod named ${action.object.metadata.name} exists and is not of this job`);
+          else if (outcome.kind === "invalid") this.invalid.set(run, outcome.message);
+          break;
+        }
+        case "dryRun":
+          if (resourceName(action.resource) !== resourceName(podTemplates)) break;
+          if (outcome.kind === "done") this.templates.set(action.object.metadata.name, { accepted: true, message: "" });
+          // A refusal by policy may be gone tomorrow, and is none of the template's fault.
+          else if (outcome.kind === "forbidden")
+            this.templates.set(action.object.metadata.name, { accepted: true, message: outcome.message });
+          else if (outcome.kind === "invalid")
+            this.templates.set(action.object.metadata.name, { accepted: false, message: templatePath(outcome.message) });
+          break;
+        case "probe":
+          if (resourceName(action.resource) === resourceName(nodes) && outcome.kind === "gone") gone.push(action.ref.name);
+          break;
+        case "deleteCollection":
+          if (outcome.kind === "done") this.cleanups.set(action.labelSelector, now);
+          break;
+        default:
+      }
+    }
+    for (const [run, { refused, created }] of runs) this.#settleRefusal(run, refused, created, now);
+    this.#forgetCleanups(now);
+    return gone;
+  }
+
+  /** Forgets what was remembered of a run that has ended. */
+  forgetRun(run: string): void {
+    this.refusals.delete(run);
+    this.nameTaken.delete(run);
+    this.invalid.delete(run);
+  }
+
+  #settleRefusal(run: string, refused: { message: string; quota: boolean } | undefined, created: number, now: number): void {
+    const known = this.refusals.get(run);
+    if (refused !== undefined) {
+      const times = created > 0 ? 1 : (known?.times ?? 0) + 1;
+      const wait = Math.min(longestRefusalWaitMs, firstRefusalWaitMs * 2 ** (times - 1));
+      const reason = refused.quota ? "QuotaExceeded" : "AdmissionRefused";
+      this.refusals.set(run, { reason, message: refused.message, retryAt: now + wait, allowance: 1, times });
+    } else if (known !== undefined && created > 0) {
+      // Slow start: 1, 2, 4, ... until everything asked for was created.
+      if (created < known.allowance) this.refusals.delete(run);
+      else this.refusals.set(run, { ...known, allowance: known.allowance * 2, retryAt: now });
+    }
+  }
+
+  #forgetCleanups(now: number): void {
+    for (const [selector, at] of this.cleanups) if (at + 120_000 < now) this.cleanups.delete(selector);
+  }
+}
+
+/** The paths of a PodTemplate as those of the job's own field. */
+function templatePath(message: string): string {
+  return `spec.template: ${message.replaceAll(/\btemplate\.(spec|metadata)\b/g, "spec.template.$1")}`;
+}

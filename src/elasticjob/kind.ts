@@ -1,0 +1,161 @@
+import type { ControllerRevision, Node, Pod, ResourceQuota } from "../api/core.ts";
+import type { ElasticJob } from "../api/elastic-job.gen.ts";
+import type { KubeObject, ObjectRef } from "../api/meta.ts";
+import { labels } from "../api/names.ts";
+import { controllerRevisions, elasticJobs, nodes, pods, resourceQuotas } from "../api/resource.ts";
+import type { Timer } from "../base/clock.ts";
+import type { Random } from "../base/random.ts";
+import type { KubeClient } from "../kube/client.ts";
+import { createInformer, type Informer } from "../kube/informer.ts";
+import { withoutManagedFields } from "../kube/reflected-object.ts";
+import type { Change } from "../kube/store.ts";
+import type { ControllerLoop } from "../runtime/controller-loop.ts";
+import { createElasticJobController, type ElasticJobController, type ElasticJobControllerOptions } from "./controller.ts";
+import { jobsToTrim } from "./retained-pods.ts";
+import { type AttemptPod, attemptPod } from "./rules/attempt.ts";
+
+export interface ElasticJobKindOptions extends Omit<ElasticJobControllerOptions, "caches"> {
+  readonly client: KubeClient;
+  readonly random: Random;
+  readonly onError: (error: unknown) => void;
+  /** Finished pods that are kept for their logs in the whole cluster. */
+  readonly retainedPods: number;
+}
+
+/** The kind ElasticJob with its caches: what a manager runs. */
+export interface ElasticJobKind {
+  readonly controller: ElasticJobController;
+  /** Children before roots: the order in which they are refilled (decision 2). */
+  readonly informers: readonly Informer<KubeObject>[];
+  readonly roots: () => Iterable<ObjectRef>;
+  /** Whom changes are told to, before anything starts. */
+  connect(loop: Pick<ControllerLoop, "enqueue">): void;
+}
+
+/** A run of so many pods is looked at at most once in so many tenths of a millisecond each: 10,000 pods once a second. */
+const millisecondsPerPod = 0.1;
+const fewPods = 50;
+const longestGatheringMs = 1000;
+const trimIntervalMs = 30_000;
+
+/** Builds the caches and the controller; nothing happens before the informers are started. */
+export function createElasticJobKind(options: ElasticJobKindOptions): ElasticJobKind {
+  const { client, clock, random, onError } = options;
+  const common = { client, clock, random, onError };
+  let loop: Pick<ControllerLoop, "enqueue"> = { enqueue() {} };
+  let finishedPods = 0;
+  let trimTimer: Timer | undefined;
+  const controller = createElasticJobController({
+    ...options,
+    caches: () => ({ jobs: jobs.store, pods: attempts.store, revisions: revisions.store, nodes: nodeCache.store }),
+  });
+
+  const attempts = createInformer<AttemptPod, "job" | "node">({
+    ...common,
+    resource: pods,
+    labelSelector: labels.jobUid,
+    project: (pod) => attemptPod(pod as unknown as Pod) ?? foreignPod(pod),
+    indexes: {
+      job: (pod) => (pod.jobUid === "" ? [] : [pod.jobUid]),
+      node: (pod) => (pod.node === undefined || pod.end !== undefined ? [] : [pod.node]),
+    },
+    onChange(change) {
+      const { object, previous } = change;
+      finishedPods +=
+        (change.type !== "deleted" && object.end !== undefined ? 1 : 0) -
+        (previous?.end !== undefined || (change.type === "deleted" && object.end !== undefined) ? 1 : 0);
+      if (object.jobUid === "") return;
+      controller.seePod(change.type, object);
+      const siblings = attempts.store.byIndex("job", object.jobUid).length;
+      const gather = siblings <= fewPods ? {} : { afterMs: Math.min(longestGatheringMs, siblings * millisecondsPerPod) };
+      loop.enqueue(jobOf(object), gather);
+      if (finishedPods > options.retainedPods) trimSoon();
+    },
+  });
+  const revisions = createInformer<ControllerRevision, "job">({
+    ...common,
+    resource: controllerRevisions,
+    labelSelector: labels.jobUid,
+    indexes: { job: (revision) => [revision.metadata.labels?.[labels.jobUid] ?? ""] },
+    onChange({ object }) {
+      const name = object.metadata.labels?.[labels.job];
+      if (name !== undefined) loop.enqueue({ namespace: object.metadata.namespace as string, name });
+    },
+  });
+  const quotas = createInformer<ResourceQuota>({
+    ...common,
+    resource: resourceQuotas,
+    onChange({ object }) {
+      for (const job of jobs.store.all()) {
+        if (job.metadata.namespace === object.metadata.namespace && controller.seeQuota(job.metadata.uid as string))
+          loop.enqueue(refOf(job));
+      }
+    },
+  });
+  const nodeCache = createInformer<Node>({
+    ...common,
+    resource: nodes,
+    project: (node) => ({ ...withoutManagedFields(node), status: { conditions: node.status?.conditions ?? [] } }),
+    onChange(change) {
+      const { name } = change.object.metadata;
+      if (change.type === "added") controller.seeNode(name);
+      if (!matters(change)) return;
+      for (const pod of attempts.store.byIndex("node", name)) loop.enqueue(jobOf(pod));
+    },
+  });
+  const jobs = createInformer<ElasticJob>({
+    ...common,
+    resource: elasticJobs,
+    onChange: ({ object }) => loop.enqueue(refOf(object)),
+  });
+
+  function trimSoon(): void {
+    trimTimer ??= clock.after(trimIntervalMs, () => {
+      trimTimer = undefined;
+      const trimmed = jobsToTrim(attempts.store.all(), options.retainedPods);
+      controller.trim(trimmed);
+      for (const uid of trimmed) {
+        const pod = attempts.store.byIndex("job", uid)[0];
+        if (pod !== undefined) loop.enqueue(jobOf(pod), { priority: "low" });
+      }
+    });
+  }
+
+  return {
+    controller,
+    informers: [attempts, revisions, quotas, nodeCache, jobs] as unknown as readonly Informer<KubeObject>[],
+    roots: () => jobs.store.all().map(refOf),
+    connect(target) {
+      loop = target;
+    },
+  };
+}
+
+const refOf = (object: KubeObject): ObjectRef => ({ namespace: object.metadata.namespace as string, name: object.metadata.name });
+const jobOf = (pod: AttemptPod): ObjectRef => ({ namespace: pod.metadata.namespace as string, name: pod.job });
+
+/** A pod that carries our label and is not ours: kept by name alone, so that nothing is ever planned from it. */
+function foreignPod(pod: AttemptPod): AttemptPod {
+  const { name, namespace, uid, resourceVersion } = pod.metadata;
+  return {
+    metadata: {
+      name,
+      ...(namespace !== undefined && { namespace }),
+      ...(uid !== undefined && { uid }),
+      ...(resourceVersion !== undefined && { resourceVersion }),
+    },
+    job: "",
+    jobUid: "",
+    run: "",
+    item: -1,
+    attempt: 0,
+    history: { kind: "Schedule", fireTime: "", revision: "", items: "", counted: 0, lost: 0, nodes: [], since: "" },
+    createdAt: 0,
+    disrupted: false,
+  };
+}
+
+/** Heartbeats change a node every few seconds; only its coming, going and cordoning concern a run. */
+function matters({ type, object, previous }: Change<Node>): boolean {
+  return type !== "modified" || object.spec?.unschedulable !== previous?.spec?.unschedulable;
+}

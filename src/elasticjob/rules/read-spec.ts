@@ -1,0 +1,65 @@
+import type { ElasticJob } from "../../api/elastic-job.gen.ts";
+import type { SpecProblem } from "../../api/problem.ts";
+import { formatSeconds, parseTime } from "../../base/time.ts";
+import { createSchedule } from "../../cron/schedule.ts";
+import type { Zone } from "../../cron/zone.ts";
+import { type EffectiveSpec, effectiveSpec } from "./effective-spec.ts";
+import type { ArmedSchedule } from "./observed.ts";
+
+/** A job's spec as rules use it; reading costs some 20 microseconds, so it is kept until the generation changes. */
+export interface ReadSpec {
+  readonly spec: EffectiveSpec;
+  readonly problems: readonly SpecProblem[];
+  readonly armed?: ArmedSchedule;
+}
+
+/** @param problems what validation found; what is wrong is left out of what is read */
+export function readSpec(job: ElasticJob, problems: readonly SpecProblem[]): ReadSpec {
+  const wrong = (path: string) => problems.some((problem) => problem.path.startsWith(path));
+  const { sharding, ...rest } = job.spec;
+  const { disabledItems: _left, ...otherSharding } = sharding ?? {};
+  const spec = effectiveSpec(wrong("spec.sharding.disabledItems") ? { ...rest, sharding: otherSharding } : job.spec);
+  const armed = job.spec.schedule === undefined || wrong("spec.schedule") ? undefined : arm(job);
+  return { spec, problems, ...(armed !== undefined && { armed }) };
+}
+
+function arm(job: ElasticJob): ArmedSchedule {
+  const { crons = [], dialect, timeZone, dst, startAt, endAt } = job.spec.schedule ?? {};
+  const start = parseTime(startAt);
+  const end = parseTime(endAt);
+  const anchor = parseTime(job.metadata.creationTimestamp) ?? 0;
+  const schedule = createSchedule({
+    crons,
+    dialect,
+    timeZone,
+    dst,
+    ...(start !== undefined && { startAt: start }),
+    ...(end !== undefined && { endAt: end }),
+    anchor,
+  });
+  const local = (instant: number) => formatSeconds(instant + schedule.zone.segmentAt(instant).offset);
+  return {
+    schedule,
+    localDate: (instant) => local(instant).slice(0, 10),
+    display: (instant) => `${local(instant).slice(5, 16).replace("T", " ")} ${abbreviation(schedule.zone, instant)}`,
+  };
+}
+
+const formats = new Map<string, Intl.DateTimeFormat | undefined>();
+
+/** "CST", "GMT+8": what people call the zone at that instant. */
+function abbreviation(zone: Zone, instant: number): string {
+  if (zone.name === "Etc/UTC") return "UTC";
+  if (!formats.has(zone.name)) formats.set(zone.name, formatOf(zone.name));
+  const parts = formats.get(zone.name)?.formatToParts(instant);
+  return parts?.find((part) => part.type === "timeZoneName")?.value ?? zone.name;
+}
+
+function formatOf(zone: string): Intl.DateTimeFormat | undefined {
+  try {
+    return new Intl.DateTimeFormat("en-US", { timeZone: zone, timeZoneName: "short" });
+  } catch {
+    // A fixed offset such as GMT+8 is its own abbreviation.
+    return undefined;
+  }
+}

@@ -1,0 +1,113 @@
+import type { Logger } from "../api/logger.ts";
+import { resourceName } from "../api/resource.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Random } from "../base/random.ts";
+import { createElasticJobKind } from "../elasticjob/kind.ts";
+import type { KubeClient } from "../kube/client.ts";
+import type { ServerTime } from "../kube/server-time.ts";
+import { createApplier } from "../runtime/applier.ts";
+import { createControllerLoop } from "../runtime/controller-loop.ts";
+import { createEventRecorder } from "../runtime/event-recorder.ts";
+import { createLeaderLease } from "../runtime/leader-lease.ts";
+import type { LeaseTimings } from "../runtime/lease-protocol.ts";
+import { createManager, type Manager } from "../runtime/manager.ts";
+import type { Metrics } from "../runtime/metrics.ts";
+import type { OwnWriteStore } from "../runtime/own-writes.ts";
+
+export interface OperatorOptions {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly serverTime: ServerTime;
+  /** The namespace and name of the lease. */
+  readonly namespace: string;
+  readonly leaseName: string;
+  /** Unique for each start of a process. */
+  readonly identity: string;
+  readonly leaseTimings?: LeaseTimings;
+  /** How far our clock may be off the API server's while leading; 0 = any. */
+  readonly maxClockSkewMs: number;
+  /** Finished pods that are kept for their logs in the whole cluster. */
+  readonly retainedPods: number;
+  /** Objects of a kind that are worked on at once. */
+  readonly concurrency: number;
+}
+
+/** The operator with all its kinds: the same in a process, in the playground and in the simulation. */
+export interface Operator extends Manager {
+  /** A connection broke under a write: caches may be as old as it is (decision 2). */
+  doubt(): void;
+}
+
+/** Puts the operator together; nothing happens before `run`. */
+export function createOperator(options: OperatorOptions): Operator {
+  const { client, clock, random, logger, metrics, serverTime } = options;
+  const lease = createLeaderLease({
+    client,
+    clock,
+    random,
+    logger,
+    metrics,
+    namespace: options.namespace,
+    name: options.leaseName,
+    identity: options.identity,
+    ...(options.leaseTimings !== undefined && { timings: options.leaseTimings }),
+    clockOffsetMs: () => serverTime.offsetMs(),
+    maxClockSkewMs: options.maxClockSkewMs,
+  });
+  const recorder = createEventRecorder({
+    client,
+    clock,
+    random,
+    logger,
+    metrics,
+    reportingController: "nuptse.dev/operator",
+    reportingInstance: options.identity.slice(0, 128),
+  });
+  const elasticJob = createElasticJobKind({
+    client,
+    clock,
+    random,
+    metrics,
+    serverNow: () => serverTime.now(),
+    maxClockSkewMs: options.maxClockSkewMs,
+    retainedPods: options.retainedPods,
+    onError: (error) => logger.warn("a cache's list or watch failed and is tried again", { error }),
+  });
+  const stores = new Map<string, OwnWriteStore>(elasticJob.informers.map((informer) => [resourceName(informer.resource), informer]));
+  const applier = createApplier({ client, stores, recorder, fence: () => lease.fence(), metrics, clock });
+  const loop = createControllerLoop({
+    controller: elasticJob.controller,
+    applier,
+    isLeading: () => lease.fence(),
+    clock,
+    random,
+    logger,
+    metrics,
+    concurrency: options.concurrency,
+  });
+  elasticJob.connect(loop);
+  const manager = createManager({
+    informers: elasticJob.informers,
+    controllers: [{ loop, roots: elasticJob.roots }],
+    lease,
+    recorder,
+    clock,
+    random,
+    logger,
+    onLeading: () => elasticJob.controller.beginTerm(),
+  });
+  return {
+    run: () => manager.run(),
+    stop: () => manager.stop(),
+    notReady: () => manager.notReady(),
+    get phase() {
+      return manager.phase;
+    },
+    doubt() {
+      for (const informer of elasticJob.informers) informer.markSuspect();
+    },
+  };
+}

@@ -1,0 +1,65 @@
+import type { ElasticJobSpec } from "../api/elastic-job.gen.ts";
+import type { SpecProblem } from "../api/problem.ts";
+import { IntervalSet, IntervalSetError } from "../base/interval-set.ts";
+import { parseTime } from "../base/time.ts";
+import { createSchedule } from "../cron/schedule.ts";
+import { ScheduleError } from "../cron/schedule-error.ts";
+import { imageReferenceProblem } from "./image-reference.ts";
+
+/** What the CRD's schema cannot say about an ElasticJob's spec; empty when it is right. */
+export function elasticJobProblems(spec: ElasticJobSpec): readonly SpecProblem[] {
+  return [...scheduleProblems(spec), ...shardingProblems(spec), ...imageProblems(spec)];
+}
+
+function scheduleProblems({ schedule }: ElasticJobSpec): readonly SpecProblem[] {
+  if (schedule === undefined) return [];
+  const problems: SpecProblem[] = [];
+  const { dialect, timeZone, dst } = schedule;
+  const startAt = parseTime(schedule.startAt);
+  const endAt = parseTime(schedule.endAt);
+  const check = (options: Parameters<typeof createSchedule>[0], index?: number) => {
+    try {
+      createSchedule(options);
+    } catch (error) {
+      if (!(error instanceof ScheduleError)) throw error;
+      const part = error.path.replace(/^crons\[\d+\]/, index === undefined ? "$&" : `crons[${index}]`);
+      problems.push({ path: part === "" ? "spec.schedule" : `spec.schedule.${part}`, message: error.message });
+    }
+  };
+  // Each part alone, so that one mistake does not hide the others.
+  check({ crons: [], timeZone, ...(startAt !== undefined && { startAt }), ...(endAt !== undefined && { endAt }), anchor: 0 });
+  for (const [index, cron] of schedule.crons.entries()) check({ crons: [cron], dialect, dst, anchor: 0 }, index);
+  return problems;
+}
+
+function shardingProblems({ sharding }: ElasticJobSpec): readonly SpecProblem[] {
+  const total = sharding?.total ?? 1;
+  const problems: SpecProblem[] = [];
+  if (sharding?.parameters !== undefined && sharding.parameters.length !== total) {
+    const message = `has ${sharding.parameters.length} entries; it must have one for each item, so sharding.total = ${total}`;
+    problems.push({ path: "spec.sharding.parameters", message });
+  }
+  try {
+    const disabled = IntervalSet.parse(sharding?.disabledItems, total - 1);
+    if (disabled.size >= total)
+      problems.push({ path: "spec.sharding.disabledItems", message: "leaves no item to run; use spec.suspend to stop a job" });
+  } catch (error) {
+    if (!(error instanceof IntervalSetError)) throw error;
+    problems.push({
+      path: "spec.sharding.disabledItems",
+      message: `${error.message}; items are numbered from 0 to sharding.total - 1 = ${total - 1}`,
+    });
+  }
+  return problems;
+}
+
+function imageProblems({ template }: ElasticJobSpec): readonly SpecProblem[] {
+  const problems: SpecProblem[] = [];
+  for (const list of ["initContainers", "containers"] as const) {
+    for (const [index, container] of (template.spec[list] ?? []).entries()) {
+      const problem = container.image === undefined ? undefined : imageReferenceProblem(container.image);
+      if (problem !== undefined) problems.push({ path: `spec.template.spec.${list}[${index}].image`, message: problem });
+    }
+  }
+  return problems;
+}
