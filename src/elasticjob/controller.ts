@@ -3,6 +3,7 @@ import type { Node } from "../api/core.ts";
 import type { ElasticJob } from "../api/elastic-job.gen.ts";
 import type { Clock } from "../base/clock.ts";
 import { IntervalSet } from "../base/interval-set.ts";
+import { getOrMake } from "../base/map.ts";
 import { parseTime } from "../base/time.ts";
 import type { Controller } from "../runtime/controller.ts";
 import type { Metrics } from "../runtime/metrics.ts";
@@ -50,11 +51,7 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
   let termStart = clock.now();
   let trimmed: ReadonlySet<string> = new Set();
 
-  const notesOf = (uid: string): JobNotes => {
-    let known = notes.get(uid);
-    if (known === undefined) notes.set(uid, (known = new JobNotes(goneNodes)));
-    return known;
-  };
+  const notesOf = (uid: string): JobNotes => getOrMake(notes, uid, () => new JobNotes(goneNodes));
 
   function specOf(job: ElasticJob): ReadSpec {
     const uid = job.metadata.uid as string;

@@ -3,7 +3,6 @@ import type { ElasticJob } from "../api/elastic-job.gen.ts";
 import type { KubeObject, ObjectRef } from "../api/meta.ts";
 import { labels } from "../api/names.ts";
 import { controllerRevisions, elasticJobs, nodes, pods, resourceQuotas } from "../api/resource.ts";
-import type { Timer } from "../base/clock.ts";
 import type { Random } from "../base/random.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { createInformer, type Informer } from "../kube/informer.ts";
@@ -44,7 +43,7 @@ export function createElasticJobKind(options: ElasticJobKindOptions): ElasticJob
   const common = { client, clock, random, onError };
   let loop: Pick<ControllerLoop, "enqueue"> = { enqueue() {} };
   let finishedPods = 0;
-  let trimTimer: Timer | undefined;
+  let trimming = false;
   const controller = createElasticJobController({
     ...options,
     caches: () => ({ jobs: jobs.store, pods: attempts.store, revisions: revisions.store, nodes: nodeCache.store }),
@@ -110,8 +109,10 @@ export function createElasticJobKind(options: ElasticJobKindOptions): ElasticJob
   });
 
   function trimSoon(): void {
-    trimTimer ??= clock.after(trimIntervalMs, () => {
-      trimTimer = undefined;
+    if (trimming) return;
+    trimming = true;
+    clock.after(trimIntervalMs, () => {
+      trimming = false;
       const trimmed = jobsToTrim(attempts.store.all(), options.retainedPods);
       controller.trim(trimmed);
       for (const uid of trimmed) {

@@ -108,8 +108,9 @@ export function plainHeaders(headers: Readonly<Record<string, string | string[] 
 /** What an error of undici means: before the first byte was written nothing happened, and after it anything may have. */
 export function errorOf(exchange: Exchange, error: Error, started: boolean): TimedOutError | UnreachableError | FencedError {
   if (error instanceof TimedOutError || error instanceof UnreachableError || error instanceof FencedError) return error;
+  const doubt = exchange.method === "GET" ? "" : "; it may have happened";
   return started
-    ? new TimedOutError(`${exchange.what}: the connection broke (${reasonOf(error)}); it may have happened`, { cause: error })
+    ? new TimedOutError(`${exchange.what}: the connection broke (${reasonOf(error)})${doubt}`, { cause: error })
     : new UnreachableError(`${exchange.what}: cannot connect to the API server: ${reasonOf(error)}`, { cause: error });
 }
 

@@ -111,7 +111,8 @@ function stepListing(state: In<"listing">, input: ReflectorInput, context: Refle
   switch (input.type) {
     case "page": {
       if (input.continueToken === undefined) return swapIn(state, input.version, [{ type: "collect" }]);
-      return { state, effects: [{ type: "collect" }, { type: "nextPage", continueToken: input.continueToken }] };
+      // the server reads the next page while this one is kept
+      return { state, effects: [{ type: "nextPage", continueToken: input.continueToken }, { type: "collect" }] };
     }
     case "failed":
       return retry(state, state.failures, undefined, input, context);

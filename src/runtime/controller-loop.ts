@@ -22,7 +22,7 @@ import type { Applied, Applier } from "./applier.ts";
 import { type Controller, keyOf, refOf, TerminalError } from "./controller.ts";
 import { HotLoopGuard, signatureOf } from "./hot-loop-guard.ts";
 import type { Metrics } from "./metrics.ts";
-import { type AddOptions, createWorkQueue, type Wake, type WorkPriority } from "./work-queue.ts";
+import { type AddOptions, createWorkQueue, type Wake } from "./work-queue.ts";
 
 export interface ControllerLoopOptions<Observed> {
   readonly controller: Controller<Observed>;
@@ -42,8 +42,8 @@ export interface ControllerLoopOptions<Observed> {
 /** A controller at work. */
 export interface ControllerLoop {
   readonly name: string;
-  /** An event may concern this root. Before {@link ControllerLoop.start} it does nothing: the start looks at every root. */
-  enqueue(ref: ObjectRef, options?: { readonly priority?: WorkPriority }): void;
+  /** An event or an instant may concern this root. Before {@link ControllerLoop.start} it does nothing: the start looks at every root. */
+  enqueue(ref: ObjectRef, options?: AddOptions): void;
   /** Begins to work, with a look at each of `roots` at low priority. May be called once. */
   start(roots: Iterable<ObjectRef>): void;
   /** Takes up nothing more; resolves when the reconciles under way have ended. */
@@ -191,8 +191,7 @@ export function createControllerLoop<Observed>(options: ControllerLoopOptions<Ob
 
   return {
     name: controller.name,
-    enqueue(ref, priorities) {
-      const added: AddOptions = priorities?.priority === undefined ? {} : { priority: priorities.priority };
+    enqueue(ref, added = {}) {
       if (started) queue.add(keyOf(ref), added);
     },
     start(roots) {

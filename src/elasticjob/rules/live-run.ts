@@ -1,5 +1,6 @@
 import type { ElasticJobRun, ElasticJobRunStop, ElasticJobStatus } from "../../api/elastic-job.gen.ts";
 import { IntervalSet } from "../../base/interval-set.ts";
+import { getOrMake } from "../../base/map.ts";
 import { parseTime } from "../../base/time.ts";
 import type { AttemptPod, RunAnnotation, RunKind, StopReason } from "./attempt.ts";
 import type { VanishedPod } from "./observed.ts";
@@ -44,11 +45,7 @@ export function sortPods(status: ElasticJobStatus, pods: readonly AttemptPod[], 
   const endedIds = new Set(status.history?.map((run) => run.run));
   const active = new Map(status.active?.map((run) => [run.run, run]));
   const byRun = new Map<string, { pods: AttemptPod[]; vanished: VanishedPod[] }>();
-  const groupOf = (run: string) => {
-    let group = byRun.get(run);
-    if (group === undefined) byRun.set(run, (group = { pods: [], vanished: [] }));
-    return group;
-  };
+  const groupOf = (run: string) => getOrMake(byRun, run, () => ({ pods: [], vanished: [] }));
   for (const pod of pods) groupOf(pod.run).pods.push(pod);
   for (const gone of vanished) groupOf(gone.pod.run).vanished.push(gone);
   for (const id of active.keys()) groupOf(id);

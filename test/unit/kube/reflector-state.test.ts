@@ -45,7 +45,7 @@ const cases: readonly {
     state: listing,
     input: { type: "page", version: "7", continueToken: "t" },
     want: listing,
-    wantEffects: [{ type: "collect" }, { type: "nextPage", continueToken: "t" }],
+    wantEffects: [{ type: "nextPage", continueToken: "t" }, { type: "collect" }],
   },
   {
     name: "swaps after the last page and watches from the list's version",
