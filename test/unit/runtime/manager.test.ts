@@ -1,0 +1,189 @@
+import assert from "node:assert/strict";
+import { silentLogger } from "../../../src/api/logger.ts";
+import { elasticJobs, pods } from "../../../src/api/resource.ts";
+import { createSeededRandom } from "../../../src/base/random.ts";
+import { VirtualClock } from "../../../src/base/virtual-clock.ts";
+import { createManager, type ManagedInformer, type ManagerOptions } from "../../../src/runtime/manager.ts";
+
+const start = 1_000_000;
+
+interface Script {
+  /** When the lease is won, in milliseconds after the start; absent = never. */
+  readonly wonAfter?: number;
+  readonly lostAfter?: number;
+  readonly syncMs?: number;
+  readonly refillMs?: number;
+  /** How many refills of pods fail first. */
+  readonly failedRefills?: number;
+  readonly drainTakesMs?: number;
+  readonly options?: Partial<ManagerOptions>;
+}
+
+function bench(script: Script) {
+  const clock = new VirtualClock(start);
+  const log: string[] = [];
+  const say = (what: string) => log.push(`${what}@${clock.now() - start}`);
+  let failing = script.failedRefills ?? 0;
+  const informer = (resource: typeof pods): ManagedInformer => ({
+    resource,
+    start: (signal) => {
+      say(`start ${resource.plural}`);
+      signal.addEventListener("abort", () => say(`end ${resource.plural}`));
+    },
+    synced: clock.sleep(script.syncMs ?? 10),
+    refill: async () => {
+      say(`refill ${resource.plural}`);
+      await clock.sleep(script.refillMs ?? 10);
+      if (resource === pods && failing-- > 0) throw new Error("unreachable");
+    },
+  });
+  const lost = Promise.withResolvers<string>();
+  const manager = createManager({
+    clock,
+    random: createSeededRandom(1),
+    logger: silentLogger,
+    informers: [informer(pods), informer(elasticJobs)],
+    controllers: [
+      {
+        loop: {
+          name: "elasticjob",
+          start: (roots) => say(`work on ${[...roots].map((ref) => ref.name).join()}`),
+          drain: async () => {
+            say("drain");
+            await clock.sleep(script.drainTakesMs ?? 0);
+          },
+        },
+        roots: () => [{ namespace: "shop", name: "etl" }],
+      },
+    ],
+    lease: {
+      acquire: async (signal) => {
+        await clock.sleep(script.wonAfter === undefined ? 1e9 : start + script.wonAfter - clock.now(), signal);
+        say("won");
+        if (script.lostAfter !== undefined) clock.after(start + script.lostAfter - clock.now(), () => lost.resolve("other has taken it"));
+      },
+      lost: lost.promise,
+      fence: () => true,
+      stop: () => say("stop lease"),
+      release: async () => {
+        say("release");
+      },
+      state: { kind: "lost", reason: "" },
+    },
+    recorder: {
+      drain: async () => {
+        say("events");
+      },
+    },
+    onLeading: () => say("leading"),
+    ...script.options,
+  });
+  let end: unknown;
+  void manager.run().then((reached) => {
+    end = reached;
+    say(`over: ${reached.kind}`);
+  });
+  return { clock, manager, log, end: () => end };
+}
+
+describe("manager", () => {
+  it("fills caches, waits for the lease, refills children before roots, then lets controllers work", async () => {
+    const { clock, manager, log } = bench({ wonAfter: 500 });
+    await clock.runUntil(start + 9);
+    assert.equal(manager.phase, "syncing");
+    assert.equal(manager.notReady(), "waiting for caches: pods, elasticjobs.nuptse.dev");
+    await clock.runUntil(start + 400);
+    assert.equal(manager.phase, "standby");
+    assert.equal(manager.notReady(), undefined);
+    await clock.runUntil(start + 1000);
+    assert.equal(manager.phase, "leading");
+    assert.deepEqual(log, [
+      "start pods@0",
+      "start elasticjobs@0",
+      "won@500",
+      "refill pods@500",
+      "refill elasticjobs@510",
+      "leading@520",
+      "work on etl@520",
+    ]);
+  });
+
+  it("ends in order when it is asked to stop", async () => {
+    const { clock, manager, log, end } = bench({ wonAfter: 100, drainTakesMs: 300 });
+    await clock.runUntil(start + 1000);
+    log.length = 0;
+    manager.stop();
+    await clock.runUntil(start + 1100);
+    assert.equal(manager.phase, "draining");
+    assert.equal(manager.notReady(), "the process is about to end: draining");
+    await clock.runUntil(start + 2000);
+    assert.deepEqual(log, ["drain@1000", "events@1300", "release@1300", "end pods@1300", "end elasticjobs@1300", "over: stopped@1300"]);
+    assert.deepEqual(end(), { kind: "stopped" });
+    assert.equal(clock.nextDue(), undefined);
+  });
+
+  it("keeps the lease from others when work does not end in time", async () => {
+    const { clock, manager, log } = bench({ wonAfter: 100, drainTakesMs: 60_000 });
+    await clock.runUntil(start + 1000);
+    log.length = 0;
+    manager.stop();
+    await clock.runUntil(start + 30_000);
+    assert.deepEqual(log, [
+      "drain@1000",
+      "events@21000",
+      "stop lease@21000",
+      "end pods@21000",
+      "end elasticjobs@21000",
+      "over: stopped@21000",
+    ]);
+  });
+
+  it("ends at once when the lease is lost", async () => {
+    const { clock, manager, log, end } = bench({ wonAfter: 100, lostAfter: 1000 });
+    await clock.runUntil(start + 5000);
+    assert.deepEqual(log.slice(-3), ["end pods@1000", "end elasticjobs@1000", "over: lost@1000"]);
+    assert.equal(
+      log.some((line) => line.startsWith("release") || line.startsWith("drain")),
+      false,
+    );
+    assert.deepEqual(end(), { kind: "lost", reason: "other has taken it" });
+    assert.equal(manager.phase, "lost");
+  });
+
+  it("never works when the lease is lost while caches are refilled", async () => {
+    const { clock, log, end } = bench({ wonAfter: 100, lostAfter: 1000, refillMs: 2000 });
+    await clock.runUntil(start + 10_000);
+    assert.deepEqual(end(), { kind: "lost", reason: "other has taken it" });
+    assert.equal(
+      log.some((line) => line.startsWith("work") || line.startsWith("leading")),
+      false,
+    );
+  });
+
+  it("stops while it waits for the lease", async () => {
+    const { clock, manager, log, end } = bench({});
+    await clock.runUntil(start + 1000);
+    manager.stop();
+    await clock.runUntil(start + 2000);
+    assert.deepEqual(end(), { kind: "stopped" });
+    assert.equal(log.includes("won@1000"), false);
+  });
+
+  it("stops while it waits for caches", async () => {
+    const { clock, manager, end } = bench({ syncMs: 1e6 });
+    await clock.runUntil(start + 1000);
+    manager.stop();
+    await clock.runUntil(start + 2000);
+    assert.deepEqual(end(), { kind: "stopped" });
+  });
+
+  it("refills again until it works, and keeps the order", async () => {
+    const { clock, log, manager } = bench({ wonAfter: 100, failedRefills: 2 });
+    await clock.runUntil(start + 10_000);
+    assert.deepEqual(
+      log.filter((line) => line.startsWith("refill")).map((line) => line.split("@")[0]),
+      ["refill pods", "refill pods", "refill pods", "refill elasticjobs"],
+    );
+    assert.equal(manager.phase, "leading");
+  });
+});
