@@ -4,7 +4,8 @@ import type { Clock } from "../../../../src/base/clock.ts";
 import { formatSeconds } from "../../../../src/base/time.ts";
 import type { KubeClient, WatchEvent } from "../../../../src/kube/client.ts";
 
-type Loose = Record<string, any>;
+// biome-ignore lint/suspicious/noExplicitAny: the tests look deep into objects whose shape is what they assert
+export type Loose = any;
 
 /** An error as the client library throws it, as far as the world looks at it. */
 export class FakeError extends Error {
@@ -31,11 +32,11 @@ export class FakeCluster implements KubeClient {
     this.#clock = clock;
   }
 
-  object(plural: string, name: string, namespace = ""): any {
+  object(plural: string, name: string, namespace = ""): Loose {
     return this.#objects.get(`${plural}/${namespace}/${name}`);
   }
 
-  all(plural: string): any[] {
+  all(plural: string): Loose[] {
     return [...this.#objects].filter(([key]) => key.startsWith(`${plural}/`)).map(([, object]) => object);
   }
 
@@ -43,7 +44,7 @@ export class FakeCluster implements KubeClient {
     return this.#find(resource.plural, ref) as T;
   }
 
-  async list<T extends KubeObject>(resource: Resource): Promise<any> {
+  async list<T extends KubeObject>(resource: Resource): Promise<Loose> {
     const items: T[] = this.all(resource.plural);
     return { metadata: { resourceVersion: String(this.#version) }, items };
   }
@@ -80,7 +81,7 @@ export class FakeCluster implements KubeClient {
   async patch<T extends KubeObject>(
     resource: Resource,
     ref: { namespace?: string; name: string },
-    patch: any,
+    patch: Loose,
     options: { subresource?: string } = {},
   ): Promise<T> {
     const held = this.#find(resource.plural, ref);
@@ -91,7 +92,7 @@ export class FakeCluster implements KubeClient {
     return this.#store(resource.plural, merge(held, part)) as T;
   }
 
-  async delete(resource: Resource, ref: { namespace?: string; name: string }, options: any = {}): Promise<KubeObject | Status> {
+  async delete(resource: Resource, ref: { namespace?: string; name: string }, options: Loose = {}): Promise<KubeObject | Status> {
     const held = this.#find(resource.plural, ref);
     if (options.uid !== undefined && options.uid !== held["metadata"].uid) throw new FakeError(409, "uid");
     const over = ["Succeeded", "Failed"].includes(held["status"]?.phase);
@@ -172,7 +173,7 @@ function describePod(event: WatchEvent<KubeObject>): string {
   ].join(" ");
 }
 
-function merge(target: any, patch: any): any {
+function merge(target: Loose, patch: Loose): Loose {
   if (patch === undefined) return target;
   if (typeof patch !== "object" || patch === null || Array.isArray(patch)) return patch;
   const result: Loose = { ...(typeof target === "object" && !Array.isArray(target) ? target : {}) };

@@ -250,7 +250,9 @@ describe("faults of watches", () => {
       if (tc.fault !== undefined) faults.arm({ class: tc.fault });
       const seen: string[] = [];
       void follow(process, seen);
-      ["a", "b", "c"].forEach((name, index) => clock.after(1_000 * (index + 1), () => server.emit("/api/v1/pods", "MODIFIED", name)));
+      for (const [index, name] of ["a", "b", "c"].entries()) {
+        clock.after(1_000 * (index + 1), () => server.emit("/api/v1/pods", "MODIFIED", name));
+      }
       for (const [second, want] of Object.entries(tc.want)) {
         await clock.runUntil(start + Number(second) * 1_000);
         assert.equal(seen.join(" "), want);

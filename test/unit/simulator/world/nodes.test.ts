@@ -4,7 +4,7 @@ import { nodes, pods } from "../../../../src/api/resource.ts";
 import { createSeededRandom } from "../../../../src/base/random.ts";
 import { VirtualClock } from "../../../../src/base/virtual-clock.ts";
 import { createWorld, type World, type WorldOptions } from "../../../../src/simulator/world/world.ts";
-import { FakeCluster } from "./fake-cluster.ts";
+import { FakeCluster, type Loose } from "./fake-cluster.ts";
 
 const start = Date.parse("2026-11-20T16:00:00Z");
 const at = (seconds: number) => start + seconds * 1_000;
@@ -42,7 +42,7 @@ const taintsOf = (cluster: FakeCluster, node: string) =>
   (cluster.object("nodes", node).spec.taints ?? []).map(
     (taint: { key: string; effect: string }) => `${taint.key.split("/")[1]}:${taint.effect}`,
   );
-const readyOf = (object: any) => object.status.conditions.find((condition: any) => condition.type === "Ready")?.status;
+const readyOf = (object: Loose) => object.status.conditions.find((condition: Loose) => condition.type === "Ready")?.status;
 const seconds = (milliseconds: number) => Math.round((milliseconds - start) / 1_000);
 
 describe("the life of nodes", () => {
@@ -61,7 +61,7 @@ describe("the life of nodes", () => {
     assert.equal(cluster.object("pods", "p0", "shop").metadata.deletionTimestamp, undefined);
     await clock.runUntil(at(600));
     const pod = cluster.object("pods", "p0", "shop");
-    assert.equal(pod.status.conditions.find((each: any) => each.type === "DisruptionTarget").reason, "DeletionByTaintManager");
+    assert.equal(pod.status.conditions.find((each: Loose) => each.type === "DisruptionTarget").reason, "DeletionByTaintManager");
     assert.notEqual(pod.metadata.deletionTimestamp, undefined);
     assert.equal(pod.status.phase, "Running");
     assert.equal(world.ledger.records()[0]?.endedAt, undefined, "its program goes on");
@@ -230,7 +230,7 @@ describe("the scheduler", () => {
       await addPod(cluster, "p0", tc.spec);
       await clock.runUntil(at(5));
       const pod = cluster.object("pods", "p0", "shop");
-      const message: string | undefined = pod.status.conditions.find((each: any) => each.reason === "Unschedulable")?.message;
+      const message: string | undefined = pod.status.conditions.find((each: Loose) => each.reason === "Unschedulable")?.message;
       assert.deepEqual([pod.spec.nodeName, message?.replace(/ preemption: .*/, "")], [tc.wantNode, tc.wantMessage]);
     });
   }
