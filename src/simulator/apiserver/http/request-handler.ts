@@ -1,19 +1,19 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Pod } from "../../../api/core.ts";
-import type { KubeList, KubeObject } from "../../../api/meta.ts";
 import type { Clock } from "../../../base/clock.ts";
-import type { CoreReply, CoreRequest, CoreWatchEvent, ServedResource, ServerCore } from "./core.ts";
+import type { CoreRequest, ServedResource, ServerCore } from "./core.ts";
 import { groupVersions } from "./discovery.ts";
 import { answerDocument } from "./documents.ts";
 import type { LogSource } from "./log-source.ts";
-import { contentTypeOf, type Form, negotiate } from "./negotiation.ts";
+import { negotiate } from "./negotiation.ts";
 import { sendLog } from "./pod-log.ts";
 import { readBody, skipBody } from "./request-body.ts";
 import { type RequestInfo, requestInfo } from "./request-info.ts";
 import { answerReview, reviewResources, type User } from "./reviews.ts";
-import { failure, isStatus, Refusal } from "./status.ts";
-import { type IncludeObject, partialMetadata, printerOf, tableOf } from "./table/table.ts";
+import { sendJson, sendReply, sendText } from "./send.ts";
+import { includeObject, isObject, shapeEvents, shaper } from "./shape.ts";
+import { failure, Refusal } from "./status.ts";
 import { streamWatch } from "./watch-stream.ts";
 
 /** What happened to one request; told once, when its answer begins. */
@@ -140,51 +140,6 @@ async function answerFromCore(parts: HandlerParts, exchange: Exchange, resource:
   streamWatch(watch, response, shapeEvents(form, resource, parts.clock, query));
 }
 
-type Shaped = KubeObject | KubeList<KubeObject>;
-
-/** Turns an answer of the core into the form that was asked for. */
-function shaper(
-  form: Form,
-  resource: ServedResource,
-  clock: Clock,
-  include: IncludeObject,
-  headers = () => true,
-): (body: Shaped) => unknown {
-  if (form === "table") return (body) => tableOf(body, printerOf(resource), { include, now: clock.now(), headers: headers() });
-  if (form !== "metadata") return (body) => body;
-  return (body) =>
-    "items" in body
-      ? { kind: "PartialObjectMetadataList", apiVersion: "meta.k8s.io/v1", metadata: body.metadata, items: body.items.map(partialMetadata) }
-      : partialMetadata(body);
-}
-
-/** The same for the events of a watch: only the first table names its columns, a bookmark has no row, and errors stay as they are. */
-function shapeEvents(form: Form, resource: ServedResource, clock: Clock, query: Exchange["query"]): (event: CoreWatchEvent) => unknown {
-  let first = true;
-  const headers = () => {
-    const wanted = first;
-    first = false;
-    return wanted;
-  };
-  const shape = shaper(form, resource, clock, includeObject(query), headers);
-  return ({ type, object }) => {
-    if (form === "json" || type === "ERROR" || isStatus(object)) return object;
-    if (type !== "BOOKMARK" || form === "metadata") return shape(object as KubeObject);
-    return shape({ metadata: { ...(object as KubeObject).metadata }, items: [] } as KubeList<KubeObject>);
-  };
-}
-
-function includeObject(query: Exchange["query"]): IncludeObject {
-  const wanted = query["includeObject"];
-  if (wanted === undefined || wanted === "") return "Metadata";
-  if (wanted === "None" || wanted === "Metadata" || wanted === "Object") return wanted;
-  throw Refusal.of(400, `Invalid value: "${wanted}": must be 'Metadata', 'Object', 'None', or empty`);
-}
-
-function isObject(body: unknown): body is Shaped {
-  return typeof body === "object" && body !== null && !isStatus(body);
-}
-
 function identity(request: IncomingMessage, user: User): { readonly userAgent: string; readonly user: string } {
   return { userAgent: request.headers["user-agent"] ?? "", user: user.name };
 }
@@ -228,33 +183,6 @@ function answerFailure(parts: HandlerParts, { response, request }: Exchange, err
   // the rest of a body that is too long must not be taken for the next request
   if (status.code === 413) response.setHeader("connection", "close");
   sendJson(response, status.code ?? 500, status);
-}
-
-function sendReply(response: ServerResponse, reply: CoreReply, form: Form): void {
-  const { "content-type": _, ...headers } = reply.headers ?? {};
-  if (typeof reply.body === "string") sendText(response, reply.status, reply.body, headers);
-  else sendJson(response, reply.status, reply.body, { ...headers, "content-type": contentTypeOf(form) });
-}
-
-/** Sends a JSON value and ends the answer. */
-function sendJson(response: ServerResponse, status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): void {
-  const text = `${JSON.stringify(body)}\n`;
-  response.writeHead(status, {
-    "content-type": "application/json",
-    "cache-control": "no-cache, private",
-    ...headers,
-    "content-length": String(Buffer.byteLength(text)),
-  });
-  response.end(text);
-}
-
-function sendText(response: ServerResponse, status: number, text: string, headers: Readonly<Record<string, string>> = {}): void {
-  response.writeHead(status, {
-    ...headers,
-    "content-type": "text/plain; charset=utf-8",
-    "content-length": String(Buffer.byteLength(text)),
-  });
-  response.end(text);
 }
 
 function bearerMatches(header: string | undefined, expected: Buffer): boolean {
