@@ -158,6 +158,10 @@ async function tlsOf(cluster: Entry, user: Entry, source: string): Promise<Clust
 }
 
 async function headersOf(user: Entry, source: string): Promise<Readonly<Record<string, string>>> {
+  for (const field of ["as-groups", "as-uid", "as-user-extra"]) {
+    // leaving it out would make us somebody else than the user meant
+    if (user[field] !== undefined) throw new CredentialsError(`${source}: ${field} is not supported; name a user without it`);
+  }
   const impersonated = textOf(user["as"]);
   const impersonation = impersonated === undefined ? {} : { "impersonate-user": impersonated };
   const file = textOf(user["tokenFile"]);

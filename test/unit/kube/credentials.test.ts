@@ -191,6 +191,11 @@ describe("kube/credentials", () => {
         want: /^the certificates for the API server cannot be used \(.*\): repair the kubeconfig$/,
       },
       {
+        name: "groups to be impersonated",
+        text: kubeconfig({ as: "a", "as-groups": ["b"] }),
+        want: /: as-groups is not supported; name a user without it$/,
+      },
+      {
         name: "a token file that is absent",
         text: kubeconfig({ tokenFile: "nothing" }),
         want: /^cannot read .*nothing, which the kubeconfig .*config names: ENOENT/,
