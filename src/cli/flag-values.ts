@@ -51,7 +51,7 @@ export interface LeaseDurations {
   /** A leader that could not renew for so long ends. */
   readonly renewDeadlineMs: number;
   /** Between two tries. */
-  readonly retryPeriodMs: number;
+  readonly retryMs: number;
 }
 
 /** "15/10/2": duration, renew deadline and retry period in seconds, each shorter than the one before. */
@@ -64,5 +64,5 @@ export function leaseDurations(text: string): LeaseDurations {
       "Write duration/renew deadline/retry period in seconds such as 15/10/2: whole seconds first, each longer than the next, at most 3600.",
     );
   }
-  return { durationMs: duration * 1000, renewDeadlineMs: deadline * 1000, retryPeriodMs: retry * 1000 };
+  return { durationMs: duration * 1000, renewDeadlineMs: deadline * 1000, retryMs: retry * 1000 };
 }

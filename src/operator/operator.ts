@@ -13,6 +13,7 @@ import type { LeaseTimings } from "../runtime/lease-protocol.ts";
 import { createManager, type Manager } from "../runtime/manager.ts";
 import type { Metrics } from "../runtime/metrics.ts";
 import type { OwnWriteStore } from "../runtime/own-writes.ts";
+import { createTroubleTeller } from "./trouble.ts";
 
 export interface OperatorOptions {
   readonly client: KubeClient;
@@ -74,7 +75,7 @@ export function createOperator(options: OperatorOptions): Operator {
     serverNow: () => serverTime.now(),
     maxClockSkewMs: options.maxClockSkewMs,
     retainedPods: options.retainedPods,
-    onError: (error) => logger.warn("a cache's list or watch failed and is tried again", { error }),
+    onError: createTroubleTeller(logger, clock),
   });
   const stores = new Map<string, OwnWriteStore>(elasticJob.informers.map((informer) => [resourceName(informer.resource), informer]));
   const applier = createApplier({ client, stores, recorder, fence: () => lease.fence(), metrics, clock });

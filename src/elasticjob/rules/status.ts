@@ -41,6 +41,8 @@ export function stepStatus(observed: ObservedJob, input: StatusInput): StatusSte
   const { job, now } = observed;
   const current = job.status ?? {};
   const next = nextStatus(observed, input);
+  // A moment later the revision is there, and one write says it all.
+  if (input.revision.kind === "pending" && !observed.memory.namespaceTerminating) return { next, wakeAt: never };
   const patch = mergePatch(current as Record<string, unknown>, next as Record<string, unknown>);
   const wakeAt = Math.min(...input.runs.steps.map((step) => progressDue(step, now)), never);
   const moved = patch !== undefined && !onlyClockMoved(current, next);

@@ -7,7 +7,7 @@ describe("cli/operator", () => {
     assert.equal(outcome.code, 0);
     assert.deepEqual(outcome.operator, [
       {
-        lease: { durationMs: 15_000, renewDeadlineMs: 10_000, retryPeriodMs: 2_000 },
+        lease: { durationMs: 15_000, renewDeadlineMs: 10_000, retryMs: 2_000 },
         maxClockSkewMs: 30_000,
         retainedPods: 4000,
         metricsAddress: { host: "127.0.0.1", port: 8080 },
@@ -29,7 +29,7 @@ describe("cli/operator", () => {
         kubeconfig: "/tmp/k",
         context: "c",
         leaseNamespace: "n",
-        lease: { durationMs: 3000, renewDeadlineMs: 2000, retryPeriodMs: 500 },
+        lease: { durationMs: 3000, renewDeadlineMs: 2000, retryMs: 500 },
         maxClockSkewMs: 0,
         retainedPods: 10,
         metricsAddress: { host: "::1", port: 9 },

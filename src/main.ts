@@ -1,0 +1,148 @@
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { namespaces } from "./api/resource.ts";
+import { createSystemClock } from "./base/clock.ts";
+import type { Random } from "./base/random.ts";
+import type { OperatorOptions } from "./cli/operator.ts";
+import { packageVersion } from "./cli/package-version.ts";
+import type { PlaygroundOptions } from "./cli/playground.ts";
+import { createProcessOutput } from "./cli/process-output.ts";
+import { createProgram } from "./cli/program.ts";
+import { runProgram } from "./cli/run-program.ts";
+
+// The composition root: flags, wiring and signals. Whatever only one command needs is imported when that command runs, so that short
+// ones start fast.
+
+const clock = createSystemClock();
+const random: Random = { next: () => Math.random() };
+const output = createProcessOutput();
+
+const program = createProgram({ clock, output, version: packageVersion }, { runOperator, runPlayground });
+try {
+  process.exitCode = await runProgram(program, process.argv.slice(2), output);
+} catch (error) {
+  output.note(`error: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+}
+
+async function runOperator(options: OperatorOptions): Promise<void> {
+  const [
+    { loadCredentials },
+    { createHttpTransport },
+    { createKubeClient },
+    { createServerTime },
+    { createPrometheusMetrics },
+    health,
+    { createOperator },
+  ] = await Promise.all([
+    import("./kube/credentials.ts"),
+    import("./kube/http-transport.ts"),
+    import("./kube/kube-client.ts"),
+    import("./kube/server-time.ts"),
+    import("./runtime/metrics.ts"),
+    import("./runtime/health.ts"),
+    import("./operator/operator.ts"),
+  ]);
+  const logger = await createProcessLogger(options);
+  const credentials = await loadCredentials({
+    clock,
+    ...(options.kubeconfig !== undefined && { kubeconfig: options.kubeconfig }),
+    ...(options.context !== undefined && { context: options.context }),
+  });
+  const metrics = await createPrometheusMetrics({ process: true });
+  const serverTime = createServerTime(clock);
+  const transport = createHttpTransport({
+    credentials,
+    clock,
+    random,
+    userAgent: `nuptse/${packageVersion} (operator)`,
+    onServerDate: (date) => serverTime.observe(date),
+    onRequest({ verb, resource, code, seconds }) {
+      metrics.count("nuptse_api_requests_total", { verb, resource, code });
+      metrics.observe("nuptse_api_request_seconds", { verb, resource }, seconds);
+    },
+  });
+  const operator = createOperator({
+    client: createKubeClient(transport),
+    clock,
+    random,
+    logger,
+    metrics,
+    serverTime,
+    namespace: options.leaseNamespace ?? ownNamespace(),
+    leaseName: "nuptse-operator",
+    identity: `${hostname()}_${randomBytes(5).toString("hex")}`,
+    leaseTimings: options.lease,
+    maxClockSkewMs: options.maxClockSkewMs,
+    retainedPods: options.retainedPods,
+    concurrency: options.concurrency,
+  });
+  const server = await health.startHealthServer({
+    ...options.metricsAddress,
+    alive: {},
+    ready: { operator: () => operator.notReady() },
+    metrics,
+  });
+  logger.info("operator starts", { version: packageVersion, server: credentials.server, metricsPort: server.port });
+  endOnSignal(() => operator.stop());
+  const end = await operator.run();
+  if (end.kind === "lost") {
+    // Whoever lost the lease must not write again, whatever is still under way in this process.
+    logger.error("the lease is lost, this process ends", { reason: end.reason });
+    process.exit(1);
+  }
+  logger.info("operator has stopped");
+  await server.close();
+  transport.close();
+}
+
+async function runPlayground(options: PlaygroundOptions): Promise<void> {
+  const { startPlayground } = await import("./simulator/harness/playground.ts");
+  const playground = await startPlayground({
+    kubelet: options.kubelet,
+    nodes: options.nodes,
+    port: options.port,
+    operator: options.operator,
+    logger: await createProcessLogger(options),
+    ...(options.kubeconfigOut !== undefined && { kubeconfigOut: options.kubeconfigOut }),
+  });
+  output.result(`the cluster is up at ${playground.url}; it is gone when this process ends (Ctrl-C)`);
+  output.result(`kubectl --kubeconfig ${playground.kubeconfigPath} get ${namespaces.plural},elasticjobs -A`);
+  const stopped = Promise.withResolvers<void>();
+  endOnSignal(stopped.resolve);
+  await stopped.promise;
+  await playground.close();
+}
+
+async function createProcessLogger(options: Pick<OperatorOptions, "logLevel" | "logFormat">) {
+  const { createLogger, wantsColour } = await import("./runtime/logging.ts");
+  return createLogger({
+    level: options.logLevel,
+    format: options.logFormat ?? (process.stderr.isTTY ? "pretty" : "json"),
+    colour: wantsColour(process.stderr, process.env),
+    stream: process.stderr,
+    clock,
+  });
+}
+
+/** The first signal asks for a clean end, the second ends at once. */
+function endOnSignal(stop: () => void): void {
+  let asked = false;
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.on(signal, () => {
+      if (asked) process.exit(1);
+      asked = true;
+      stop();
+    });
+  }
+}
+
+/** The namespace of the pod that this process runs in, else "default". */
+function ownNamespace(): string {
+  try {
+    return readFileSync("/var/run/secrets/kubernetes.io/serviceaccount/namespace", "utf8").trim();
+  } catch {
+    return "default";
+  }
+}
