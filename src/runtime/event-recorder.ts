@@ -169,6 +169,7 @@ class Recorder implements EventRecorder {
   }
 
   #enqueue(series: Series): void {
+    if (series.queued) return;
     if (this.#queue.size >= queueLimit) {
       this.#drop("queue_full");
       return;

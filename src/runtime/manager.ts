@@ -55,6 +55,8 @@ export interface Manager {
   run(): Promise<ManagerEnd>;
   /** Asks for a clean end; `run` resolves when it is reached. */
   stop(): void;
+  /** Ends as if the lease were lost: nothing is waited for, nothing is released. */
+  kill(reason: string): void;
   readonly phase: ManagerPhase;
   /** Why this replica is not ready, or undefined: caches not filled yet, or about to end. */
   notReady(): string | undefined;
@@ -76,6 +78,12 @@ export function createManager(options: ManagerOptions): Manager {
   let lostReason: string | undefined;
 
   const over = () => stopping.signal.aborted || lostReason !== undefined;
+
+  function lose(reason: string): void {
+    lostReason ??= reason;
+    phase = "lost";
+    stopping.abort(new Error(reason));
+  }
 
   async function sync(): Promise<void> {
     phase = "syncing";
@@ -146,6 +154,9 @@ export function createManager(options: ManagerOptions): Manager {
   async function end(): Promise<ManagerEnd> {
     if (lostReason !== undefined) {
       phase = "lost";
+      // Nobody waits for what still runs: its fence is closed, and the process is about to end.
+      lease.stop();
+      for (const { loop } of controllers) void loop.drain();
       ending.abort();
       return { kind: "lost", reason: lostReason };
     }
@@ -166,11 +177,7 @@ export function createManager(options: ManagerOptions): Manager {
       return phase;
     },
     async run() {
-      const lost = lease.lost.then((reason) => {
-        lostReason = reason;
-        phase = "lost";
-        stopping.abort(new Error("the lease is lost"));
-      });
+      const lost = lease.lost.then(lose);
       if (!over()) await sync();
       if (!over()) await win();
       if (!over()) await refill();
@@ -182,6 +189,7 @@ export function createManager(options: ManagerOptions): Manager {
       }
       return end();
     },
+    kill: lose,
     stop() {
       stopping.abort(new Error("asked to stop"));
     },

@@ -45,7 +45,7 @@ export interface WorkQueueOptions {
   /** Works on one key. What it throws is its caller's loss: it goes to `onError` and nothing else. */
   readonly run: (key: string, wake: Wake) => Promise<void>;
   readonly onError?: (error: unknown) => void;
-  /** Told the number of keys that are due and not taken whenever it may have changed. */
+  /** Told the number of keys that are due and not taken when a round of taking them has left another number than the last. */
   readonly onDepth?: (depth: number) => void;
 }
 
@@ -105,7 +105,8 @@ class Queue implements WorkQueue {
   #draining: { readonly done: Promise<void>; readonly resolve: () => void } | undefined;
   #timer: { readonly handle: Timer; readonly due: number } | undefined;
   #slice: { readonly handle: Timer; readonly end: number } | undefined;
-  #pumping = false;
+  #pumpAsked = false;
+  #toldDepth = 0;
 
   constructor(options: WorkQueueOptions) {
     this.#options = options;
@@ -132,7 +133,7 @@ class Queue implements WorkQueue {
       this.#instants.setEarliest(key, options.at);
     } else {
       this.#makeReady(entry, options.at);
-      this.#pump();
+      this.#pumpSoon();
       return;
     }
     this.#arm();
@@ -156,7 +157,7 @@ class Queue implements WorkQueue {
   start(): void {
     this.#started = true;
     this.#arm();
-    this.#pump();
+    this.#pumpSoon();
   }
 
   drain(): Promise<void> {
@@ -216,7 +217,6 @@ class Queue implements WorkQueue {
     entry.wokenAt = at;
     this.#lines[entry.priority].push(entry);
     this.#ready += 1;
-    this.#options.onDepth?.(this.#ready);
   }
 
   /** Moves what has become due into the lines, all of one instant in one go. */
@@ -268,22 +268,32 @@ class Queue implements WorkQueue {
     }
   }
 
+  /** Nothing is run within `add`: its caller may be in the middle of telling of a change. */
+  #pumpSoon(): void {
+    if (this.#pumpAsked || !this.#started) return;
+    this.#pumpAsked = true;
+    queueMicrotask(() => {
+      this.#pumpAsked = false;
+      this.#pump();
+    });
+  }
+
   #pump(): void {
-    if (!this.#started || this.#pumping || this.#draining !== undefined) return;
-    this.#pumping = true;
-    const { clock, concurrency, onDepth } = this.#options;
-    try {
-      while (this.#running < concurrency && this.#ready > 0 && this.#draining === undefined) {
-        if (clock.monotonic() >= this.#sliceEnd()) return;
-        const entry = this.#take();
-        if (entry === undefined) return;
-        this.#ready -= 1;
-        onDepth?.(this.#ready);
-        this.#begin(entry);
-      }
-    } finally {
-      this.#pumping = false;
+    const { clock, concurrency } = this.#options;
+    while (this.#started && this.#draining === undefined && this.#running < concurrency && this.#ready > 0) {
+      if (clock.monotonic() >= this.#sliceEnd()) break;
+      const entry = this.#take();
+      if (entry === undefined) break;
+      this.#ready -= 1;
+      this.#begin(entry);
     }
+    this.#tellDepth();
+  }
+
+  #tellDepth(): void {
+    if (this.#toldDepth === this.#ready) return;
+    this.#toldDepth = this.#ready;
+    this.#options.onDepth?.(this.#ready);
   }
 
   /**

@@ -141,13 +141,19 @@ describe("manager", () => {
   it("ends at once when the lease is lost", async () => {
     const { clock, manager, log, end } = bench({ wonAfter: 100, lostAfter: 1000 });
     await clock.runUntil(start + 5000);
-    assert.deepEqual(log.slice(-3), ["end pods@1000", "end elasticjobs@1000", "over: lost@1000"]);
-    assert.equal(
-      log.some((line) => line.startsWith("release") || line.startsWith("drain")),
-      false,
-    );
+    assert.deepEqual(log.slice(-5), ["stop lease@1000", "drain@1000", "end pods@1000", "end elasticjobs@1000", "over: lost@1000"]);
+    assert.equal(log.includes("release@1000"), false);
     assert.deepEqual(end(), { kind: "lost", reason: "other has taken it" });
     assert.equal(manager.phase, "lost");
+  });
+
+  it("waits for nothing when it is killed", async () => {
+    const { clock, manager, end, log } = bench({ wonAfter: 100, drainTakesMs: 60_000 });
+    await clock.runUntil(start + 1000);
+    manager.kill("out of patience");
+    await clock.runUntil(start + 1000);
+    assert.deepEqual(end(), { kind: "lost", reason: "out of patience" });
+    assert.equal(log.includes("release@1000"), false);
   });
 
   it("never works when the lease is lost while caches are refilled", async () => {

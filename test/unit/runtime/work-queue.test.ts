@@ -147,6 +147,7 @@ describe("work queue", () => {
     });
     queue.start();
     for (let index = 0; index < 7; index++) queue.add(`k${index}`);
+    await settle();
     assert.equal(queue.depth, 4);
     await clock.runUntil(start + 100);
     assert.equal(most, 3);
@@ -204,6 +205,7 @@ describe("work queue", () => {
     queue.add("a");
     queue.add("b");
     queue.add("c", { at: start + 10 });
+    await settle();
     let drained = false;
     void queue.drain().then(() => {
       drained = true;
@@ -276,6 +278,14 @@ describe("work queue", () => {
     assert.equal(clock.step(), true);
     await settle();
     assert.deepEqual(begun, want);
+  });
+
+  it("tells its depth after each round in which it changed", async () => {
+    const { clock, queue, depths } = bench({ run: (_, __, time) => time.sleep(10) });
+    queue.start();
+    for (const key of ["a", "b", "c"]) queue.add(key);
+    await clock.runUntil(start + 100);
+    assert.deepEqual(depths, [2, 1, 0]);
   });
 
   it("lets timers have their turn while many keys are worked on that wait for nothing", async () => {
