@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { conditionReasons, conditionTypes, eventReasons } from "../../../src/api/reasons.ts";
+
+const text = readFileSync(new URL("../../../docs/conditions.md", import.meta.url), "utf8");
+
+/** The cells of a section's table, without its head. */
+function rowsOf(section: string): readonly (readonly string[])[] {
+  const body = text.split(/^## /m).find((part) => part.startsWith(`${section}\n`)) ?? "";
+  const lines = body.split("\n").filter((line) => line.startsWith("|"));
+  return lines.slice(2).map((line) =>
+    line
+      .slice(1, -1)
+      .split("|")
+      .map((cell) => cell.trim()),
+  );
+}
+
+describe("docs/conditions", () => {
+  const tables = [
+    { section: "Condition types", names: conditionTypes, columns: 3 },
+    { section: "Condition reasons", names: conditionReasons, columns: 4 },
+    { section: "Events", names: eventReasons, columns: 4 },
+  ];
+  for (const { section, names, columns } of tables) {
+    it(`"${section}" lists exactly what the code has, each once`, () => {
+      const listed = rowsOf(section).map(([name = ""]) => name.replaceAll("`", ""));
+      assert.deepEqual(listed.toSorted(), Object.values(names).toSorted());
+    });
+
+    it(`"${section}" says of each what to do`, () => {
+      for (const row of rowsOf(section)) {
+        assert.equal(row.length, columns, row[0]);
+        assert.ok(
+          row.every((cell) => cell !== ""),
+          row[0],
+        );
+      }
+    });
+  }
+});
