@@ -105,8 +105,11 @@ export class Kubelet {
       }
       entry.writer.observe(now);
       // After a reboot there is nothing left to end: the object's wish to go is met by the final report.
-      if (!rebooted) entry.worker.update(now);
-      else entry.worker.machineBack(now);
+      if (rebooted) entry.worker.machineBack(now);
+      else {
+        entry.worker.update(now);
+        entry.worker.resync();
+      }
       entry.writer.reconnected();
     }
     for (const pod of this.#options.pods.values()) if (pod.spec.nodeName === this.node) this.podSet(pod);

@@ -1,4 +1,5 @@
-import type { Pod } from "../../api/core.ts";
+import { isDeepStrictEqual } from "node:util";
+import type { Pod, PodStatus } from "../../api/core.ts";
 import { pods } from "../../api/resource.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { KubeClient } from "../../kube/client.ts";
@@ -81,14 +82,18 @@ export class PodStatusWriter {
     const { client, written } = this.#options;
     const update = this.#queue[0];
     if (update !== undefined) {
-      const stored = await patchPodStatus(client, this.#latest, update);
+      let same = false;
+      const stored = await patchPodStatus(client, this.#latest, (latest) => {
+        const change = update(latest);
+        same = isContained(change, latest.status ?? {});
+        return same ? undefined : change;
+      });
       // The queue may have been cut down to its newest entry meanwhile.
       if (this.#queue[0] === update) this.#queue.shift();
-      if (stored === undefined) this.#stopped = true;
-      else {
+      if (stored !== undefined) {
         this.observe(stored);
         written(stored);
-      }
+      } else if (!same) this.#stopped = true;
       return;
     }
     const { name, namespace = "default", uid } = this.#latest.metadata;
@@ -101,4 +106,9 @@ export class PodStatusWriter {
     this.#remove = false;
     this.#stopped = true;
   }
+}
+
+/** Whether writing the change would change nothing: a kubelet does not even ask then. */
+function isContained(change: PodStatusChange, status: PodStatus): boolean {
+  return Object.entries(change).every(([field, value]) => isDeepStrictEqual(value, status[field as keyof PodStatus]));
 }

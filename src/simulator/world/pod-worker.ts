@@ -131,6 +131,11 @@ export class PodWorker {
     else this.#end("deleted");
   }
 
+  /** Says again what is true: others (the node controller) may have written that the pod is not ready. */
+  resync(): void {
+    if (this.#sandboxReady && !this.#over) this.#publish();
+  }
+
   /** The object is gone while something may still run here. */
   objectGone(): void {
     this.#options.writer.stop();

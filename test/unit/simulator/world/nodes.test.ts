@@ -81,6 +81,19 @@ describe("the life of nodes", () => {
     assert.equal(seconds(world.ledger.records()[0]?.endedAt ?? 0), 600);
   });
 
+  it("a node that returns before the tolerations are over goes on as if nothing had been, and its pods are ready again", async () => {
+    const { clock, cluster, world } = await makeWorld();
+    await addPod(cluster, "p0", onNode("n1"));
+    await clock.runUntil(at(10));
+    world.partitionNode("n1");
+    await clock.runUntil(at(100));
+    assert.equal(readyOf(cluster.object("pods", "p0", "shop")), "False");
+    await world.returnNode("n1");
+    await clock.runUntil(at(600));
+    const pod = cluster.object("pods", "p0", "shop");
+    assert.deepEqual([readyOf(pod), pod.status.phase, pod.metadata.deletionTimestamp], ["True", "Running", undefined]);
+  });
+
   it("a node that is back before it was given up has lost nothing", async () => {
     const { clock, cluster, world } = await makeWorld();
     await addPod(cluster, "p0", onNode("n1"));
