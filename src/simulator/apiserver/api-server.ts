@@ -1,0 +1,435 @@
+import type { Clock, Timer } from "../../base/clock.ts";
+import { type Random, randomInteger } from "../../base/random.ts";
+import type { CustomResourceDefinition, CustomResourceVersion } from "../../api/core.ts";
+import type { Status } from "../../api/meta.ts";
+import { customResourceDefinitions, namespaces, pods, type Resource, resourceQuotas } from "../../api/resource.ts";
+import { type Change, Collection, keyOf } from "./collection.ts";
+import { EventExpiry } from "./controllers/event-expiry.ts";
+import { GarbageCollector } from "./controllers/garbage-collector.ts";
+import { NamespaceController } from "./controllers/namespace-controller.ts";
+import { QuotaController } from "./controllers/quota-controller.ts";
+import { customType } from "./crd/custom-kind.ts";
+import { definitionType } from "./crd/definition-kind.ts";
+import { type DeleteEnvironment, deletedBody, deleteObject, deleteOptionsOf, isGone } from "./deletion.ts";
+import { type StoredObject, withMetadata } from "./json.ts";
+import { builtinType } from "./kinds/builtin-kind.ts";
+import { builtinKinds } from "./kinds/core-kinds.ts";
+import { admitByQuota } from "./quota.ts";
+import { listObjects, listOf, readObject, selectObjects, selectorOf, watchRequestOf } from "./reads.ts";
+import { type ApiRequest, parsePath, type RequestTarget } from "./request-path.ts";
+import type { ResourceType } from "./resource-type.ts";
+import { patchScale, readScale, replaceScale } from "./scale.ts";
+import { type ServedResource, servedResource } from "./served-resource.ts";
+import { ApiFailure, failureStatus, forbidden, internalError, methodNotAllowed, notFound, resourceUnknown } from "./status.ts";
+import { bindPod } from "./kinds/binding.ts";
+import { Watches, type WatchHandle, type WatchInfo, type WatchInterceptor } from "./watches.ts";
+import { createObject, managerOf, patchObject, replaceObject, type WriteEnvironment, type WriteReply, type WriteTarget } from "./writes.ts";
+
+/** An answer. The body is shared with the store, with watchers and with other readers: nobody may change it. */
+export interface ApiReply {
+  readonly status: number;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: unknown;
+}
+
+/** A committed change, for ledgers, controllers and worlds. */
+export interface Commit {
+  readonly type: "ADDED" | "MODIFIED" | "DELETED";
+  /** The kind at its first address (events: core/v1). */
+  readonly resource: Resource;
+  /** As stored; of a DELETED the last state with the version of the deletion. */
+  readonly object: StoredObject;
+  readonly previous?: StoredObject;
+  readonly revision: number;
+  /** Who did it. */
+  readonly userAgent: string;
+  readonly user: string;
+  /** The field manager, or what stands for it. */
+  readonly manager: string;
+}
+
+export interface ApiServerOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Makes UIDs; absent = version 4 UUIDs from `random`. */
+  readonly uid?: () => string;
+  /** How many changes of a kind are remembered for watches and continued lists; default 4,096. */
+  readonly historyLength?: number;
+  /** What a deletion of one object of a collection costs in milliseconds; with it a deletecollection stops after 60 s. Default 0. */
+  readonly deleteCostMs?: number;
+  /** Garbage collection, namespace contents, quota usage: false leaves them to somebody else, as a server without a controller-manager. Default true. */
+  readonly controllers?: boolean;
+  /** How long the controllers take to notice, in milliseconds; default 20. */
+  readonly controllerDelayMs?: number;
+}
+
+/** A server with the namespaces that every cluster has. */
+export function createApiServer(options: ApiServerOptions): ApiServer {
+  return new ApiServer(options);
+}
+
+const firstRevision = 1_000;
+const requestTimeoutMs = 60_000;
+const agent = "kube-controller-manager/embedded";
+
+/**
+ * An in-memory Kubernetes API server on one thread and one clock: what a request does is done when `handle` returns. It is meant to
+ * answer as a real kube-apiserver does; test/conformance compares the two.
+ */
+export class ApiServer {
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #options: ApiServerOptions;
+  readonly #watches: Watches;
+  readonly #types = new Map<string, ResourceType>();
+  /** The addresses of one stored kind. */
+  readonly #addresses = new Map<Collection, ResourceType[]>();
+  readonly #customCollections = new Map<string, Collection>();
+  readonly #listeners = new Set<(commit: Commit) => void>();
+  readonly #writes: WriteEnvironment & DeleteEnvironment;
+  #revision = firstRevision;
+
+  constructor(options: ApiServerOptions) {
+    this.#options = options;
+    this.#clock = options.clock;
+    this.#random = options.random;
+    this.#watches = new Watches(options.clock, options.random, () => this.#revision);
+    this.#writes = {
+      now: () => this.#clock.now(),
+      newUid: options.uid ?? (() => randomUid(this.#random)),
+      nameSuffix: () => randomSuffix(this.#random),
+      admitCreate: (type, object, dryRun) => this.#admitCreate(type, object, dryRun),
+      admitNamespace: (type, namespace, name) => this.#admitNamespace(type, namespace, name),
+      commit: (type, change, object, previous, request) => this.#commit(type, change, object, previous, request),
+    };
+    this.#serveBuiltins();
+    const expiry = new EventExpiry(this, this.#clock);
+    this.onCommit((commit) => expiry.observe(commit));
+    if (options.controllers !== false) this.#startControllers(options.controllerDelayMs ?? 20);
+    for (const name of ["default", "kube-node-lease", "kube-public", "kube-system"]) {
+      this.handle({ method: "POST", path: "/api/v1/namespaces", userAgent: "kube-apiserver/embedded", body: { metadata: { name } } });
+    }
+  }
+
+  /** The version of the last change. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** All served kinds at all their addresses, built-in ones first. */
+  types(): readonly ResourceType[] {
+    return [...this.#types.values()];
+  }
+
+  /** What discovery says of all served kinds. */
+  resources(): readonly ServedResource[] {
+    return this.types().map(servedResource);
+  }
+
+  /** The kind at an address. */
+  typeOf(group: string, version: string, plural: string): ResourceType | undefined {
+    return this.#types.get(`${group}/${version}/${plural}`);
+  }
+
+  /** Calls the listener after every change, in order, before the request that made it is answered. Returns how to stop. */
+  onCommit(listener: (commit: Commit) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Puts a world between the server and the readers of watches that are opened from now on. */
+  interceptWatches(interceptor: WatchInterceptor | undefined): void {
+    this.#watches.intercept(interceptor);
+  }
+
+  /** The watches that are open now. */
+  openWatches(): readonly WatchInfo[] {
+    return this.#watches.list();
+  }
+
+  /** Forgets the past, as a restart of a real server does: watches from older versions and continued lists end with 410. */
+  compact(): void {
+    for (const collection of this.#addresses.keys()) collection.forget(this.#revision);
+  }
+
+  /** Answers a request that is no watch. Never throws for what a client can do wrong. */
+  handle(request: ApiRequest): ApiReply {
+    try {
+      return this.#route(request);
+    } catch (error) {
+      return failureReply(error);
+    }
+  }
+
+  /** Opens a watch; a refusal is a reply. Its events begin when it is subscribed to. */
+  watch(request: ApiRequest): WatchHandle | ApiReply {
+    try {
+      const target = parsePath(request.path);
+      const type = target === undefined ? undefined : this.typeOf(target.group, target.version, target.plural);
+      if (target === undefined || type === undefined) return this.#unknown(target);
+      if (target.subresource !== undefined) throw methodNotAllowed(type.resource);
+      return this.#watches.open(watchRequestOf(type, target.namespace, target.name, request, this.#revision));
+    } catch (error) {
+      return failureReply(error);
+    }
+  }
+
+  #route(request: ApiRequest): ApiReply {
+    const target = parsePath(request.path);
+    const type = target === undefined ? undefined : this.typeOf(target.group, target.version, target.plural);
+    if (target === undefined || type === undefined) return this.#unknown(target);
+    if (!type.resource.namespaced && target.namespace !== undefined) throw resourceUnknown();
+    if (target.name === undefined) return this.#collectionRequest(type, target, request);
+    if (type.resource.namespaced && target.namespace === undefined) throw resourceUnknown();
+    const subresource = target.subresource ?? "";
+    if (subresource !== "" && !type.subresources.has(subresource)) throw resourceUnknown();
+    if (subresource === "scale") return this.#scaleRequest(type, target, request);
+    if (subresource === "binding") {
+      if (request.method !== "POST") throw methodNotAllowed(type.resource);
+      return reply(201, bindPod(this.#writes, type, target.namespace, target.name, request));
+    }
+    const address = { type, subresource, name: target.name, ...(target.namespace === undefined ? {} : { namespace: target.namespace }) };
+    switch (request.method) {
+      case "GET":
+        return reply(200, readObject(type, target.namespace, target.name, request.query, this.#revision));
+      case "PUT":
+        return writeReply(replaceObject(this.#writes, address, request));
+      case "PATCH":
+        return writeReply(patchObject(this.#writes, address, request));
+      case "DELETE": {
+        if (subresource !== "") throw methodNotAllowed(type.resource);
+        const deleted = deleteObject(this.#writes, type, target.namespace, target.name, deleteOptionsOf(request), request);
+        return reply(200, deletedBody(type, deleted));
+      }
+      default:
+        throw methodNotAllowed(type.resource);
+    }
+  }
+
+  #collectionRequest(type: ResourceType, target: RequestTarget, request: ApiRequest): ApiReply {
+    const { namespace } = target;
+    switch (request.method) {
+      case "GET":
+        return reply(200, listObjects(type, namespace, request.query, this.#revision));
+      case "POST": {
+        if (type.resource.namespaced && namespace === undefined) throw methodNotAllowed(type.resource);
+        const address: WriteTarget = { type, subresource: "", ...(namespace === undefined ? {} : { namespace }) };
+        return writeReply(createObject(this.#writes, address, request));
+      }
+      case "DELETE":
+        if (type.resource.namespaced && namespace === undefined) throw methodNotAllowed(type.resource);
+        return this.#deleteCollection(type, namespace, request);
+      default:
+        throw methodNotAllowed(type.resource);
+    }
+  }
+
+  /** Deletes what matches now, one after the other, as long as the request may take. */
+  #deleteCollection(type: ResourceType, namespace: string | undefined, request: ApiRequest): ApiReply {
+    const query = request.query ?? {};
+    const options = deleteOptionsOf(request);
+    const selected = selectObjects(type, namespace, selectorOf(type, query));
+    const limit = query.limit === undefined || Number(query.limit) <= 0 ? selected.length : Number(query.limit);
+    const cost = this.#options.deleteCostMs ?? 0;
+    const patience = query.timeout === undefined ? requestTimeoutMs : durationMs(query.timeout);
+    const within = cost > 0 ? Math.floor(patience / cost) : Number.POSITIVE_INFINITY;
+    const page = selected.slice(0, limit);
+    const deleted: StoredObject[] = [];
+    for (const object of page.slice(0, within)) {
+      try {
+        // a list does not say which of its objects a precondition was meant for, so each is held against it
+        deleteObject(this.#writes, type, object.metadata.namespace, object.metadata.name, options, request);
+      } catch (error) {
+        if (!isGone(error)) throw error;
+      }
+      deleted.push(object);
+    }
+    if (page.length > within) {
+      throw new ApiFailure(failureStatus(504, "Timeout", "Timeout: request did not complete within the allotted timeout", {}));
+    }
+    return reply(200, listOf(type, deleted, { resourceVersion: String(this.#revision) }));
+  }
+
+  #scaleRequest(type: ResourceType, target: RequestTarget, request: ApiRequest): ApiReply {
+    const address = { type, name: target.name ?? "", ...(target.namespace === undefined ? {} : { namespace: target.namespace }) };
+    switch (request.method) {
+      case "GET":
+        return reply(200, readScale(address));
+      case "PUT":
+        return reply(200, replaceScale(this.#writes, address, request));
+      case "PATCH":
+        return reply(200, patchScale(this.#writes, address, request));
+      default:
+        throw methodNotAllowed(type.resource);
+    }
+  }
+
+  #unknown(target: RequestTarget | undefined): ApiReply {
+    const known =
+      target !== undefined &&
+      this.types().some((type) => type.resource.group === target.group && type.resource.version === target.version && !type.custom);
+    if (known) throw resourceUnknown();
+    return { status: 404, headers: { "content-type": "text/plain; charset=utf-8" }, body: "404 page not found\n" };
+  }
+
+  #admitNamespace(type: ResourceType, namespace: string | undefined, name: string): void {
+    if (namespace === undefined || !type.resource.namespaced) return;
+    const found = this.#types.get("/v1/namespaces")?.collection.get(namespace);
+    if (found === undefined) throw notFound(namespaces, namespace);
+    if (found.metadata.deletionTimestamp === undefined) return;
+    const message = `namespace ${namespace} is being terminated`;
+    throw forbidden(type.resource, name, `unable to create new content in namespace ${namespace} because it is being terminated`, [
+      { reason: "NamespaceTerminating", message, field: "metadata.namespace" },
+    ]);
+  }
+
+  #admitCreate(type: ResourceType, object: StoredObject, dryRun: boolean): void {
+    const quotaType = this.#types.get("/v1/resourcequotas");
+    if (quotaType === undefined || quotaType.collection.size === 0 || object.metadata.namespace === undefined) return;
+    const quotas = quotaType.collection.list({ namespace: object.metadata.namespace }) ?? [];
+    for (const { quota, next } of admitByQuota(type.resource, object, quotas)) {
+      if (!dryRun) this.#commit(quotaType, "MODIFIED", next, quota, { method: "PUT", path: "", userAgent: "kube-apiserver/embedded" });
+    }
+  }
+
+  #commit(
+    type: ResourceType,
+    change: Commit["type"],
+    object: StoredObject,
+    previous: StoredObject | undefined,
+    request: ApiRequest,
+  ): StoredObject {
+    const revision = ++this.#revision;
+    const stored = withMetadata(object, { resourceVersion: String(revision) });
+    const key = keyOf(stored.metadata.namespace, stored.metadata.name);
+    const recorded: Change = { type: change, key, object: stored, revision, ...(previous === undefined ? {} : { previous }) };
+    type.collection.record(recorded);
+    const addresses = this.#addresses.get(type.collection) ?? [];
+    if (type.resource === customResourceDefinitions) this.#serveDefinition(change, stored as unknown as CustomResourceDefinition);
+    const commit: Commit = {
+      type: change,
+      resource: addresses[0]?.resource ?? type.resource,
+      object: stored,
+      ...(previous === undefined ? {} : { previous }),
+      revision,
+      userAgent: request.userAgent ?? "",
+      user: request.user ?? "",
+      manager: managerOf(request),
+    };
+    for (const address of addresses) this.#watches.publish(address, recorded);
+    for (const listener of this.#listeners) listener(commit);
+    return stored;
+  }
+
+  #serveBuiltins(): void {
+    const collections = new Map<string, Collection>();
+    for (const kind of builtinKinds) {
+      // events are one store with two addresses
+      const store = kind.resource.plural === "events" ? "events" : `${kind.resource.group}/${kind.resource.plural}`;
+      const collection = collections.get(store) ?? this.#newCollection();
+      collections.set(store, collection);
+      this.#serve(builtinType(kind, collection));
+    }
+    this.#serve(definitionType(this.#newCollection(), () => this.#clock.now()));
+  }
+
+  #newCollection(): Collection {
+    return new Collection(this.#options.historyLength ?? 4_096, this.#revision);
+  }
+
+  #serve(type: ResourceType): void {
+    const { group, version, plural } = type.resource;
+    this.#types.set(`${group}/${version}/${plural}`, type);
+    const addresses = this.#addresses.get(type.collection) ?? [];
+    this.#addresses.set(type.collection, [...addresses, type]);
+  }
+
+  #withdraw(type: ResourceType): void {
+    const { group, version, plural } = type.resource;
+    this.#types.delete(`${group}/${version}/${plural}`);
+    const left = (this.#addresses.get(type.collection) ?? []).filter((other) => other !== type);
+    if (left.length > 0) this.#addresses.set(type.collection, left);
+    else this.#addresses.delete(type.collection);
+    this.#watches.closeAll(type);
+  }
+
+  /** Serves, changes or withdraws the kinds of a CRD. */
+  #serveDefinition(change: Commit["type"], definition: CustomResourceDefinition): void {
+    const { group, names } = definition.spec;
+    const before = this.types().filter((type) => type.custom && type.resource.group === group && type.resource.plural === names.plural);
+    if (change === "DELETED") {
+      for (const type of before) {
+        for (const object of [...type.collection.all()]) {
+          this.#commit(type, "DELETED", object, object, { method: "DELETE", path: "", userAgent: "kube-apiserver/embedded" });
+        }
+        this.#withdraw(type);
+      }
+      this.#customCollections.delete(definition.metadata.name);
+      return;
+    }
+    const collection = this.#customCollections.get(definition.metadata.name) ?? this.#newCollection();
+    this.#customCollections.set(definition.metadata.name, collection);
+    const served = definition.spec.versions.filter((version: CustomResourceVersion) => version.served);
+    const unchanged = before.find((type) => (type.definition?.spec as unknown) === (definition.spec as unknown));
+    if (unchanged !== undefined) return;
+    for (const type of before) this.#withdraw(type);
+    for (const version of served) this.#serve(customType(definition, version, collection));
+  }
+
+  #startControllers(delayMs: number): void {
+    const later = (action: () => void): Timer => this.#clock.after(delayMs, action);
+    const collector = new GarbageCollector(this, later, agent);
+    const contents = new NamespaceController(this, later, agent);
+    const quota = new QuotaController(this, later, agent);
+    this.onCommit((commit) => {
+      collector.observe(commit);
+      if (commit.resource === namespaces) contents.observe(commit);
+      if (commit.resource === pods || commit.resource === resourceQuotas) quota.observe(commit);
+    });
+  }
+}
+
+function reply(status: number, body: unknown, warnings: readonly string[] = []): ApiReply {
+  const headers: Record<string, string> = { "content-type": "application/json" };
+  if (warnings.length > 0) headers.warning = warnings.map((warning) => `299 - ${JSON.stringify(warning)}`).join(", ");
+  return { status, headers, body };
+}
+
+const writeReply = (written: WriteReply): ApiReply => reply(written.code, written.object, written.warnings);
+
+function failureReply(error: unknown): ApiReply {
+  const failure =
+    error instanceof ApiFailure ? error : internalError(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  const status: Status = failure.status;
+  const retryAfter = status.details?.retryAfterSeconds;
+  const headers: Record<string, string> = { "content-type": "application/json", ...failure.headers };
+  if (retryAfter !== undefined && retryAfter > 0) headers["retry-after"] = String(retryAfter);
+  return { status: status.code ?? 500, headers, body: status };
+}
+
+/** "1s", "500ms", "1m": durations as Go writes them. */
+function durationMs(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text);
+  if (match === null) return requestTimeoutMs;
+  const unit = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }[match[2] as "ms" | "s" | "m" | "h"];
+  return Number(match[1]) * unit;
+}
+
+const suffixLetters = "bcdfghjklmnpqrstvwxz2456789";
+
+function randomSuffix(random: Random): string {
+  let suffix = "";
+  for (let at = 0; at < 5; at++) suffix += suffixLetters[randomInteger(random, suffixLetters.length)];
+  return suffix;
+}
+
+function randomUid(random: Random): string {
+  let digits = "";
+  for (let at = 0; at < 4; at++)
+    digits += randomInteger(random, 2 ** 32)
+      .toString(16)
+      .padStart(8, "0");
+  const variant = "89ab"[randomInteger(random, 4)];
+  return `${digits.slice(0, 8)}-${digits.slice(8, 12)}-4${digits.slice(13, 16)}-${variant}${digits.slice(17, 20)}-${digits.slice(20, 32)}`;
+}

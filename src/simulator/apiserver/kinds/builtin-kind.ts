@@ -1,0 +1,119 @@
+import { type Resource, apiVersionOf } from "../../../api/resource.ts";
+import { emptySet, type FieldSet } from "../apply/field-set.ts";
+import type { Collection } from "../collection.ts";
+import { type Fields, isFields, type StoredObject, sameJson, withField, withMetadata } from "../json.ts";
+import { subdomainErrors } from "../object-meta.ts";
+import type { ResourceType, ScalePaths, Strategy } from "../resource-type.ts";
+import type { FieldError } from "../status.ts";
+import { builtinMergeType, decodeBuiltin } from "./builtin-schema.ts";
+
+/** What distinguishes one built-in kind from the others; all else is common. */
+export interface BuiltinKind {
+  readonly resource: Resource;
+  /** Its type in the generated table, as "core.v1.Pod". */
+  readonly typeName: string;
+  readonly shortNames?: readonly string[];
+  readonly categories?: readonly string[];
+  readonly subresources?: readonly string[];
+  readonly scale?: ScalePaths;
+  /** Whether metadata.generation counts changes of the spec. */
+  readonly counted?: boolean;
+  readonly conditionalUpdate?: boolean;
+  readonly createOnUpdate?: boolean;
+  readonly returnsDeleted?: boolean;
+  readonly nameErrors?: Strategy["nameErrors"];
+  /** Structures that Go writes even when empty, so that a creation does not own them. */
+  readonly emptyObject?: Fields;
+  readonly fieldReaders?: Readonly<Record<string, (object: StoredObject) => string>>;
+  readonly defaults?: (object: Fields) => Fields;
+  readonly prepareCreate?: (object: StoredObject) => StoredObject;
+  readonly prepareUpdate?: (next: StoredObject, live: StoredObject, subresource: string) => StoredObject;
+  readonly validate?: (object: StoredObject) => readonly FieldError[];
+  readonly validateUpdate?: (next: StoredObject, live: StoredObject, subresource: string) => readonly FieldError[];
+  readonly strategy?: Pick<Strategy, "gracePeriod" | "markDeleted" | "holds" | "warnings">;
+  readonly convert?: ResourceType["convert"];
+}
+
+const statusReset: FieldSet = { "f:status": emptySet };
+const specReset: FieldSet = { "f:spec": emptySet };
+
+/** Everything but metadata and status. */
+function specOf(object: StoredObject): Fields {
+  const { metadata: _metadata, status: _status, ...rest } = object;
+  return rest;
+}
+
+/** The served type of a built-in kind. */
+export function builtinType(kind: BuiltinKind, collection: Collection): ResourceType {
+  const { resource } = kind;
+  const hasStatus = kind.subresources?.includes("status") === true;
+  const strategy: Strategy = {
+    unconditionalUpdate: kind.conditionalUpdate !== true,
+    createOnUpdate: kind.createOnUpdate === true,
+    returnsDeleted: kind.returnsDeleted === true,
+    prepareCreate(object) {
+      const counted = kind.counted === true ? withMetadata(object, { generation: 1 }) : object;
+      const bare = hasStatus ? withField(counted, "status", undefined) : counted;
+      return kind.prepareCreate?.(bare) ?? bare;
+    },
+    prepareUpdate(next, live, subresource) {
+      let result = next;
+      if (hasStatus && subresource === "") result = withField(next, "status", live.status);
+      else if (subresource === "status") {
+        result = { ...live, status: next.status, metadata: { ...next.metadata, ...own(live.metadata.ownerReferences) } };
+        if (next.status === undefined) result = withField(result, "status", undefined);
+        if (live.metadata.ownerReferences === undefined) result = withMetadata(result, { ownerReferences: undefined });
+      }
+      result = kind.prepareUpdate?.(result, live, subresource) ?? result;
+      const changed = kind.counted === true && subresource === "" && !sameJson(specOf(result), specOf(live));
+      return changed ? withMetadata(result, { generation: (live.metadata.generation ?? 0) + 1 }) : result;
+    },
+    validateCreate: (object) => kind.validate?.(object) ?? [],
+    validateUpdate: (next, live, subresource) => [
+      ...(subresource === "" && kind.validateUpdate === undefined ? (kind.validate?.(next) ?? []) : []),
+      ...(kind.validateUpdate?.(next, live, subresource) ?? []),
+    ],
+    nameErrors: kind.nameErrors ?? ((name, generated) => subdomainErrors(name, generated)),
+    resetFields: (subresource) => (subresource === "status" ? specReset : hasStatus && subresource === "" ? statusReset : emptySet),
+    ...kind.strategy,
+  };
+  const fieldReaders = new Map<string, (object: StoredObject) => string>([
+    ["metadata.name", (object) => object.metadata.name],
+    ...(resource.namespaced ? ([["metadata.namespace", (object: StoredObject) => object.metadata.namespace ?? ""]] as const) : []),
+    ...Object.entries(kind.fieldReaders ?? {}),
+  ]);
+  return {
+    resource,
+    singular: resource.kind.toLowerCase(),
+    listKind: `${resource.kind}List`,
+    shortNames: kind.shortNames ?? [],
+    categories: kind.categories ?? [],
+    subresources: new Set(kind.subresources ?? []),
+    ...(kind.scale === undefined ? {} : { scale: kind.scale }),
+    collection,
+    mergeType: builtinMergeType(kind.typeName),
+    emptyObject: { apiVersion: apiVersionOf(resource), kind: resource.kind, metadata: {}, ...kind.emptyObject },
+    fieldReaders,
+    strategy,
+    itemsWithKind: false,
+    custom: false,
+    decode(value) {
+      const read = decodeBuiltin(kind.typeName, value, resource.kind, resource.version);
+      const object = isFields(read.object.metadata) ? read.object : { ...read.object, metadata: {} };
+      return { object: kind.defaults?.(object) ?? object, unknownFields: read.unknownFields };
+    },
+    ...(kind.convert === undefined ? {} : { convert: kind.convert }),
+  };
+}
+
+const own = (ownerReferences: StoredObject["metadata"]["ownerReferences"]): Pick<StoredObject["metadata"], "ownerReferences"> =>
+  ownerReferences === undefined ? {} : { ownerReferences };
+
+/** A reader of a field that is a string, by its path; "" where it is absent. */
+export function textAt(...path: readonly string[]): (object: StoredObject) => string {
+  return (object) => {
+    let current: unknown = object;
+    for (const name of path) current = isFields(current) ? current[name] : undefined;
+    return current === undefined || current === null ? "" : String(current);
+  };
+}
