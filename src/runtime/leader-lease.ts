@@ -96,14 +96,8 @@ export function createLeaderLease(options: LeaderLeaseOptions): LeaderLease {
     if (off && !saidClockOff) logger.error("the clock is off, this replica does not lead", { reason: clockOffMessage(known) });
     if (saidClockOff && !off) logger.info("the clock is right again");
     saidClockOff = off;
-    if (
-      state.kind === "standby" &&
-      before.kind === "standby" &&
-      state.record !== undefined &&
-      state.record.holder !== before.record?.holder
-    ) {
-      logger.info("waiting for the lease", { holder: state.record.holder });
-    }
+    const holder = state.kind === "standby" ? (state.record?.holder ?? "") : "";
+    if (holder !== "" && before.kind === "standby" && holder !== before.record?.holder) logger.info("waiting for the lease", { holder });
     if (before.kind === "standby" && state.kind === "leading") {
       metrics.set("nuptse_leader", {}, 1);
       logger.info("leading", { identity: options.identity });

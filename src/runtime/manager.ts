@@ -183,6 +183,7 @@ export function createManager(options: ManagerOptions): Manager {
       if (!over()) await refill();
       if (!over()) {
         phase = "leading";
+        logger.info("caches are filled anew, controllers begin");
         options.onLeading?.();
         for (const { loop, roots } of controllers) loop.start(roots());
         await untilStopped(lost);
