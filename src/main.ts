@@ -27,23 +27,15 @@ try {
 }
 
 async function runOperator(options: OperatorOptions): Promise<void> {
-  const [
-    { loadCredentials },
-    { createHttpTransport },
-    { createKubeClient },
-    { createServerTime },
-    { createPrometheusMetrics },
-    health,
-    { createOperator },
-  ] = await Promise.all([
-    import("./kube/credentials.ts"),
-    import("./kube/http-transport.ts"),
-    import("./kube/kube-client.ts"),
-    import("./kube/server-time.ts"),
-    import("./runtime/metrics.ts"),
-    import("./runtime/health.ts"),
-    import("./operator/operator.ts"),
-  ]);
+  const [{ loadCredentials }, { createHttpTransport }, { createServerTime }, { createPrometheusMetrics }, health, { createOperator }] =
+    await Promise.all([
+      import("./kube/credentials.ts"),
+      import("./kube/http-transport.ts"),
+      import("./kube/server-time.ts"),
+      import("./runtime/metrics.ts"),
+      import("./runtime/health.ts"),
+      import("./operator/operator.ts"),
+    ]);
   const logger = await createProcessLogger(options);
   const credentials = await loadCredentials({
     clock,
@@ -64,7 +56,7 @@ async function runOperator(options: OperatorOptions): Promise<void> {
     },
   });
   const operator = createOperator({
-    client: createKubeClient(transport),
+    transport,
     clock,
     random,
     logger,
@@ -101,6 +93,8 @@ async function runPlayground(options: PlaygroundOptions): Promise<void> {
   const { startPlayground } = await import("./simulator/harness/playground.ts");
   const playground = await startPlayground({
     kubelet: options.kubelet,
+    random,
+    clock,
     nodes: options.nodes,
     port: options.port,
     operator: options.operator,

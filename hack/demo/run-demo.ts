@@ -42,7 +42,12 @@ export async function runDemo({ root, directory, screen, signal, stay }: DemoOpt
   const texts = copyTexts(root, join(directory, "texts"));
   const began = Date.now();
   line("starting a cluster of 4 nodes in this process, with the operator in it ...");
-  const playground = await startPlayground({ kubelet: "process", nodes: 4, dataDir: join(directory, "cluster"), logLevel: "error" });
+  const playground = await startPlayground({
+    kubelet: "process",
+    nodes: 4,
+    dataDir: join(directory, "cluster"),
+    random: { next: () => Math.random() },
+  });
   try {
     const { client } = playground;
     const kubectl = `kubectl --kubeconfig ${playground.kubeconfigPath}`;
@@ -81,7 +86,7 @@ export async function runDemo({ root, directory, screen, signal, stay }: DemoOpt
     line(
       stay
         ? "The cluster stays up until Ctrl-C. To look around, in another terminal:"
-        : "To look around, run this on a terminal, where it stays up, with:",
+        : "On a terminal the cluster stays up after this, to look around with, for instance:",
     );
     for (const words of [
       "get ej",

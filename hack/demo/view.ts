@@ -45,17 +45,17 @@ function attemptLine(attempt: Attempt, known: Attempt | undefined, all: Attempts
   const start = startOf(attempt, all);
   switch (attempt.state) {
     case "Pending":
-      return start === "first" ? undefined : `item ${attempt.item} ${startWord(start, paint)}: attempt ${attempt.attempt} is created`;
+      return undefined;
     case "Running":
-      return `${what} ${paint("busy", "runs")} ${where}${start === "first" ? "" : ` (${startWord(start, paint)})`}`;
+      return `${start === "first" ? "" : `${startWord(start, paint)} `}${what} ${paint("busy", "runs")} ${where}`;
     case "Leaving":
       return `${what} ${where} is told to go`;
     case "Succeeded":
       return `${what} ${paint("good", "is done")} ${where}${took(attempt)}`;
     case "Failed":
-      return `${what} ${paint("bad", "FAILED")} ${where}: ${howFailed(attempt)}`;
+      return `${paint("bad", "FAILED")} ${what} ${where}: ${howFailed(attempt)}`;
     case "Lost":
-      return known === undefined ? undefined : `${what} ${paint("failover", "is LOST")}: its pod ${where} went before the work was done`;
+      return known === undefined ? undefined : `${paint("failover", "LOST")} ${what}: its pod ${where} went before the work was done`;
   }
 }
 
@@ -134,15 +134,20 @@ function took(attempt: Attempt): string {
 }
 
 function runLine(run: ElasticJobRun, paint: Paint): string {
+  const { total = 1, attempts = 0, lost = 0, phase = "ended", message = "" } = run;
+  const retried = attempts - total - lost;
   const details = [
-    ...(run.attempts === undefined
-      ? []
-      : [`${run.attempts} pod${run.attempts === 1 ? "" : "s"} for ${run.total} item${run.total === 1 ? "" : "s"}`]),
-    ...(run.lost === undefined || run.lost === 0 ? [] : [`${run.lost} failed over`]),
-    ...(run.message === undefined || run.message === "" ? [] : [run.message]),
+    ...(attempts === 0 ? [] : [`${counted(total, "item")} by ${counted(attempts, "pod")}`]),
+    ...(retried > 0 ? [counted(retried, "retry")] : []),
+    ...(lost > 0 ? [counted(lost, "failover")] : []),
+    ...(message === "" ? [] : [message]),
   ];
-  const phase = paint(run.phase === "Succeeded" ? "good" : "bad", run.phase ?? "ended");
-  return `${paint("strong", `run ${run.run}`)} ${phase}${details.length === 0 ? "" : `: ${details.join(", ")}`}`;
+  const outcome = paint(phase === "Succeeded" ? "good" : "bad", phase);
+  return `${paint("strong", `run ${run.run}`)} ${outcome}${details.length === 0 ? "" : `: ${details.join(", ")}`}`;
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${count === 1 ? what : what.replace(/y$/, "ie").concat("s")}`;
 }
 
 function waitingWords(job: ElasticJob, now: number): string {

@@ -3,8 +3,9 @@ import { resourceName } from "../api/resource.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Random } from "../base/random.ts";
 import { createElasticJobKind } from "../elasticjob/kind.ts";
-import type { KubeClient } from "../kube/client.ts";
+import { createKubeClient } from "../kube/kube-client.ts";
 import type { ServerTime } from "../kube/server-time.ts";
+import type { Transport } from "../kube/transport.ts";
 import { createApplier } from "../runtime/applier.ts";
 import { createControllerLoop } from "../runtime/controller-loop.ts";
 import { createEventRecorder } from "../runtime/event-recorder.ts";
@@ -16,7 +17,7 @@ import type { OwnWriteStore } from "../runtime/own-writes.ts";
 import { createTroubleTeller } from "./trouble.ts";
 
 export interface OperatorOptions {
-  readonly client: KubeClient;
+  readonly transport: Transport;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -36,15 +37,13 @@ export interface OperatorOptions {
   readonly concurrency: number;
 }
 
-/** The operator with all its kinds: the same in a process, in the playground and in the simulation. */
-export interface Operator extends Manager {
-  /** A connection broke under a write: caches may be as old as it is (decision 2). */
-  doubt(): void;
-}
-
-/** Puts the operator together; nothing happens before `run`. */
-export function createOperator(options: OperatorOptions): Operator {
-  const { client, clock, random, logger, metrics, serverTime } = options;
+/** Puts the operator with all its kinds together, the same in a process, in the playground and in the simulation. Nothing happens before `run`. */
+export function createOperator(options: OperatorOptions): Manager {
+  const { clock, random, logger, metrics, serverTime } = options;
+  const client = createKubeClient(options.transport, {
+    // Nobody knows what became of it, so the caches of that kind may be old (decision 2).
+    onLostWrite: (resource) => elasticJob.informers.find((informer) => informer.resource === resource)?.markSuspect(),
+  });
   const lease = createLeaderLease({
     client,
     clock,
@@ -90,7 +89,7 @@ export function createOperator(options: OperatorOptions): Operator {
     concurrency: options.concurrency,
   });
   elasticJob.connect(loop);
-  const manager = createManager({
+  return createManager({
     informers: elasticJob.informers,
     controllers: [{ loop, roots: elasticJob.roots }],
     lease,
@@ -100,15 +99,4 @@ export function createOperator(options: OperatorOptions): Operator {
     logger,
     onLeading: () => elasticJob.controller.beginTerm(),
   });
-  return {
-    run: () => manager.run(),
-    stop: () => manager.stop(),
-    notReady: () => manager.notReady(),
-    get phase() {
-      return manager.phase;
-    },
-    doubt() {
-      for (const informer of elasticJob.informers) informer.markSuspect();
-    },
-  };
 }

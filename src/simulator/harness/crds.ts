@@ -1,0 +1,21 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { loadAll } from "js-yaml";
+import type { CustomResourceDefinition } from "../../api/core.ts";
+
+/**
+ * The definitions of our kinds, as they stand in the package's folder crds: beside src in a checkout, beside dist in an installed package.
+ * @throws Error when the package is incomplete.
+ */
+export function readCrds(): readonly CustomResourceDefinition[] {
+  const folder = findUpwards(import.meta.dirname, "crds");
+  const files = readdirSync(folder).filter((name) => name.endsWith(".yaml"));
+  return files.sort().flatMap((name) => loadAll(readFileSync(join(folder, name), "utf8")) as CustomResourceDefinition[]);
+}
+
+function findUpwards(from: string, name: string): string {
+  for (let folder = from; ; folder = dirname(folder)) {
+    if (existsSync(join(folder, name, "elasticjob.yaml"))) return join(folder, name);
+    if (folder === dirname(folder)) throw new Error(`the folder ${name} of this package was not found above ${from}`);
+  }
+}

@@ -1,0 +1,115 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Logger, silentLogger } from "../../api/logger.ts";
+import { customResourceDefinitions } from "../../api/resource.ts";
+import { type Clock, createSystemClock } from "../../base/clock.ts";
+import type { Random } from "../../base/random.ts";
+import type { KubeClient } from "../../kube/client.ts";
+import { createKubeClient } from "../../kube/kube-client.ts";
+import { createServerTime } from "../../kube/server-time.ts";
+import { createOperator } from "../../operator/operator.ts";
+import type { Manager } from "../../runtime/manager.ts";
+import { noMetrics } from "../../runtime/metrics.ts";
+import { createApiServer } from "../apiserver/api-server.ts";
+import { startHttpServer } from "../apiserver/http/http-server.ts";
+import { inProcessTransport } from "../apiserver/in-process-transport.ts";
+import { createWorld, type World } from "../world/world.ts";
+import { readCrds } from "./crds.ts";
+
+export interface PlaygroundOptions {
+  /** process: containers are local processes. stages: pods only play their phases. */
+  readonly kubelet: "process" | "stages";
+  readonly random: Random;
+  /** Absent = 4. */
+  readonly nodes?: number;
+  /** The port on 127.0.0.1; absent or 0 = a free one. */
+  readonly port?: number;
+  /** Where containers work and log; absent = a temporary folder that goes with the playground. */
+  readonly dataDir?: string;
+  /** Absent = a file in the data folder. */
+  readonly kubeconfigOut?: string;
+  /** False: only the cluster. */
+  readonly operator?: boolean;
+  readonly logger?: Logger;
+  readonly clock?: Clock;
+}
+
+/** A cluster in this process, with the operator in it, that real clients can reach. */
+export interface Playground {
+  /** Of the API server. */
+  readonly url: string;
+  readonly kubeconfigPath: string;
+  /** With every right. */
+  readonly client: KubeClient;
+  readonly world: World;
+  /** Ends the operator, then the containers, then the API server. */
+  close(): Promise<void>;
+}
+
+/** Starts an embedded cluster on loopback; resolves when kubectl can be used and the operator leads. */
+export async function startPlayground(options: PlaygroundOptions): Promise<Playground> {
+  const { random, logger = silentLogger } = options;
+  const clock = options.clock ?? createSystemClock();
+  const ownDir = options.dataDir === undefined ? await mkdtemp(join(tmpdir(), "nuptse-playground-")) : undefined;
+  const dataDir = options.dataDir ?? (ownDir as string);
+  const server = createApiServer({ clock, random });
+  const clientOf = (userAgent: string) => createKubeClient(inProcessTransport(server, { userAgent }));
+  const client = clientOf("nuptse (playground)");
+  for (const crd of readCrds()) await client.create(customResourceDefinitions, crd);
+
+  let world: World | undefined;
+  const logs = () => world?.logs;
+  const front = await startHttpServer({
+    server,
+    clock,
+    port: options.port ?? 0,
+    logSource: logs,
+    onError: (error) => logger.error("the API server failed", { error }),
+  });
+  world = await createWorld({
+    client: clientOf("nuptse (kubelet)"),
+    clock,
+    random,
+    nodes: Array.from({ length: options.nodes ?? 4 }, (_, index) => ({ name: `node-${index + 1}` })),
+    kubelet: options.kubelet === "process" ? { kind: "process", dataDir } : { kind: "stages" },
+  });
+  const kubeconfigPath = options.kubeconfigOut ?? join(dataDir, "kubeconfig");
+  // It holds the token.
+  await writeFile(kubeconfigPath, front.kubeconfig(), { mode: 0o600 });
+
+  let operator: Manager | undefined;
+  let operatorEnd: Promise<unknown> = Promise.resolve();
+  if (options.operator !== false) {
+    operator = createOperator({
+      transport: inProcessTransport(server, { userAgent: "nuptse (operator)" }),
+      clock,
+      random,
+      logger,
+      metrics: noMetrics,
+      serverTime: createServerTime(clock),
+      namespace: "kube-system",
+      leaseName: "nuptse-operator",
+      identity: "playground",
+      maxClockSkewMs: 0,
+      retainedPods: 4000,
+      concurrency: 64,
+    });
+    operatorEnd = operator.run();
+    while (operator.phase !== "leading") await clock.sleep(5);
+  }
+  const running = world;
+  return {
+    url: front.url,
+    kubeconfigPath,
+    client,
+    world: running,
+    async close() {
+      operator?.stop();
+      await operatorEnd;
+      await running.close();
+      await front.close();
+      if (ownDir !== undefined) await rm(ownDir, { recursive: true, force: true });
+    },
+  };
+}
