@@ -9,7 +9,7 @@ import { disturbed, scheduleFaults } from "../../../../src/simulator/world/fault
 import { type ArmedFault, CrashSignal, type FaultClass, Faults } from "../../../../src/simulator/world/faults.ts";
 import { resourceOf } from "../../../../src/simulator/world/faulty-transport.ts";
 import { createWorld } from "../../../../src/simulator/world/world.ts";
-import { FakeCluster } from "./fake-cluster.ts";
+import { SimulatedCluster } from "./simulated-cluster.ts";
 
 const start = Date.parse("2026-11-20T16:00:00Z");
 const podPath = "/api/v1/namespaces/shop/pods";
@@ -318,9 +318,9 @@ describe("the schedule of faults", () => {
   /** A toy operator that writes, lists and watches for ever, and is started again when it crashed. */
   async function play(seed: number) {
     const { clock, random, faults, server } = setUp(seed);
-    const cluster = new FakeCluster(clock);
+    const cluster = new SimulatedCluster(clock);
     const world = await createWorld({
-      client: cluster,
+      client: cluster.client,
       clock,
       random,
       nodes: ["n1", "n2", "n3"].map((name) => ({ name })),
@@ -360,7 +360,7 @@ describe("the schedule of faults", () => {
       if (++number % 10 === 0) {
         const labels = { "nuptse.dev/run": "r", "nuptse.dev/job-uid": "j", "nuptse.dev/item": String(number), "nuptse.dev/attempt": "0" };
         const spec = { restartPolicy: "Never", containers: [{ name: "main", image: "x" }] };
-        void cluster.create(pods, { metadata: { namespace: "shop", name: `p${number}`, labels }, spec } as never);
+        void cluster.client.create(pods, { metadata: { namespace: "shop", name: `p${number}`, labels }, spec } as never);
       }
       clock.after(1_000, work);
     };

@@ -4,7 +4,7 @@ import { nodes, pods } from "../../../../src/api/resource.ts";
 import { createSeededRandom } from "../../../../src/base/random.ts";
 import { VirtualClock } from "../../../../src/base/virtual-clock.ts";
 import { createWorld, type World, type WorldOptions } from "../../../../src/simulator/world/world.ts";
-import { FakeCluster, type Loose } from "./fake-cluster.ts";
+import { type Loose, SimulatedCluster } from "./simulated-cluster.ts";
 
 const start = Date.parse("2026-11-20T16:00:00Z");
 const at = (seconds: number) => start + seconds * 1_000;
@@ -12,9 +12,9 @@ const onNode = (name: string) => ({ nodeSelector: { "kubernetes.io/hostname": na
 
 async function makeWorld(options: Partial<WorldOptions> = {}) {
   const clock = new VirtualClock(start);
-  const cluster = new FakeCluster(clock);
+  const cluster = new SimulatedCluster(clock);
   const world = await createWorld({
-    client: cluster,
+    client: cluster.client,
     clock,
     random: createSeededRandom(1),
     nodes: [{ name: "n1" }, { name: "n2" }],
@@ -24,7 +24,7 @@ async function makeWorld(options: Partial<WorldOptions> = {}) {
   return { clock, cluster, world };
 }
 
-async function addPod(cluster: FakeCluster, name: string, spec: Record<string, unknown> = {}): Promise<void> {
+async function addPod(cluster: SimulatedCluster, name: string, spec: Record<string, unknown> = {}): Promise<void> {
   const labels = {
     "nuptse.dev/job-uid": "j",
     "nuptse.dev/run": "20261120t160000z",
@@ -32,13 +32,13 @@ async function addPod(cluster: FakeCluster, name: string, spec: Record<string, u
     "nuptse.dev/attempt": name.slice(1),
   };
   const containers = [{ name: "main", image: "x" }];
-  await cluster.create(pods, {
+  await cluster.client.create(pods, {
     metadata: { namespace: "shop", name, labels },
     spec: { restartPolicy: "Never", containers, ...spec },
   } as never);
 }
 
-const taintsOf = (cluster: FakeCluster, node: string) =>
+const taintsOf = (cluster: SimulatedCluster, node: string) =>
   (cluster.object("nodes", node).spec.taints ?? []).map(
     (taint: { key: string; effect: string }) => `${taint.key.split("/")[1]}:${taint.effect}`,
   );
@@ -138,7 +138,7 @@ describe("the life of nodes", () => {
     assert.notEqual(cluster.object("pods", "p0", "shop"), undefined);
     await clock.runUntil(at(61));
     assert.equal(cluster.object("pods", "p0", "shop"), undefined);
-    assert.match(cluster.log.at(-1) ?? "", /^DELETED Failed disrupted:DeletionByPodGC /);
+    assert.match(cluster.log.at(-1) ?? "", /^DELETED Failed deleting disrupted:DeletionByPodGC /);
   });
 
   it("out-of-service lets PodGC take the Terminating pods of a silent node, though they may run on", async () => {
@@ -173,7 +173,7 @@ describe("the life of nodes", () => {
     }
     await clock.runUntil(at(60));
     assert.deepEqual(
-      cluster.all("pods").map((pod) => pod.metadata.name),
+      (await cluster.client.list<Pod>(pods)).items.map((pod) => pod.metadata.name),
       ["p2", "p3"],
     );
   });
@@ -252,7 +252,7 @@ describe("the scheduler", () => {
     const { clock, cluster } = await makeWorld({ nodes: ["a", "b", "c"].map((name) => ({ name })) });
     for (const name of ["p0", "p1", "p2", "p3", "p4", "p5"]) await addPod(cluster, name);
     await clock.runUntil(at(5));
-    const perNode = Object.groupBy(cluster.all("pods") as Pod[], (pod) => pod.spec.nodeName ?? "none");
+    const perNode = Object.groupBy((await cluster.client.list<Pod>(pods)).items, (pod) => pod.spec.nodeName ?? "none");
     assert.deepEqual(
       Object.entries(perNode)
         .map(([node, list]) => [node, list?.length])
@@ -270,7 +270,7 @@ describe("the scheduler", () => {
     await addPod(cluster, "p0", { schedulingGates: [{ name: "nuptse.dev/queue" }] });
     await clock.runUntil(at(5));
     assert.deepEqual(cluster.log, ["ADDED Pending"]);
-    await cluster.patch(pods, { namespace: "shop", name: "p0" }, { type: "merge", body: { spec: { schedulingGates: null } } });
+    await cluster.client.patch(pods, { namespace: "shop", name: "p0" }, { type: "merge", body: { spec: { schedulingGates: null } } });
     await clock.runUntil(at(10));
     assert.notEqual(cluster.object("pods", "p0", "shop").spec.nodeName, undefined);
   });
@@ -287,7 +287,7 @@ describe("the scheduler", () => {
     await addPod(cluster, "p1");
     await clock.runUntil(at(15));
     assert.match(cluster.object("pods", "p1", "shop").status.conditions[0].message, /^0\/1 nodes are available: 1 Too many pods\./);
-    await cluster.delete(pods, { namespace: "shop", name: "p0" });
+    await cluster.client.delete(pods, { namespace: "shop", name: "p0" });
     await clock.runUntil(at(25));
     assert.equal(cluster.object("pods", "p1", "shop").status.phase, "Running");
   });
@@ -300,14 +300,14 @@ describe("the scheduler", () => {
     await world.addNode({ name: "late" });
     await clock.runUntil(at(10));
     assert.equal(cluster.object("pods", "p0", "shop").spec.nodeName, "late");
-    assert.equal((await cluster.list(nodes)).items.length, 1);
+    assert.equal((await cluster.client.list(nodes)).items.length, 1);
   });
 });
 
 describe("the same seed", () => {
   it("gives the same world again", async () => {
     const play = async (): Promise<readonly string[]> => {
-      const { clock, cluster, world }: { clock: VirtualClock; cluster: FakeCluster; world: World } = await makeWorld({
+      const { clock, cluster, world }: { clock: VirtualClock; cluster: SimulatedCluster; world: World } = await makeWorld({
         random: createSeededRandom(7),
         kubelet: { kind: "stages" },
       });

@@ -5,7 +5,7 @@ import { VirtualClock } from "../../../../src/base/virtual-clock.ts";
 import { evictPod } from "../../../../src/simulator/world/pod-write.ts";
 import { simulateAnnotation } from "../../../../src/simulator/world/pod-script.ts";
 import { createWorld } from "../../../../src/simulator/world/world.ts";
-import { FakeCluster } from "./fake-cluster.ts";
+import { SimulatedCluster } from "./simulated-cluster.ts";
 
 const start = Date.parse("2026-11-20T16:00:00Z");
 
@@ -14,7 +14,7 @@ interface Case {
   readonly spec?: Record<string, unknown>;
   readonly script?: unknown;
   /** What is done to the pod, and when, in milliseconds after its creation. */
-  readonly act?: { readonly atMs: number; readonly do: (cluster: FakeCluster, clock: VirtualClock) => Promise<unknown> };
+  readonly act?: { readonly atMs: number; readonly do: (cluster: SimulatedCluster, clock: VirtualClock) => Promise<unknown> };
   readonly untilMs?: number;
   /** Every watch event of the pod, from ADDED on. Sequences: measured on a real node (research apiserver.md section 6). */
   readonly wantEvents: readonly string[];
@@ -28,8 +28,8 @@ const common = [
 ];
 const running = [...common, "MODIFIED Running sandbox ready main:running"];
 const main = { name: "main", image: "x" };
-const remove = (cluster: FakeCluster, grace?: number) =>
-  cluster.delete(pods, { namespace: "shop", name: "p" }, grace === undefined ? {} : { gracePeriodSeconds: grace });
+const remove = (cluster: SimulatedCluster, grace?: number) =>
+  cluster.client.delete(pods, { namespace: "shop", name: "p" }, grace === undefined ? {} : { gracePeriodSeconds: grace });
 
 const cases: readonly Case[] = [
   {
@@ -140,6 +140,8 @@ const cases: readonly Case[] = [
       "MODIFIED Running deleting sandbox ready main:running",
       "MODIFIED Running deleting sandbox unready:PodFailed main:Error(137)",
       "MODIFIED Failed deleting unready:PodFailed main:Error(137)",
+      // the deletion with grace 0 is a change of its own
+      "MODIFIED Failed deleting unready:PodFailed main:Error(137)",
       "DELETED Failed deleting unready:PodFailed main:Error(137)",
     ],
   },
@@ -152,6 +154,8 @@ const cases: readonly Case[] = [
       "MODIFIED Running deleting sandbox ready main:running",
       "MODIFIED Running deleting sandbox unready:PodCompleted main:Completed(0)",
       "MODIFIED Succeeded deleting unready:PodCompleted main:Completed(0)",
+      // the deletion with grace 0 is a change of its own
+      "MODIFIED Succeeded deleting unready:PodCompleted main:Completed(0)",
       "DELETED Succeeded deleting unready:PodCompleted main:Completed(0)",
     ],
   },
@@ -159,17 +163,19 @@ const cases: readonly Case[] = [
     name: "a force deletion takes the object at once, with the container still running",
     script: { runMs: "forever" },
     act: { atMs: 5_000, do: (cluster) => remove(cluster, 0) },
-    wantEvents: [...running, "DELETED Running sandbox ready main:running"],
+    wantEvents: [...running, "MODIFIED Running deleting sandbox ready main:running", "DELETED Running deleting sandbox ready main:running"],
   },
   {
     name: "an eviction marks the pod first",
     script: { runMs: "forever" },
-    act: { atMs: 5_000, do: (cluster, clock) => evictPod(cluster, clock, cluster.object("pods", "p", "shop")) },
+    act: { atMs: 5_000, do: (cluster, clock) => evictPod(cluster.client, clock, cluster.object("pods", "p", "shop")) },
     wantEvents: [
       ...running,
       "MODIFIED Running disrupted:EvictionByEvictionAPI sandbox ready main:running",
       "MODIFIED Running deleting disrupted:EvictionByEvictionAPI sandbox ready main:running",
       "MODIFIED Running deleting disrupted:EvictionByEvictionAPI sandbox unready:PodFailed main:Error(143)",
+      "MODIFIED Failed deleting disrupted:EvictionByEvictionAPI unready:PodFailed main:Error(143)",
+      // the deletion with grace 0 is a change of its own
       "MODIFIED Failed deleting disrupted:EvictionByEvictionAPI unready:PodFailed main:Error(143)",
       "DELETED Failed deleting disrupted:EvictionByEvictionAPI unready:PodFailed main:Error(143)",
     ],
@@ -201,6 +207,8 @@ const cases: readonly Case[] = [
       "MODIFIED Pending deleting unready:ContainersNotReady main:ContainerCreating",
       "MODIFIED Pending deleting unready:PodFailed main:ContainerStatusUnknown(137)",
       "MODIFIED Failed deleting unready:PodFailed main:ContainerStatusUnknown(137)",
+      // the deletion with grace 0 is a change of its own
+      "MODIFIED Failed deleting unready:PodFailed main:ContainerStatusUnknown(137)",
       "DELETED Failed deleting unready:PodFailed main:ContainerStatusUnknown(137)",
     ],
   },
@@ -210,9 +218,9 @@ describe("the life of a pod, played by stages", () => {
   for (const tc of cases) {
     it(tc.name, async () => {
       const clock = new VirtualClock(start);
-      const cluster = new FakeCluster(clock);
+      const cluster = new SimulatedCluster(clock);
       const world = await createWorld({
-        client: cluster,
+        client: cluster.client,
         clock,
         random: createSeededRandom(1),
         nodes: [{ name: "n1" }],
@@ -220,7 +228,7 @@ describe("the life of a pod, played by stages", () => {
       });
       const annotations = { [simulateAnnotation]: JSON.stringify(tc.script ?? {}) };
       const spec = { restartPolicy: "Never", containers: [main], ...tc.spec };
-      await cluster.create(pods, { metadata: { namespace: "shop", name: "p", annotations }, spec } as never);
+      await cluster.client.create(pods, { metadata: { namespace: "shop", name: "p", annotations }, spec } as never);
       const { act } = tc;
       if (act !== undefined) clock.after(act.atMs, () => void act.do(cluster, clock));
       await clock.runUntil(start + (tc.untilMs ?? 120_000));
@@ -231,9 +239,9 @@ describe("the life of a pod, played by stages", () => {
 
   it("tells what really ran, by the instant, to the ledger", async () => {
     const clock = new VirtualClock(start);
-    const cluster = new FakeCluster(clock);
+    const cluster = new SimulatedCluster(clock);
     const world = await createWorld({
-      client: cluster,
+      client: cluster.client,
       clock,
       random: createSeededRandom(1),
       nodes: [{ name: "n1" }],
@@ -242,7 +250,7 @@ describe("the life of a pod, played by stages", () => {
       schedulerDelayMs: 10,
     });
     const labels = { "nuptse.dev/job-uid": "j", "nuptse.dev/run": "20261120t160000z", "nuptse.dev/item": "3", "nuptse.dev/attempt": "1" };
-    await cluster.create(pods, {
+    await cluster.client.create(pods, {
       metadata: { namespace: "shop", name: "p", labels },
       spec: { restartPolicy: "Never", containers: [main] },
     } as never);

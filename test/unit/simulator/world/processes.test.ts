@@ -10,7 +10,7 @@ import type { LogLine } from "../../../../src/simulator/apiserver/http/log-sourc
 import { ContainerLog } from "../../../../src/simulator/world/container-log.ts";
 import { expand } from "../../../../src/simulator/world/process-environment.ts";
 import { createWorld, type World } from "../../../../src/simulator/world/world.ts";
-import { FakeCluster, type Loose } from "./fake-cluster.ts";
+import { type Loose, SimulatedCluster } from "./simulated-cluster.ts";
 
 const clock = createSystemClock();
 const forever = new AbortController().signal;
@@ -178,8 +178,8 @@ const cases: readonly Case[] = [
     container: sh("cat order"),
     spec: {
       initContainers: [
-        { name: "i1", ...sh("sleep 0.05; echo 1 >> order") },
-        { name: "i2", ...sh("echo 2 >> order") },
+        { name: "i1", image: "x", ...sh("sleep 0.05; echo 1 >> order") },
+        { name: "i2", image: "x", ...sh("echo 2 >> order") },
       ],
     },
     wantPhase: "Succeeded",
@@ -191,13 +191,13 @@ const cases: readonly Case[] = [
 
 describe("containers as processes", () => {
   let dataDir: string;
-  let cluster: FakeCluster;
+  let cluster: SimulatedCluster;
   let world: World;
   beforeEach(async () => {
     dataDir = mkdtempSync(join(tmpdir(), "nuptse-world-"));
-    cluster = new FakeCluster(clock);
+    cluster = new SimulatedCluster(clock);
     world = await createWorld({
-      client: cluster,
+      client: cluster.client,
       clock,
       random: createSeededRandom(1),
       nodes: [{ name: "n1" }],
@@ -213,9 +213,9 @@ describe("containers as processes", () => {
 
   const add = (container: Record<string, unknown>, spec: Record<string, unknown> = {}) => {
     const metadata = { namespace: "shop", name: "p", labels: { "nuptse.dev/job": "nightly" } };
-    return cluster.create(pods, {
+    return cluster.client.create(pods, {
       metadata,
-      spec: { restartPolicy: "Never", ...spec, containers: [{ name: "main", ...container }] },
+      spec: { restartPolicy: "Never", ...spec, containers: [{ name: "main", image: "x", ...container }] },
     } as never);
   };
   const pod = () => cluster.object("pods", "p", "shop");
@@ -225,8 +225,8 @@ describe("containers as processes", () => {
 
   for (const tc of cases) {
     it(tc.name, async () => {
-      await cluster.create(configMaps, { metadata: { namespace: "shop", name: "settings" }, data: { all: "every" } } as never);
-      await cluster.create(secrets, { metadata: { namespace: "shop", name: "keys" }, data: { token: "czNjcmV0" } } as never);
+      await cluster.client.create(configMaps, { metadata: { namespace: "shop", name: "settings" }, data: { all: "every" } } as never);
+      await cluster.client.create(secrets, { metadata: { namespace: "shop", name: "keys" }, data: { token: "czNjcmV0" } } as never);
       await add(tc.container, tc.spec);
       await over();
       const { exitCode, reason, message } = pod().status.containerStatuses[0].state.terminated;
@@ -246,7 +246,7 @@ describe("containers as processes", () => {
     const waiting = () => pod()?.status.containerStatuses?.[0].state.waiting;
     await until("waiting", () => waiting()?.reason === "CreateContainerConfigError");
     assert.equal(waiting().message, 'configmap "late" not found');
-    await cluster.create(configMaps, { metadata: { namespace: "shop", name: "late" }, data: { x: "1" } } as never);
+    await cluster.client.create(configMaps, { metadata: { namespace: "shop", name: "late" }, data: { x: "1" } } as never);
     await over();
     assert.equal(await textOf(await log()), "1");
   });
@@ -261,7 +261,7 @@ describe("containers as processes", () => {
       break;
     }
     assert.ok(isAlive(child));
-    await cluster.delete(pods, { namespace: "shop", name: "p" });
+    await cluster.client.delete(pods, { namespace: "shop", name: "p" });
     await until("gone", () => pod() === undefined);
     assert.match(cluster.log.at(-1) ?? "", /DELETED Failed deleting unready:PodFailed main:Error\(137\)/);
     await until("child dead", () => !isAlive(child));
@@ -271,7 +271,7 @@ describe("containers as processes", () => {
     await add(sh("trap 'exit 0' TERM; while :; do sleep 0.05; done"));
     await running();
     await clock.sleep(200);
-    await cluster.delete(pods, { namespace: "shop", name: "p" });
+    await cluster.client.delete(pods, { namespace: "shop", name: "p" });
     await until("gone", () => pod() === undefined);
     assert.match(cluster.log.at(-1) ?? "", /DELETED Succeeded deleting/);
     await until("directory gone", () => readdirSync(join(dataDir, "pods")).length === 0);
