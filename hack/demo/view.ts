@@ -130,7 +130,8 @@ function howFailed(attempt: Attempt): string {
 
 function took(attempt: Attempt): string {
   if (attempt.startedAt === undefined || attempt.endedAt === undefined) return "";
-  return ` after ${((attempt.endedAt - attempt.startedAt) / 1000).toFixed(0)} s`;
+  const seconds = Math.round((attempt.endedAt - attempt.startedAt) / 1000);
+  return seconds === 0 ? "" : ` after ${seconds} s`;
 }
 
 function runLine(run: ElasticJobRun, paint: Paint): string {

@@ -85,14 +85,22 @@ describe("hack/demo/view: changes", () => {
       want: ["count: item 0, attempt 1 is done on n1 after 6 s"],
     },
     {
+      name: "a short one says no seconds",
+      frames: [[pod(0, 1)], [pod(0, 1, { node: "n1", state: ended(0, 0, 0) })]],
+      want: ["count: item 0, attempt 1 is done on n1"],
+    },
+    {
       name: "a failure says the exit code and the first line that the program left",
       frames: [[pod(0, 1, { node: "n1", state: running(0) })], [pod(0, 1, { node: "n1", state: ended(0, 2, 1, "no space\nat all\n") })]],
-      want: [`count: item 0, attempt 1 FAILED on n1: exit 1, "no space"`],
+      want: [`count: FAILED item 0, attempt 1 on n1: exit 1, "no space"`],
     },
     {
       name: "the attempt after a failure is a RETRY",
-      frames: [[pod(0, 1, { node: "n1", state: ended(0, 2, 1) })], [pod(0, 1, { node: "n1", state: ended(0, 2, 1) }), pod(0, 2)]],
-      want: ["count: item 0 RETRY: attempt 2 is created"],
+      frames: [
+        [pod(0, 1, { node: "n1", state: ended(0, 2, 1) })],
+        [pod(0, 1, { node: "n1", state: ended(0, 2, 1) }), pod(0, 2, { node: "n1", state: running(4) })],
+      ],
+      want: ["count: RETRY item 0, attempt 2 runs on n1"],
     },
     {
       name: "a pod that is told to go",
@@ -105,12 +113,12 @@ describe("hack/demo/view: changes", () => {
         [pod(0, 1, { node: "n1", state: running(0), deleted: true })],
         [pod(0, 1, { node: "n1", state: ended(0, 3, 143), deleted: true })],
       ],
-      want: ["count: item 0, attempt 1 is LOST: its pod on n1 went before the work was done"],
+      want: ["count: LOST item 0, attempt 1: its pod on n1 went before the work was done"],
     },
     {
       name: "a pod that vanished at work is LOST",
       frames: [[pod(0, 1, { node: "n1", state: running(0) })], []],
-      want: ["count: item 0, attempt 1 is LOST: its pod on n1 went before the work was done"],
+      want: ["count: LOST item 0, attempt 1: its pod on n1 went before the work was done"],
     },
     {
       name: "a finished pod that is cleaned up says nothing",
@@ -118,22 +126,22 @@ describe("hack/demo/view: changes", () => {
       want: [],
     },
     {
-      name: "the attempt after a loss is a FAILOVER, and says so again when it runs",
+      name: "the attempt after a loss is a FAILOVER",
       frames: [
         [pod(0, 1, { node: "n1", state: running(0) })],
         [],
         [pod(0, 2, { lost: 1 })],
         [pod(0, 2, { lost: 1, node: "n2", state: running(5) })],
       ],
-      want: ["count: item 0, attempt 2 runs on n2 (FAILOVER)"],
+      want: ["count: FAILOVER item 0, attempt 2 runs on n2"],
     },
     {
       name: "a retry after a failover is a RETRY",
       frames: [
         [pod(0, 2, { lost: 1, node: "n2", state: ended(0, 1, 1) })],
-        [pod(0, 2, { lost: 1, node: "n2", state: ended(0, 1, 1) }), pod(0, 3, { lost: 1 })],
+        [pod(0, 2, { lost: 1, node: "n2", state: ended(0, 1, 1) }), pod(0, 3, { lost: 1, node: "n2", state: running(4) })],
       ],
-      want: ["count: item 0 RETRY: attempt 3 is created"],
+      want: ["count: RETRY item 0, attempt 3 runs on n2"],
     },
   ];
   for (const tc of cases) {
@@ -143,11 +151,11 @@ describe("hack/demo/view: changes", () => {
     });
   }
 
-  it("the end of a run says how many pods it took and how often it was failed over", () => {
+  it("the end of a run says how many pods it took, and why more than items", () => {
     const status = { history: [{ run, phase: "Succeeded", total: 2, attempts: 4, lost: 1 }] };
     const { before, after } = story([[]], status);
     assert.deepEqual(changeLines(before, after, tagged), [
-      `count: <strong>run ${run}</> <good>Succeeded</>: 4 pods for 2 items, 1 failed over`,
+      `count: <strong>run ${run}</> <good>Succeeded</>: 2 items by 4 pods, 1 retry, 1 failover`,
     ]);
   });
 
