@@ -2,7 +2,7 @@ import type { Logger } from "../api/logger.ts";
 import { resourceName } from "../api/resource.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Random } from "../base/random.ts";
-import { createElasticJobKind } from "../elasticjob/kind.ts";
+import { createElasticJobKind, type ElasticJobKindOptions } from "../elasticjob/kind.ts";
 import { createKubeClient } from "../kube/kube-client.ts";
 import type { ServerTime } from "../kube/server-time.ts";
 import type { Transport } from "../kube/transport.ts";
@@ -35,6 +35,8 @@ export interface OperatorOptions {
   readonly retainedPods: number;
   /** Objects of a kind that are worked on at once. */
   readonly concurrency: number;
+  /** See ElasticJobControllerOptions. */
+  readonly planElasticJob?: ElasticJobKindOptions["planElasticJob"];
 }
 
 /** Puts the operator with all its kinds together, the same in a process, in the playground and in the simulation. Nothing happens before `run`. */
@@ -74,6 +76,7 @@ export function createOperator(options: OperatorOptions): Manager {
     serverNow: () => serverTime.now(),
     maxClockSkewMs: options.maxClockSkewMs,
     retainedPods: options.retainedPods,
+    ...(options.planElasticJob !== undefined && { planElasticJob: options.planElasticJob }),
     onError: createTroubleTeller(logger, clock),
   });
   const stores = new Map<string, OwnWriteStore>(elasticJob.informers.map((informer) => [resourceName(informer.resource), informer]));

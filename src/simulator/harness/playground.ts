@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Logger, silentLogger } from "../../api/logger.ts";
@@ -74,6 +74,7 @@ export async function startPlayground(options: PlaygroundOptions): Promise<Playg
     nodes: Array.from({ length: options.nodes ?? 4 }, (_, index) => ({ name: `node-${index + 1}` })),
     kubelet: options.kubelet === "process" ? { kind: "process", dataDir } : { kind: "stages" },
   });
+  await mkdir(dataDir, { recursive: true });
   const kubeconfigPath = options.kubeconfigOut ?? join(dataDir, "kubeconfig");
   // It holds the token.
   await writeFile(kubeconfigPath, front.kubeconfig(), { mode: 0o600 });
