@@ -36,6 +36,8 @@ const defaultCapacity = { cpu: "8", memory: "32Gi", pods: "110", "ephemeral-stor
 const conditionTypes = ["MemoryPressure", "DiskPressure", "PIDPressure", "Ready"] as const;
 /** From the NoSchedule taint to the NoExecute one. */
 const noExecuteDelayMs = 200;
+/** Wait after an error of the API server's. */
+const retryMs = 1_000;
 
 /** Registers the node, ready from the start; what exists under its name is made ready and keeps its labels and taints. */
 export async function registerNode(client: KubeClient, clock: Clock, spec: NodeSpec): Promise<void> {
@@ -107,6 +109,7 @@ export class NodeLife {
   readonly #options: NodeLifeOptions;
   readonly #silent = new Map<string, Silence>();
   readonly #startedAt: number;
+  #stopped = false;
 
   constructor(options: NodeLifeOptions) {
     this.#options = options;
@@ -123,7 +126,7 @@ export class NodeLife {
     this.#silent.set(name, silence);
     const elapsed = since + graceMs - this.#startedAt;
     const look = this.#startedAt + (Math.floor(elapsed / tickMs) + 1) * tickMs;
-    silence.timer = clock.after(look - now, () => void this.#declare(name, silence));
+    silence.timer = clock.after(look - now, () => void this.#persist(() => this.#declare(name, silence)));
   }
 
   /** The kubelet of the node reports again. */
@@ -132,31 +135,47 @@ export class NodeLife {
     if (silence === undefined) return;
     this.#silent.delete(name);
     silence.timer?.cancel();
-    if (!silence.declared) return;
+    if (silence.declared) await this.#persist(() => this.#revive(name));
+  }
+
+  async #revive(name: string): Promise<void> {
     const { client, clock, nodes } = this.#options;
     const node = nodes.get(undefined, name);
-    if (node === undefined) return;
+    if (node === undefined || this.#silent.has(name)) return;
     const status = { conditions: healthyConditions(clock.now(), node) };
     await ignoreGone(client.patch(nodeResource, { name }, { type: "merge", body: { status } }, { subresource: "status" }));
     await ignoreGone(changeTaints(client, name, (taints) => taints.filter((taint) => taint.key !== unreachableTaint)));
     // What was held back because no node was healthy is decided anew.
-    for (const [other, entry] of this.#silent) if (entry.declared) void this.#taintNoExecute(other, entry);
+    for (const [other, entry] of this.#silent) if (entry.declared) void this.#persist(() => this.#taintNoExecute(other, entry));
   }
 
-  /** Whether the node controller holds the node for lost. */
-  isUnreachable(name: string): boolean {
-    return this.#silent.get(name)?.declared ?? false;
+  /** The Node object was taken away: nobody waits for its kubelet any more. */
+  nodeGone(name: string): void {
+    this.#silent.get(name)?.timer?.cancel();
+    this.#silent.delete(name);
   }
 
   stop(): void {
+    this.#stopped = true;
     for (const { timer } of this.#silent.values()) timer?.cancel();
     this.#silent.clear();
+  }
+
+  /** Repeats the step, which must bear that, until the API server took it all. */
+  async #persist(step: () => Promise<void>): Promise<void> {
+    while (!this.#stopped) {
+      try {
+        return await step();
+      } catch {
+        await this.#options.clock.sleep(retryMs);
+      }
+    }
   }
 
   async #declare(name: string, silence: Silence): Promise<void> {
     const { client, clock, nodes, pods } = this.#options;
     const node = nodes.get(undefined, name);
-    if (node === undefined) return;
+    if (node === undefined || this.#silent.get(name) !== silence) return;
     silence.declared = true;
     const now = clock.now();
     const conditions = conditionTypes.map((type) => ({
@@ -172,6 +191,7 @@ export class NodeLife {
     await ignoreGone(changeTaints(client, name, (taints) => withTaint(taints, { key: unreachableTaint, effect: "NoSchedule", timeAdded })));
     for (const pod of [...pods.values()]) {
       if (pod.spec.nodeName !== name) continue;
+      if (this.#silent.get(name) !== silence) break;
       const written = await patchPodStatus(client, pod, (latest) => {
         const ready = latest.status?.conditions?.find((condition) => condition.type === "Ready");
         if (ready?.status !== "True") return undefined;
@@ -180,8 +200,9 @@ export class NodeLife {
       }).catch(() => undefined);
       if (written !== undefined) pods.observe(written);
     }
-    if (this.#silent.get(name) !== silence) return;
-    silence.timer = clock.after(noExecuteDelayMs, () => void this.#taintNoExecute(name, silence));
+    // The node may have come back while all this was written.
+    if (this.#silent.get(name) !== silence) return this.#revive(name);
+    silence.timer = clock.after(noExecuteDelayMs, () => void this.#persist(() => this.#taintNoExecute(name, silence)));
   }
 
   async #taintNoExecute(name: string, silence: Silence): Promise<void> {

@@ -181,6 +181,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       await client.delete(nodeResource, { name }).catch((error) => {
         if (statusOf(error) !== 404) throw error;
       });
+      nodeLife?.nodeGone(name);
       kubelets.delete(name);
       leaseTimers.get(name)?.cancel();
     },

@@ -367,10 +367,10 @@ describe("the schedule of faults", () => {
     work();
     const processes = () => (current === undefined || current.dead ? [] : [current]);
     let finished = false;
-    void scheduleFaults({ faults, world, clock, random, processes, durationMs: 4 * 3_600_000 }).finished.then(() => {
+    void scheduleFaults({ faults, world, clock, random, processes, durationMs: 5_400_000 }).finished.then(() => {
       finished = true;
     });
-    await clock.runUntil(start + 4 * 3_600_000 + 60_000);
+    await clock.runUntil(start + 5_400_000 + 60_000);
     assert.ok(finished);
     assert.deepEqual(world.healthyNodes().toSorted(), ["n1", "n2", "n3"]);
     const summary = {
