@@ -1,5 +1,5 @@
 import { apiVersionOf } from "../../../api/resource.ts";
-import type { ServedResource, ServedSubresource } from "./core.ts";
+import type { ServedResource, ServedSubresource } from "../served-resource.ts";
 
 /** The kinds of one group and version, in the order in which they are served. */
 export interface GroupVersion {

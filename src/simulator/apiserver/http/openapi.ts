@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { JsonSchema } from "../../../api/core.ts";
 import { resourcePath } from "../../../api/resource.ts";
-import type { ServedResource } from "./core.ts";
+import type { ServedResource } from "../served-resource.ts";
 import type { GroupVersion } from "./discovery.ts";
 
 /**

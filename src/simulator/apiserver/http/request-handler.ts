@@ -2,7 +2,9 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Pod } from "../../../api/core.ts";
 import type { Clock } from "../../../base/clock.ts";
-import type { CoreRequest, ServedResource, ServerCore } from "./core.ts";
+import type { ApiRequest } from "../request-path.ts";
+import type { ServedResource } from "../served-resource.ts";
+import type { ServerCore } from "./core.ts";
 import { groupVersions } from "./discovery.ts";
 import { answerDocument } from "./documents.ts";
 import type { LogSource } from "./log-source.ts";
@@ -120,8 +122,8 @@ async function answerFromCore(parts: HandlerParts, exchange: Exchange, resource:
   if (!coreMethods.has(method)) throw Refusal.of(405, "the server does not allow this method on the requested resource");
   const form = negotiate(request.headers.accept, ["json", "table", "metadata"]);
   const body = await readBody(request);
-  const coreRequest: CoreRequest = {
-    method: method as CoreRequest["method"],
+  const coreRequest: ApiRequest = {
+    method: method as ApiRequest["method"],
     path,
     query,
     ...(body.contentType === undefined ? {} : { contentType: body.contentType }),

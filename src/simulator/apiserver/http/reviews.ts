@@ -1,5 +1,5 @@
 import { failure } from "./status.ts";
-import type { ServedResource } from "./core.ts";
+import type { ServedResource } from "../served-resource.ts";
 
 /** Who the bearer of the server's token is. */
 export interface User {

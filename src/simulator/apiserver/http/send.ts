@@ -1,11 +1,11 @@
 import type { ServerResponse } from "node:http";
-import type { CoreReply } from "./core.ts";
+import type { ApiReply } from "../api-server.ts";
 import { contentTypeOf, type Form } from "./negotiation.ts";
 
 type Headers = Readonly<Record<string, string>>;
 
 /** Sends an answer of the core, JSON or text, and ends the answer. */
-export function sendReply(response: ServerResponse, reply: CoreReply, form: Form): void {
+export function sendReply(response: ServerResponse, reply: ApiReply, form: Form): void {
   const { "content-type": _, ...headers } = reply.headers ?? {};
   if (typeof reply.body === "string") sendText(response, reply.status, reply.body, headers);
   else sendJson(response, reply.status, reply.body, { ...headers, "content-type": contentTypeOf(form) });

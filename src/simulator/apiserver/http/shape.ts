@@ -1,6 +1,7 @@
 import type { KubeList, KubeObject } from "../../../api/meta.ts";
 import type { Clock } from "../../../base/clock.ts";
-import type { CoreWatchEvent, ServedResource } from "./core.ts";
+import type { ServedResource } from "../served-resource.ts";
+import type { WatchEventOut } from "../watches.ts";
 import type { Form } from "./negotiation.ts";
 import { isStatus, Refusal } from "./status.ts";
 import { type IncludeObject, partialMetadata, printerOf, tableOf } from "./table/table.ts";
@@ -26,7 +27,7 @@ export function shaper(
 }
 
 /** As {@link shaper}, for the events of a watch: only the first table names its columns, a bookmark has no row, and errors stay as they are. */
-export function shapeEvents(form: Form, resource: ServedResource, clock: Clock, query: Query): (event: CoreWatchEvent) => unknown {
+export function shapeEvents(form: Form, resource: ServedResource, clock: Clock, query: Query): (event: WatchEventOut) => unknown {
   let first = true;
   const headers = () => {
     const wanted = first;

@@ -1,4 +1,5 @@
 import type { Status, StatusDetails } from "../../../api/meta.ts";
+import { failureStatus } from "../status.ts";
 
 /** Kubernetes' name for each HTTP code that the front itself answers with. */
 const reasons: Readonly<Record<number, string>> = {
@@ -17,17 +18,7 @@ const reasons: Readonly<Record<number, string>> = {
 
 /** A Status that says why a request failed. */
 export function failure(code: number, message: string, details: StatusDetails = {}): Status {
-  const reason = reasons[code];
-  return {
-    kind: "Status",
-    apiVersion: "v1",
-    metadata: {},
-    status: "Failure",
-    message,
-    ...(reason === undefined ? {} : { reason }),
-    ...(Object.keys(details).length === 0 ? {} : { details }),
-    code,
-  };
+  return failureStatus(code, reasons[code] ?? "Unknown", message, Object.keys(details).length === 0 ? undefined : details);
 }
 
 /** True for a Status object, whatever it says. */

@@ -1,5 +1,5 @@
 import type { ServerResponse } from "node:http";
-import type { CoreWatch, CoreWatchEvent } from "./core.ts";
+import type { WatchEventOut, WatchHandle } from "../watches.ts";
 
 /** A reader that is this many events behind is cut off, as the real server does: it then lists and watches anew. */
 const MAX_EVENTS_BEHIND = 10_000;
@@ -8,8 +8,8 @@ const MAX_EVENTS_BEHIND = 10_000;
  * Sends a watch as one JSON object a line until either side ends it. The headers go out at once, since clients wait for them.
  * Events that the socket does not take yet wait as objects, not as text: they are shared with the store and cost nothing.
  */
-export function streamWatch(watch: CoreWatch, response: ServerResponse, transform: (event: CoreWatchEvent) => unknown): void {
-  const waiting: CoreWatchEvent[] = [];
+export function streamWatch(watch: WatchHandle, response: ServerResponse, transform: (event: WatchEventOut) => unknown): void {
+  const waiting: WatchEventOut[] = [];
   let blocked = false;
   let ended = false;
   let closed = false;
@@ -20,7 +20,7 @@ export function streamWatch(watch: CoreWatch, response: ServerResponse, transfor
     waiting.length = 0;
     watch.close();
   };
-  const send = (event: CoreWatchEvent) => {
+  const send = (event: WatchEventOut) => {
     blocked = !response.write(`${JSON.stringify({ type: event.type, object: transform(event) })}\n`);
   };
   const drain = () => {

@@ -1,12 +1,9 @@
 import type { KubeObject } from "../../../../src/api/meta.ts";
-import type {
-  CoreReply,
-  CoreRequest,
-  CoreWatchEvent,
-  CoreWatchListener,
-  ServedResource,
-  ServerCore,
-} from "../../../../src/simulator/apiserver/http/core.ts";
+import type { ApiReply } from "../../../../src/simulator/apiserver/api-server.ts";
+import type { ServerCore } from "../../../../src/simulator/apiserver/http/core.ts";
+import type { ApiRequest } from "../../../../src/simulator/apiserver/request-path.ts";
+import type { ServedResource } from "../../../../src/simulator/apiserver/served-resource.ts";
+import type { WatchEventOut, WatchListener } from "../../../../src/simulator/apiserver/watches.ts";
 
 /** Two kinds, enough for discovery: pods, and a custom one with a schema and columns. */
 export const fakeResources: readonly ServedResource[] = [
@@ -51,18 +48,18 @@ export const fakeResources: readonly ServedResource[] = [
 
 /** A core that answers as a test says, and keeps what it was asked. */
 export interface FakeCore extends ServerCore {
-  readonly requests: CoreRequest[];
+  readonly requests: ApiRequest[];
   /** How many watches were closed by the front. */
   closed: number;
   /** Sends an event to all open watches. */
-  emit(event: CoreWatchEvent): void;
+  emit(event: WatchEventOut): void;
   /** Ends all open watches. */
   endWatches(): void;
 }
 
 /** Makes a core; `reply` answers everything but watches, `refuseWatch` answers those instead of opening them. */
-export function createFakeCore(reply: (request: CoreRequest) => CoreReply | Promise<CoreReply>, refuseWatch?: CoreReply): FakeCore {
-  const listeners = new Set<CoreWatchListener>();
+export function createFakeCore(reply: (request: ApiRequest) => ApiReply | Promise<ApiReply>, refuseWatch?: ApiReply): FakeCore {
+  const listeners = new Set<WatchListener>();
   const core: FakeCore = {
     requests: [],
     closed: 0,
@@ -74,7 +71,7 @@ export function createFakeCore(reply: (request: CoreRequest) => CoreReply | Prom
     watch(request) {
       core.requests.push(request);
       if (refuseWatch !== undefined) return refuseWatch;
-      let mine: CoreWatchListener | undefined;
+      let mine: WatchListener | undefined;
       return {
         subscribe(listener) {
           mine = listener;

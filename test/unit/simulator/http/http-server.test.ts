@@ -2,13 +2,16 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
 import { Agent, type RequestOptions, request } from "node:https";
+import { connect } from "node:net";
+import { connect as connectTls } from "node:tls";
 import { load } from "js-yaml";
 import type { Status } from "../../../../src/api/meta.ts";
 import { createSystemClock } from "../../../../src/base/clock.ts";
-import type { CoreReply, CoreRequest } from "../../../../src/simulator/apiserver/http/core.ts";
+import type { ApiReply } from "../../../../src/simulator/apiserver/api-server.ts";
 import { type HttpServer, startHttpServer } from "../../../../src/simulator/apiserver/http/http-server.ts";
 import type { LogLine, LogOptions, LogSource } from "../../../../src/simulator/apiserver/http/log-source.ts";
 import type { RequestRecord } from "../../../../src/simulator/apiserver/http/request-handler.ts";
+import type { ApiRequest } from "../../../../src/simulator/apiserver/request-path.ts";
 import { createFakeCore, type FakeCore, job } from "./fake-core.ts";
 
 const table = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json";
@@ -27,7 +30,7 @@ describe("the HTTPS front", () => {
   let server: HttpServer;
   let core: FakeCore;
   let agent: Agent;
-  let answer: (asked: CoreRequest) => CoreReply | Promise<CoreReply>;
+  let answer: (asked: ApiRequest) => ApiReply | Promise<ApiReply>;
   let source: LogSource | undefined;
   const records: RequestRecord[] = [];
 
@@ -46,7 +49,7 @@ describe("the HTTPS front", () => {
     await server.close();
   });
   beforeEach(() => {
-    answer = () => ({ status: 200, body: job("etl", 4) });
+    answer = () => ({ status: 200, headers: {}, body: job("etl", 4) });
     source = undefined;
     core.requests.length = 0;
     records.length = 0;
@@ -168,14 +171,14 @@ describe("the HTTPS front", () => {
         throw new Error("boom");
       };
       assert.match(failureOf(await call(jobs)), /^500 InternalError: .*boom/);
-      answer = () => ({ status: 200, body: job("etl", 4) });
+      answer = () => ({ status: 200, headers: {}, body: job("etl", 4) });
       assert.equal((await call(jobs)).status, 200);
     });
   });
 
   describe("answers", () => {
     it("a list as a table", async () => {
-      answer = () => ({ status: 200, body: { metadata: { resourceVersion: "9" }, items: [job("a", 1), job("b", 2)] } });
+      answer = () => ({ status: 200, headers: {}, body: { metadata: { resourceVersion: "9" }, items: [job("a", 1), job("b", 2)] } });
       const body = (await call(jobs, { headers: { accept: table } })).json() as {
         readonly kind: string;
         readonly rows: readonly { readonly cells: unknown }[];
@@ -310,7 +313,7 @@ describe("the HTTPS front", () => {
     ];
     for (const tc of logs) {
       it(tc.name, async () => {
-        answer = () => ({ status: 200, body: pod });
+        answer = () => ({ status: 200, headers: {}, body: pod });
         source = logOf(written);
         const reply = await call(`${log}?${tc.query}`);
         assert.deepEqual([reply.status, reply.headers["content-type"], reply.text], [200, "text/plain", tc.want]);
@@ -318,7 +321,7 @@ describe("the HTTPS front", () => {
     }
     it("what of a log the source is to give", async () => {
       const seen: LogOptions[] = [];
-      answer = () => ({ status: 200, body: pod });
+      answer = () => ({ status: 200, headers: {}, body: pod });
       source = logOf([], seen);
       await call(`${log}?container=main&follow=true&previous=false&tailLines=3&sinceTime=2026-11-21T12:00:00Z`);
       const { signal: _, ...options } = seen[0]!;
@@ -326,7 +329,7 @@ describe("the HTTPS front", () => {
     });
     it("a log as it is written, and stops the source when the reader goes away", async () => {
       let aborted = false;
-      answer = () => ({ status: 200, body: pod });
+      answer = () => ({ status: 200, headers: {}, body: pod });
       source = {
         async *open(_namespace, _pod, _container, { signal }) {
           yield written[0]!;
@@ -356,7 +359,7 @@ describe("the HTTPS front", () => {
     ];
     for (const tc of refusals) {
       it(`no log for ${tc.name}`, async () => {
-        answer = () => ({ status: 200, body: pod });
+        answer = () => ({ status: 200, headers: {}, body: pod });
         const message = 'container "main" in pod "p" is waiting to start';
         source = {
           open: () => ({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", reason: "BadRequest", code: 400, message }),
@@ -364,6 +367,34 @@ describe("the HTTPS front", () => {
         assert.match(failureOf(await call(`${log}?${tc.query}`)), tc.want);
       });
     }
+  });
+
+  it("survives peers that speak no TLS, or no HTTP within it", async () => {
+    const { port } = new URL(server.url);
+    const plain = connect(Number(port), "127.0.0.1", () => plain.write("hello\r\n\r\n"));
+    plain.on("error", () => undefined);
+    plain.resume();
+    await once(plain, "close");
+    const secure = connectTls({ port: Number(port), ca: server.caPem }, () => secure.write("hello\r\n\r\n"));
+    let said = "";
+    for await (const chunk of secure.setEncoding("utf8")) said += chunk;
+    assert.match(said, /^HTTP\/1\.1 400 /);
+    assert.equal((await call(jobs)).status, 200);
+  });
+
+  it("serves many at once", async () => {
+    const replies = await Promise.all(Array.from({ length: 300 }, () => call(jobs)));
+    assert.ok(replies.every((reply) => reply.status === 200));
+  });
+
+  it("closes although a watch is open", async () => {
+    const other = await startHttpServer({ server: core, clock: createSystemClock({ background: true }), token: "secret" });
+    const sent = request(`${other.url}${jobs}?watch=true`, { ca: other.caPem, headers: { authorization: "Bearer secret" } });
+    sent.end();
+    const [response] = (await once(sent, "response")) as [IncomingMessage];
+    const broken = once(response, "error");
+    await other.close();
+    await broken;
   });
 
   it("writes a kubeconfig that leads to it", () => {

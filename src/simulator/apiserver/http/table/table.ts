@@ -1,6 +1,6 @@
 import type { KubeList, KubeObject, ListMeta } from "../../../../api/meta.ts";
 import { resourceName } from "../../../../api/resource.ts";
-import type { ServedResource } from "../core.ts";
+import type { ServedResource } from "../../served-resource.ts";
 import {
   configMapPrinter,
   leasePrinter,

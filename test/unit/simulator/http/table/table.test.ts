@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import type { CustomResourceVersion } from "../../../../../src/api/core.ts";
 import type { KubeObject } from "../../../../../src/api/meta.ts";
-import type { ServedResource } from "../../../../../src/simulator/apiserver/http/core.ts";
 import type { Cell } from "../../../../../src/simulator/apiserver/http/table/columns.ts";
 import { printerOf, tableOf } from "../../../../../src/simulator/apiserver/http/table/table.ts";
+import type { ServedResource } from "../../../../../src/simulator/apiserver/served-resource.ts";
 
 const now = Date.UTC(2026, 10, 21, 12, 0, 0);
 const created = "2026-11-21T11:59:00Z";

@@ -1,0 +1,139 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { dump } from "js-yaml";
+import { ensureBinaries } from "../../hack/control-plane/binaries.ts";
+import { createSystemClock } from "../../src/base/clock.ts";
+import { createSeededRandom } from "../../src/base/random.ts";
+import { createApiServer } from "../../src/simulator/apiserver/api-server.ts";
+import { type HttpServer, startHttpServer } from "../../src/simulator/apiserver/http/http-server.ts";
+import type { LogLine, LogSource } from "../../src/simulator/apiserver/http/log-source.ts";
+import type { RequestRecord } from "../../src/simulator/apiserver/http/request-handler.ts";
+import { skipUnless } from "../support/skip.ts";
+import { createKubectl, type Kubectl } from "./kubectl.ts";
+import { describeTranscripts } from "./transcripts.ts";
+
+const namespace = "kubectl-transcripts";
+const firstSecond = Date.UTC(2026, 10, 21, 18, 30);
+
+/** A log of three lines that then goes on as the test says. */
+class GrowingLog implements LogSource {
+  readonly #lines: LogLine[] = ["one", "two", "three"].map((line, index) => ({ time: firstSecond + index * 1000, line }));
+  #grown = Promise.withResolvers<void>();
+  #closed = false;
+
+  add(line: string): void {
+    this.#lines.push({ time: firstSecond + this.#lines.length * 1000, line });
+    this.#wake();
+  }
+
+  finish(): void {
+    this.#closed = true;
+    this.#wake();
+  }
+
+  async *open(_namespace: string, _pod: string, _container: string, options: Parameters<LogSource["open"]>[3]): AsyncGenerator<LogLine> {
+    let next = Math.max(0, this.#lines.length - (options.tailLines ?? this.#lines.length));
+    for (;;) {
+      while (next < this.#lines.length) yield this.#lines[next++]!;
+      if (!options.follow || this.#closed || options.signal.aborted) return;
+      await this.#grown.promise;
+    }
+  }
+
+  #wake(): void {
+    this.#grown.resolve();
+    this.#grown = Promise.withResolvers();
+  }
+}
+
+describe("kubectl on the embedded API server", function () {
+  this.timeout(60_000);
+  const binaries = skipUnless(() => ensureBinaries(["kubectl"]));
+  const records: RequestRecord[] = [];
+  const errors: unknown[] = [];
+  let log = new GrowingLog();
+  let server: HttpServer;
+  let kubectl: Kubectl;
+
+  before(async () => {
+    const clock = createSystemClock({ background: true });
+    server = await startHttpServer({
+      server: createApiServer({ clock, random: createSeededRandom(1) }),
+      clock,
+      logSource: () => log,
+      onRequest: (record) => records.push(record),
+      onError: (error) => errors.push(error),
+    });
+    kubectl = await createKubectl(binaries().kubectl, server.kubeconfig(), namespace);
+    await kubectl.ok(["create", "-f", "-"], dump({ apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } }));
+    await kubectl.ok(["create", "-f", "-"], await readFile(new URL("testdata/widgets.yaml", import.meta.url), "utf8"));
+  });
+  after(async () => {
+    await kubectl?.close();
+    await server?.close();
+    assert.deepEqual(errors, [], "defects that were answered with 500");
+  });
+
+  // the manager "kubectl" may take from client-side apply what that one's annotation holds: the core has no such rule yet
+  describeTranscripts(() => ({ kubectl, namespace }), ["apply --server-side takes over what apply made"]);
+
+  describe("logs", () => {
+    before(async () => {
+      const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "talker" }, spec: { containers: [{ name: "main", image: "x" }] } };
+      await kubectl.ok(["create", "-f", "-"], dump(pod));
+    });
+    beforeEach(() => {
+      log = new GrowingLog();
+    });
+
+    it("prints what there is", async () => assert.equal(await kubectl.ok(["logs", "talker"]), "one\ntwo\nthree\n"));
+    it("prints the last lines, with instants", async () => {
+      assert.equal(await kubectl.ok(["logs", "talker", "--tail=1", "--timestamps"]), "2026-11-21T18:30:02.000000000Z three\n");
+    });
+    it("prints so many bytes", async () => assert.equal(await kubectl.ok(["logs", "talker", "--limit-bytes=5"]), "one\nt"));
+    it("follows until the container ends", async () => {
+      const following = kubectl.start(["logs", "talker", "-f", "--tail=1"]);
+      assert.equal(await following.line(), "three");
+      log.add("four");
+      assert.equal(await following.line(), "four");
+      log.finish();
+      assert.deepEqual(await following.ended(), { code: 0, stdout: "three\nfour\n", stderr: "" });
+    });
+    it("says what is not there", async () => {
+      assert.match(await kubectl.fails(["logs", "talker", "-c", "other"]), /container other is not valid for pod talker/);
+      assert.match(await kubectl.fails(["logs", "nobody"]), /pods "nobody" not found/);
+    });
+  });
+
+  describe("what the embedded server leaves out or answers by itself", () => {
+    it("tells its version", async () => {
+      assert.match(await kubectl.ok(["version"]), /Server Version: v1\.36\./);
+    });
+    it("knows one user, who may do everything", async () => {
+      assert.match(await kubectl.ok(["auth", "whoami"]), /Username +nuptse-admin/);
+      assert.match(await kubectl.ok(["auth", "can-i", "--list"]), /\*\.\* +\[\] +\[\] +\[\*\]/);
+    });
+    it("refuses another token", async () => {
+      assert.match(await kubectl.fails(["get", "pods", "--token=nope"]), /Unauthorized|must be logged in/);
+    });
+    it("refuses exec, port-forward and protobuf in words", async () => {
+      await kubectl.ok(["run", "still", "--image=x"]);
+      assert.match(await kubectl.fails(["exec", "still", "--", "ls"]), /pods\/exec is not supported by this server/);
+      assert.match(await kubectl.fails(["create", "namespace", "other"]), /accepted media types include: application\/json/);
+    });
+    it("refuses strategic merge of its own kinds in words", async () => {
+      assert.match(
+        await kubectl.fails(["patch", "pod", "talker", "-p", '{"metadata":{"labels":{"a":"1"}}}']),
+        /accepted media types include/,
+      );
+    });
+    it("tells of every request with its user agent, verb, object and code", () => {
+      const created = records.find((record) => record.verb === "create" && record.resource === "widgets");
+      assert.match(created?.userAgent ?? "", /^kubectl\/v1\./);
+      assert.deepEqual(
+        [created?.namespace, created?.group, created?.code, created?.user],
+        [namespace, "test.nuptse.dev", 201, "nuptse-admin"],
+      );
+    });
+  });
+});
