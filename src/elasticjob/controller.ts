@@ -18,8 +18,8 @@ import { type ReadSpec, readSpec } from "./rules/read-spec.ts";
 export interface ElasticJobControllerOptions {
   readonly caches: () => ElasticJobCaches;
   readonly clock: Clock;
-  /** The API server's wall time in milliseconds, as far as its answers tell. */
-  readonly serverNow: () => number;
+  /** The API server's wall time in milliseconds; undefined while its answers do not tell. */
+  readonly serverNow: () => number | undefined;
   /** See ObservedJob.maxClockSkewMs. */
   readonly maxClockSkewMs: number;
   readonly metrics: Metrics;
@@ -118,7 +118,7 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
     settle(_key, observed, results, status) {
       const plan = plans.get(observed);
       const memory = notesOf(observed.job.metadata.uid as string);
-      for (const node of memory.learn(results, clock.now())) goneNodes.set(node, clock.now());
+      for (const node of memory.learn(results, clock.now())) goneNodes.set(node, options.serverNow() ?? clock.now());
       if (plan === undefined) return;
       countFired(plan, results, metrics);
       if (plan.strays > 0) metrics.count("nuptse_stray_pods_total", {}, plan.strays);

@@ -73,7 +73,7 @@ export function createOperator(options: OperatorOptions): Manager {
     clock,
     random,
     metrics,
-    serverNow: () => serverTime.now(),
+    serverNow: () => (serverTime.offsetMs() === undefined ? undefined : serverTime.now()),
     maxClockSkewMs: options.maxClockSkewMs,
     retainedPods: options.retainedPods,
     ...(options.planElasticJob !== undefined && { planElasticJob: options.planElasticJob }),

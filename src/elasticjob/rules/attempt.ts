@@ -48,7 +48,7 @@ export interface AttemptPod extends KubeObject {
 
 /** The pod's own account of its end. */
 export interface AttemptEnd {
-  /** All ordinary containers are terminated; else only the phase says that it ended. */
+  /** A container has told how it ended; else only the phase says that the pod did. */
   readonly terminated: boolean;
   readonly success: boolean;
   /** Of the container that stands for the pod. */
@@ -157,17 +157,23 @@ function attemptEnd(pod: Pod, statuses: readonly ContainerStatus[]): AttemptEnd 
   const terminated = statuses.length > 0 && statuses.length >= pod.spec.containers.length && ended.length === statuses.length;
   if (!finished && !terminated) return undefined;
   const name = defaultContainer(pod);
-  const main = (ended.find((container) => container.name === name) ?? ended[0])?.state?.terminated;
+  // An init container that failed is the reason why no ordinary one began.
+  const sidecars = new Set(pod.spec.initContainers?.flatMap((container) => (container.restartPolicy === "Always" ? container.name : [])));
+  const failed = (container: ContainerStatus) => (container.state?.terminated?.exitCode ?? 0) !== 0;
+  const init = pod.status?.initContainerStatuses?.find((container) => failed(container) && !sidecars.has(container.name));
+  const main = (ended.find((container) => container.name === name) ?? ended[0] ?? init)?.state?.terminated;
   const finishedTimes = ended.map((container) => parseTime(container.state?.terminated?.finishedAt) ?? 0);
   const finishedAt = finishedTimes.length === 0 ? undefined : Math.max(...finishedTimes);
   const allZero = terminated && ended.every((container) => container.state?.terminated?.exitCode === 0);
   return {
-    terminated: ended.length > 0,
-    success: allZero || (phase === "Succeeded" && ended.length === 0),
+    terminated: ended.length > 0 || init !== undefined,
+    // Failed with nothing but zeros: the kubelet evicted it or its time was over, and the program took the TERM for an order to end.
+    success: phase !== "Failed" && (allZero || (phase === "Succeeded" && ended.length === 0)),
     ...(main !== undefined && { exitCode: main.exitCode }),
     ...(finishedAt !== undefined && finishedAt > 0 && { finishedAt }),
     message: main?.message ?? pod.status?.message ?? "",
-    reason: pod.status?.reason ?? main?.reason ?? "",
+    // Not "Completed" when it is another container that failed.
+    reason: pod.status?.reason ?? ended.find(failed)?.state?.terminated?.reason ?? main?.reason ?? "",
   };
 }
 
@@ -206,8 +212,8 @@ export function judge(pod: AttemptPod, context: AttemptContext = {}): Verdict | 
   // An end without a time of its own counts from the creation, so that waits that are measured from it do come to an end.
   const at = end?.finishedAt ?? context.vanishedAt ?? context.nodeGoneAt ?? pod.createdAt;
   const account = { at, message: end?.message ?? "", ...(end?.exitCode !== undefined && { exitCode: end.exitCode }) };
-  if (context.stop === "NotScheduled" && end?.terminated !== true) return { ...account, outcome: "Withdrawn", reason: context.stop };
   const succeeded = end?.success === true && (context.endedUndeleted === true || endedBeforeDeletion(pod, end));
+  if (context.stop === "NotScheduled" && !succeeded) return { ...account, outcome: "Withdrawn", reason: context.stop };
   // A program that finished its work while we were about to stop it has finished its work.
   if (context.stop !== undefined && !succeeded) return { ...account, outcome: "Failed", reason: context.stop };
   if (succeeded) return { ...account, outcome: "Succeeded", reason: "Completed" };

@@ -1,5 +1,6 @@
 import { IntervalSet } from "../../base/interval-set.ts";
 import { parseTime } from "../../base/time.ts";
+import type { Schedule } from "../../cron/schedule.ts";
 import { type DueFireTimes, type Occupied, sortDueFireTimes } from "./firing.ts";
 import { type LiveRun, newRun } from "./live-run.ts";
 import type { ObservedJob } from "./observed.ts";
@@ -9,6 +10,10 @@ import { type RunStep, stepRun } from "./run-step.ts";
 /** Runs of one job at work at once, and runs that may wait (decision 46). */
 const mostRunning = 20;
 const mostWaiting = 20;
+/** A Date header has whole seconds. */
+const dateHeaderMs = 1000;
+/** The lease is renewed every two seconds, and its answer tells the time. */
+const unknownTimeWaitMs = 1000;
 
 /** What is to be done about all runs of a job, and about the fire times that have come. */
 export interface RunsStep {
@@ -35,6 +40,7 @@ export interface RunsStep {
  * as that run's end, so a long run costs no writes for what it keeps out (decision 13).
  * @param revision the name of the revision for new runs; undefined = nothing new may begin
  * @param after fire times up to here are handled
+ * @param changed the schedule is not the one that waiting runs are owed by (decision 12)
  */
 export function stepRuns(
   observed: ObservedJob,
@@ -42,6 +48,7 @@ export function stepRuns(
   revision: string | undefined,
   mayFire: boolean,
   after: number,
+  changed: boolean,
 ): RunsStep {
   const { spec, now, armed } = observed;
   const begun = (run: LiveRun) => run.newest.size > 0 || run.startedAt !== undefined || run.succeeded.size + run.failed.size > 0;
@@ -52,15 +59,18 @@ export function stepRuns(
     skipped.times.push(...times);
   };
 
+  let wakeAtDeadline = Number.POSITIVE_INFINITY;
   let running = steps.filter((step) => step.outcome === undefined).length;
   const places = spec.concurrencyPolicy === "Allow" ? mostRunning : 1;
   let waiting = 0;
   for (const run of live) {
     if (begun(run)) continue;
-    if (run.fireTime + spec.misfire.startingDeadlineMs < now) {
-      skip("Deadline", [run.fireTime]);
+    if (changed || run.fireTime + spec.misfire.startingDeadlineMs < now) {
+      skip(changed ? "ScheduleChanged" : "Deadline", [run.fireTime]);
       continue;
     }
+    // It would otherwise be given up only when something else wakes the job.
+    wakeAtDeadline = Math.min(wakeAtDeadline, run.fireTime + spec.misfire.startingDeadlineMs + 1);
     const mayStart = running < places && !spec.suspend && revision !== undefined;
     steps.push(stepRun(observed, run, mayStart));
     if (mayStart) running++;
@@ -73,12 +83,13 @@ export function stepRuns(
     kept: [],
     skipped,
     firstOpen: Number.POSITIVE_INFINITY,
-    urgent: false,
-    wakeAt: Number.POSITIVE_INFINITY,
+    urgent: skipped.times.length > 0,
+    wakeAt: wakeAtDeadline,
   };
   if (armed === undefined || revision === undefined || !mayFire) return idle;
-  const until = Math.min(now, observed.serverNow + 1000);
-  const wakeAt = nextWake(observed, until);
+  if (observed.serverNow === undefined) return { ...idle, wakeAt: Math.min(wakeAtDeadline, now + unknownTimeWaitMs) };
+  const until = Math.min(now, observed.serverNow + dateHeaderMs);
+  const wakeAt = Math.min(wakeAtDeadline, nextWake(observed, until, observed.serverNow));
   if (spec.concurrencyPolicy === "Forbid" && running + waiting > 0) {
     const newest = Math.max(after, ...live.map((run) => run.fireTime));
     return { ...idle, firstOpen: armed.schedule.next(newest) ?? idle.firstOpen };
@@ -95,7 +106,17 @@ export function stepRuns(
   );
   for (const why of ["Downtime", "Overlap", "Deadline"] as const) skip(why, [], due.dropped[why]);
   skipped.times.push(...due.droppedTimes);
-  return begin({ ...idle, skipped, wakeAt }, observed, due, revision, running, waiting);
+  return recordBlocked(begin({ ...idle, skipped, wakeAt }, observed, due, revision, running, waiting), armed.schedule);
+}
+
+/** A run that cannot begin has no pods that tell of it, so it is recorded, as one that waits or as one that is to end (decision 49). */
+function recordBlocked(step: RunsStep, schedule: Schedule): RunsStep {
+  const blocked = step.fired.filter((begun) => begun.newEnding !== undefined || begun.waitReason !== undefined);
+  const last = blocked.at(-1);
+  if (last === undefined) return step;
+  const fired = step.fired.filter((begun) => !blocked.includes(begun));
+  const firstOpen = schedule.next(last.run.fireTime) ?? Number.POSITIVE_INFINITY;
+  return { ...step, steps: [...step.steps, ...blocked], fired, firstOpen };
 }
 
 /** Lets fire times that are due begin, or keeps them for later. */
@@ -111,7 +132,7 @@ function begin(step: RunsStep, observed: ObservedJob, due: DueFireTimes, revisio
     ...step,
     kept,
     ...(settledUpTo !== undefined && { settledUpTo }),
-    urgent: due.urgent || kept.length > 0,
+    urgent: step.urgent || due.urgent || kept.length > 0,
     firstOpen: due.fire[0] ?? step.firstOpen,
   };
   if (due.fire.length === 0) return base;
@@ -185,8 +206,8 @@ function occupied(observed: ObservedJob, steps: readonly RunStep[]): readonly Oc
 }
 
 /** When the next fire time is due: never before its instant here, and never before the server's clock has come to it within a second. */
-function nextWake(observed: ObservedJob, until: number): number {
+function nextWake(observed: ObservedJob, until: number, serverNow: number): number {
   const next = observed.armed?.schedule.next(until);
   if (next === undefined) return Number.POSITIVE_INFINITY;
-  return Math.max(next, next + (observed.now - observed.serverNow) - 1000);
+  return Math.max(next, next + (observed.now - serverNow) - dateHeaderMs);
 }

@@ -24,6 +24,7 @@ export function readiness(
   observed: ObservedJob,
   revision: RevisionStep,
   clockSkewed: boolean,
+  refusal?: { readonly reason: string; readonly message: string },
 ): { readonly ready: Readiness; readonly stalled?: string } {
   const { job, problems, memory, armed, now } = observed;
   const no = (reason: string, message: string, stalled = true) => ({
@@ -40,6 +41,7 @@ export function readiness(
   if (memory.namespaceTerminating)
     return no(conditionReasons.namespaceTerminating, "the namespace is being deleted; nothing new is started", false);
   if (revision.kind !== "ready") return no(conditionReasons.progressing, "the template is being checked", false);
+  if (refusal !== undefined) return yes(refusal.reason, refusal.message);
   if (observed.spec.suspend) return yes(conditionReasons.suspended, "no new scheduled runs while spec.suspend is true");
   if (armed === undefined) return yes(conditionReasons.noSchedule, "spec.schedule is absent: nothing fires by itself");
   if (armed.schedule.next(now) === undefined) return yes(conditionReasons.scheduleEnded, "no fire time is left; see spec.schedule.endAt");
@@ -51,11 +53,12 @@ export function nextConditions(
   observed: ObservedJob,
   revision: RevisionStep,
   clockSkewed: boolean,
+  refusal: { readonly reason: string; readonly message: string } | undefined,
   lastRun: { readonly succeeded: boolean; readonly message: string } | undefined,
 ): readonly Condition[] {
   const { job, now } = observed;
   const generation = job.metadata.generation ?? 1;
-  const { ready, stalled } = readiness(observed, revision, clockSkewed);
+  const { ready, stalled } = readiness(observed, revision, clockSkewed, refusal);
   let conditions = job.status?.conditions ?? [];
   conditions = withCondition(conditions, now, generation, { type: conditionTypes.ready, ...ready });
   const wasStalled = conditions.some((condition) => condition.type === conditionTypes.stalled);

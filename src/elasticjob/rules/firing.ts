@@ -23,8 +23,11 @@ export interface DueFireTimes {
   readonly urgent: boolean;
 }
 
-/** Fire times older than the newest so many are dropped without being looked at one by one; more than misfire.limit can ever keep. */
-const mostConsidered = 200;
+/**
+ * Fire times older than the newest so many are dropped without being looked at one by one: more than misfire.limit can ever keep, and than
+ * status.outcomes can list, so that outcomes.from moves past what was not looked at.
+ */
+const mostConsidered = 250;
 
 /**
  * Sorts the fire times in (after, until] that no run has taken (decision 13): Overlap if a run that the concurrency policy counts was in
@@ -44,14 +47,17 @@ export function sortDueFireTimes(
   const dropped = { Downtime: 0, Overlap: 0, Deadline: 0 };
   const classes: Record<"Downtime" | "Overlap", number[]> = { Downtime: [], Overlap: [] };
   const fire: number[] = [];
+  let oldest: keyof typeof dropped | undefined;
   for (const time of due) {
     const kind = occupied.some((run) => run.from <= time && time < run.to) ? "Overlap" : time < window.termStart ? "Downtime" : "Late";
-    if (time + misfire.startingDeadlineMs < window.now) dropped.Deadline++;
+    const late = time + misfire.startingDeadlineMs < window.now;
+    if (late) dropped.Deadline++;
     else if (kind === "Late") fire.push(time);
     else classes[kind].push(time);
+    oldest ??= late ? "Deadline" : kind === "Late" ? "Downtime" : kind;
   }
-  // What is older than all that was considered can only have passed in downtime or behind a run; it is beyond every limit.
-  dropped.Downtime += newest.total - newest.times.length;
+  // What is older than all that was considered has passed like the oldest of these; it is beyond every limit.
+  dropped[oldest ?? "Downtime"] += newest.total - newest.times.length;
   const keep: number[] = [];
   for (const kind of ["Downtime", "Overlap"] as const) {
     const kept = keptOf(classes[kind], kind === "Downtime" ? misfire.onDowntime : misfire.onOverlap, misfire.limit);

@@ -36,7 +36,9 @@ export function afterAttempt(pod: AttemptPod, verdict: Verdict, policy: RetryPol
   if (counted >= perNode * (policy.otherNodes + 1)) return { kind: "failed", reason: "RetriesExhausted" };
   if (pod.attempt >= mostAttempts) return { kind: "failed", reason: "TooManyAttempts" };
   const stays = verdict.outcome === "Failed" && counted % perNode !== 0 && pod.node !== undefined && mayReuse(pod.node);
-  const leave = stays || pod.node === undefined || pod.history.nodes.includes(pod.node) ? [] : [pod.node];
+  // An attempt that waited in vain for the node that it was pinned to goes elsewhere too.
+  const left = pod.node ?? pod.history.pinned;
+  const leave = stays || left === undefined || pod.history.nodes.includes(left) ? [] : [left];
   return {
     kind: "again",
     failedOver,

@@ -23,8 +23,8 @@ export interface ObservedJob {
   readonly nodes: NodeFacts;
   readonly memory: JobMemory;
   readonly now: number;
-  /** The API server's time, as far as its answers tell. */
-  readonly serverNow: number;
+  /** The API server's time, as far as its answers tell; undefined when they do not, as after a jump of our own clock: then nothing is due. */
+  readonly serverNow: number | undefined;
   /** When this process began to lead: fire times before that without a run passed in somebody else's time. */
   readonly termStart: number;
   /** How far lastHandledFireTime may be ahead of the server's time; 0 = any. */

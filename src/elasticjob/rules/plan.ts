@@ -44,16 +44,22 @@ export function planElasticJob(observed: ObservedJob): ElasticJobPlan {
   const recordedHash = status.schedule?.hash;
   const known = recordedHash === hash;
   const created = parseTime(job.metadata.creationTimestamp) ?? now;
-  const since = known ? (parseTime(status.schedule?.since) ?? created) : recordedHash === undefined ? created : now;
   const stored = parseTime(status.lastHandledFireTime);
-  const clockSkewed = observed.maxClockSkewMs > 0 && stored !== undefined && stored > observed.serverNow + observed.maxClockSkewMs;
-  const handled = clockSkewed ? now : known || recordedHash === undefined ? stored : Math.max(stored ?? 0, now);
+  const storedSince = parseTime(status.schedule?.since);
+  const future = futureOf(observed);
+  const clockSkewed = Math.max(stored ?? 0, storedSince ?? 0) > future;
+  const since = recordedHash === undefined ? created : known && (storedSince ?? 0) <= future ? (storedSince ?? created) : now;
+  const handled = clockSkewed
+    ? Math.min(now, observed.serverNow ?? now)
+    : known || recordedHash === undefined
+      ? stored
+      : Math.max(stored ?? 0, now);
 
   const { live, ended } = sortPods(status, observed.pods, observed.vanished);
   const mayFire = known && !clockSkewed && revision.kind === "ready" && observed.problems.length === 0 && !observed.spec.suspend;
   const after = Math.max(handled ?? Number.NEGATIVE_INFINITY, since);
   const newest = revision.kind === "ready" ? revision.name : undefined;
-  const runs = stepRuns(observed, live, newest, mayFire, after);
+  const runs = stepRuns(observed, live, newest, mayFire, after, recordedHash !== undefined && !known);
 
   const handledUpTo = highestHandled(handled, runs);
   const written = stepStatus(observed, { revision, runs, schedule: { hash, since }, clockSkewed, handledUpTo });
@@ -92,6 +98,14 @@ const nothing: ElasticJobPlan = {
   strays: 0,
   waiting: [],
 };
+
+/**
+ * From where on what is stored lies in a future that only a leader with a wrong clock can have handled (decision 11); Infinity while the
+ * server's time is not known.
+ */
+function futureOf({ serverNow, maxClockSkewMs }: ObservedJob): number {
+  return maxClockSkewMs > 0 && serverNow !== undefined ? serverNow + maxClockSkewMs : Number.POSITIVE_INFINITY;
+}
 
 /** Over everything that decides when the job fires. A template that is refused disarms it like suspend does. */
 function scheduleHash(observed: ObservedJob, refused: boolean): string {

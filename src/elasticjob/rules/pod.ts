@@ -120,8 +120,8 @@ function environment(order: PodOrder): readonly EnvVar[] {
     JOB_COMPLETION_INDEX: String(item),
     SHARDING_CONTEXT: JSON.stringify(context),
   };
-  // Kubernetes expands $(NAME) in values; a text of the user's is data, not a reference.
-  return Object.entries(values).map(([name, value]) => ({ name, value: value.replaceAll("$(", "$$(") }));
+  // Kubernetes expands $(NAME) in values and takes $$ for $; a text of the user's is data, not a reference.
+  return Object.entries(values).map(([name, value]) => ({ name, value: value.replaceAll("$", () => "$$") }));
 }
 
 /** Adds our node rules to whatever affinity the template has; selector terms are alternatives, so the rule goes into each. */

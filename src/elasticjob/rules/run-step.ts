@@ -149,12 +149,13 @@ export function stepRun(observed: ObservedJob, run: LiveRun, mayStart: boolean):
   }
   thin(observed, run, actions);
 
-  const waitReason =
-    refusal !== undefined
-      ? { reason: refusal.reason as string, message: refusal.message }
-      : begun || mayStart
-        ? undefined
-        : { reason: run.recorded?.reason ?? "ConcurrencyPolicy", message: run.recorded?.message ?? "an earlier run is at work" };
+  // Once nothing waits any more, what is left of a refusal is its slow start; it is told again only when it is waited for again.
+  const refused = refusal !== undefined && waiting > 0 && (refusal.retryAt > now || run.recorded?.reason === refusal.reason);
+  const waitReason = refused
+    ? { reason: refusal.reason as string, message: refusal.message }
+    : begun || mayStart
+      ? undefined
+      : { reason: run.recorded?.reason ?? "ConcurrencyPolicy", message: run.recorded?.message ?? "an earlier run is at work" };
   const over = atWork.size === 0 && waiting === 0 && !(newEnding !== undefined && run.ending === undefined);
   const outcome = over ? outcomeOf(run, ended) : undefined;
   return {
@@ -176,7 +177,9 @@ export function stepRun(observed: ObservedJob, run: LiveRun, mayStart: boolean):
 function verdictOf(observed: ObservedJob, run: LiveRun, pod: AttemptPod): Verdict | undefined {
   const stop = run.stops.get(`${pod.item}/${pod.attempt}`);
   const vanishedAt = run.vanishedAt.get(pod);
-  const nodeGoneAt = pod.node === undefined ? undefined : observed.memory.goneNodes.get(pod.node);
+  // A node that was gone before the pod was bound to it has come back under its name (decision 20).
+  const goneAt = pod.node === undefined ? undefined : observed.memory.goneNodes.get(pod.node);
+  const nodeGoneAt = goneAt !== undefined && goneAt >= (pod.scheduledAt ?? pod.createdAt) ? goneAt : undefined;
   return judge(pod, {
     ...(stop !== undefined && { stop }),
     ...(vanishedAt !== undefined && { vanishedAt }),

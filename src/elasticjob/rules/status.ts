@@ -1,4 +1,5 @@
 import type { ElasticJobOutcome, ElasticJobRun, ElasticJobStatus } from "../../api/elastic-job.gen.ts";
+import { conditionReasons } from "../../api/reasons.ts";
 import { mergePatch } from "../../base/diff.ts";
 import { IntervalSet } from "../../base/interval-set.ts";
 import { formatMillis, formatSeconds, parseTime } from "../../base/time.ts";
@@ -14,6 +15,10 @@ const mostOutcomes = 200;
 /** Ended items that may be at work's side unrecorded: a crash would judge so many again from their pods. */
 const checkpointItems = 500;
 const never = Number.POSITIVE_INFINITY;
+const refusalReasons: Readonly<Record<string, string>> = {
+  QuotaExceeded: conditionReasons.waitingForQuota,
+  AdmissionRefused: conditionReasons.admissionRefused,
+};
 
 /** What decides the status besides the runs. */
 export interface StatusInput {
@@ -100,8 +105,17 @@ function nextStatus(observed: ObservedJob, { revision, runs, schedule, clockSkew
     ...(results !== undefined && { results }),
     ...(active.length > 0 && { active }),
     ...(history.length > 0 && { history }),
-    conditions: nextConditions(observed, revision, clockSkewed, lastRun),
+    conditions: nextConditions(observed, revision, clockSkewed, refusalOf(live), lastRun),
   };
+}
+
+/** The refusal that a run waits for, as a condition's reason. */
+function refusalOf(steps: readonly RunStep[]): { readonly reason: string; readonly message: string } | undefined {
+  for (const { waitReason } of steps) {
+    const reason = refusalReasons[waitReason?.reason ?? ""];
+    if (reason !== undefined) return { reason, message: waitReason?.message ?? "" };
+  }
+  return undefined;
 }
 
 function waitingEntry(observed: ObservedJob, { run, reason, message }: RunsStep["kept"][number]): ElasticJobRun {
@@ -156,7 +170,9 @@ function nextOutcomes(
   const kept = sorted.slice(-mostOutcomes);
   const from =
     sorted.length > mostOutcomes ? (sorted[sorted.length - mostOutcomes - 1]?.fireTime as string) : (current?.from ?? formatSeconds(since));
-  return { from, ...(lastSucceeded > -never && { lastSucceeded: formatSeconds(lastSucceeded) }), notSucceeded: kept };
+  // What an edit or a suspension dropped is not listed, and has not succeeded either.
+  const begins = from > formatSeconds(since) ? from : formatSeconds(since);
+  return { from: begins, ...(lastSucceeded > -never && { lastSucceeded: formatSeconds(lastSucceeded) }), notSucceeded: kept };
 }
 
 function failuresSince(notSucceeded: readonly ElasticJobOutcome[], lastSucceeded: string | undefined): number {
@@ -197,8 +213,11 @@ function isUrgent(observed: ObservedJob, { runs, clockSkewed }: StatusInput, nex
   if (runs.urgent || clockSkewed) return true;
   if (current.schedule?.hash !== next.schedule?.hash || current.observedGeneration !== next.observedGeneration) return true;
   if (current.currentRevision !== next.currentRevision || current.collisionCount !== next.collisionCount) return true;
+  const waits: readonly string[] = Object.values(refusalReasons);
   const reasons = (status: ElasticJobStatus) =>
-    status.conditions?.map((condition) => `${condition.type}=${condition.status}:${condition.reason}`).join();
+    status.conditions
+      ?.map(({ type, status: is, reason }) => `${type}=${is}:${waits.includes(reason) ? conditionReasons.armed : reason}`)
+      .join();
   if (reasons(current) !== reasons(next)) return true;
   return runs.steps.some(
     (step) =>

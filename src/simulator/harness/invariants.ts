@@ -20,17 +20,19 @@ export interface InvariantWatch {
   judge(ledger: Ledger, jobs: readonly SimulatedJob[], created: ReadonlyMap<string, number>, end: number): void;
 }
 
-interface Disturbance {
-  readonly at: number;
-  readonly why: string;
-}
-
-/** Begins to watch. */
-export function watchInvariants(server: ApiServer, now: () => number): InvariantWatch {
+/**
+ * Begins to watch.
+ * @param earlinessMs how much before its fire time a pod may be created now: the operator trusts the server's Date header, which has whole
+ * seconds, as far as its own clock is ahead (decision 11); 0 while all clocks are right
+ */
+export function watchInvariants(server: ApiServer, now: () => number, earlinessMs: () => number): InvariantWatch {
   const problems: string[] = [];
   const writesAt: number[] = [];
-  /** Pods that somebody else took away or disturbed, by UID. */
-  const disturbed = new Map<string, Disturbance>();
+  /** When somebody else first took a pod away or disturbed it, and when anybody asked for its deletion, by UID. */
+  const disturbed = new Map<string, number>();
+  const deletionAsked = new Map<string, number>();
+  /** When the API first showed that a pod had done its work, nobody having asked for its deletion, by UID. */
+  const shownDone = new Map<string, number>();
   const say = (text: string) => problems.push(`${formatSeconds(now())} ${text}`);
 
   server.onCommit((commit) => {
@@ -38,7 +40,8 @@ export function watchInvariants(server: ApiServer, now: () => number): Invariant
     const kind = resourceName(commit.resource);
     if (ours && kind !== "leases.coordination.k8s.io" && !kind.startsWith("events")) writesAt.push(now());
     if (kind === resourceName(elasticJobs)) checkStatus(commit, ours, say);
-    else if (kind === resourceName(pods)) checkPod(server, commit, ours, now(), disturbed, say);
+    else if (kind === resourceName(pods))
+      checkPod(server, commit, ours, { now: now(), earlinessMs: earlinessMs() }, { disturbed, deletionAsked, shownDone }, say);
   });
 
   return {
@@ -62,8 +65,11 @@ export function watchInvariants(server: ApiServer, now: () => number): Invariant
       }
       for (const records of ledger.itemsDoneTwice()) {
         const [first] = records as [WorkRecord];
-        // What was taken away before its end could be recorded is run again; nobody promises more.
-        if (!disturbed.has(first.podUid)) say(`item done twice: ${records.map((record) => record.pod).join(", ")}`);
+        // What nobody could read from the API (a node that died before its report), what was taken away before its end could be recorded,
+        // and what was told to stop and then said that all was well is run again.
+        const shown = shownDone.get(first.podUid) ?? Number.POSITIVE_INFINITY;
+        if (shown < (records[1]?.createdAt ?? 0) && !disturbed.has(first.podUid))
+          say(`item done twice: ${records.map((record) => record.pod).join(", ")}`);
       }
       for (const job of jobs) judgeJob(server, ledger, job, created.get(job.manifest.metadata.name) ?? 0, end, say);
     },
@@ -88,8 +94,8 @@ function checkPod(
   server: ApiServer,
   commit: Commit,
   ours: boolean,
-  at: number,
-  disturbed: Map<string, Disturbance>,
+  at: { readonly now: number; readonly earlinessMs: number },
+  { disturbed, deletionAsked, shownDone }: Readonly<Record<"disturbed" | "deletionAsked" | "shownDone", Map<string, number>>>,
   say: (text: string) => void,
 ): void {
   const pod = commit.object as unknown as Pod;
@@ -98,13 +104,18 @@ function checkPod(
   const uid = pod.metadata.uid as string;
   if (commit.type === "ADDED") {
     const fireTime = run === undefined ? undefined : fireTimeOfRun(run);
-    if (ours && fireTime !== undefined && at < fireTime) say(`${pod.metadata.name} was created ${fireTime - at} ms before its fire time`);
+    if (ours && fireTime !== undefined && at.now + at.earlinessMs < fireTime)
+      say(`${pod.metadata.name} was created ${fireTime - at.now} ms before its fire time`);
     return;
   }
   const asked = pod.metadata.deletionTimestamp !== undefined && before?.metadata.deletionTimestamp === undefined;
   const removed = commit.type === "DELETED" && before?.metadata.deletionTimestamp === undefined;
   const disrupted = pod.status?.conditions?.some((condition) => condition.type === "DisruptionTarget") ?? false;
-  if (!ours && (asked || removed || disrupted) && !disturbed.has(uid)) disturbed.set(uid, { at, why: commit.userAgent });
+  if (!ours && (asked || removed || disrupted) && !disturbed.has(uid)) disturbed.set(uid, at.now);
+  if ((asked || removed) && !deletionAsked.has(uid)) deletionAsked.set(uid, at.now);
+  const states = pod.status?.containerStatuses ?? [];
+  const done = states.length > 0 && states.every((container) => container.state?.terminated?.exitCode === 0);
+  if (done && !deletionAsked.has(uid) && !shownDone.has(uid)) shownDone.set(uid, at.now);
   if (!ours || !(asked || removed)) return;
   if (run === undefined) {
     say(`the operator deleted ${pod.metadata.name}, which is no pod of a run`);

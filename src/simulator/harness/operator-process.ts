@@ -3,8 +3,7 @@ import type { Clock } from "../../base/clock.ts";
 import { createSeededRandom, type Random } from "../../base/random.ts";
 import type { planElasticJob } from "../../elasticjob/rules/plan.ts";
 import { FencedError } from "../../kube/errors.ts";
-import { createServerTime, type ServerTime } from "../../kube/server-time.ts";
-import type { Transport } from "../../kube/transport.ts";
+import { createServerTime } from "../../kube/server-time.ts";
 import { createOperator } from "../../operator/operator.ts";
 import type { Manager } from "../../runtime/manager.ts";
 import { noMetrics } from "../../runtime/metrics.ts";
@@ -12,6 +11,7 @@ import type { ApiServer } from "../apiserver/api-server.ts";
 import { inProcessTransport } from "../apiserver/in-process-transport.ts";
 import { createFaultProcess, type FaultProcess } from "../world/fault-process.ts";
 import type { Faults } from "../world/faults.ts";
+import { withServerDate } from "./server-date.ts";
 
 /** By what the operator's requests are told from all others. */
 export const operatorAgent = "nuptse-operator";
@@ -86,18 +86,5 @@ export function startOperatorFleet(options: OperatorFleetOptions): OperatorFleet
       for (const { manager } of ends) manager.stop();
       await Promise.all(ends.map(({ end }) => end));
     },
-  };
-}
-
-/** Tells each answer's Date, in whole seconds of the server's clock, as an HTTP transport does. */
-function withServerDate(inner: Transport, serverTime: ServerTime, own: Clock, server: Clock): Transport {
-  return {
-    async request(request) {
-      const sentMs = own.now();
-      const response = await inner.request(request);
-      serverTime.observe({ serverMs: Math.floor(server.now() / 1000) * 1000, sentMs, receivedMs: own.now() });
-      return response;
-    },
-    stream: (request, signal) => inner.stream(request, signal),
   };
 }

@@ -16,6 +16,7 @@ import { startHttpServer } from "../apiserver/http/http-server.ts";
 import { inProcessTransport } from "../apiserver/in-process-transport.ts";
 import { createWorld, type World } from "../world/world.ts";
 import { readCrds } from "./crds.ts";
+import { withServerDate } from "./server-date.ts";
 
 export interface PlaygroundOptions {
   /** process: containers are local processes. stages: pods only play their phases. */
@@ -82,13 +83,14 @@ export async function startPlayground(options: PlaygroundOptions): Promise<Playg
   let operator: Manager | undefined;
   let operatorEnd: Promise<unknown> = Promise.resolve();
   if (options.operator !== false) {
+    const serverTime = createServerTime(clock);
     operator = createOperator({
-      transport: inProcessTransport(server, { userAgent: "nuptse (operator)" }),
+      transport: withServerDate(inProcessTransport(server, { userAgent: "nuptse (operator)" }), serverTime, clock, clock),
       clock,
       random,
       logger,
       metrics: noMetrics,
-      serverTime: createServerTime(clock),
+      serverTime,
       namespace: "kube-system",
       leaseName: "nuptse-operator",
       identity: "playground",

@@ -7,6 +7,7 @@ import { createKubeClient } from "../../kube/kube-client.ts";
 import { createApiServer } from "../apiserver/api-server.ts";
 import { inProcessTransport } from "../apiserver/in-process-transport.ts";
 import { disturbed, scheduleFaults } from "../world/fault-schedule.ts";
+import type { FaultProcess } from "../world/fault-process.ts";
 import { type FaultClass, Faults } from "../world/faults.ts";
 import { annotatedScript } from "../world/pod-script.ts";
 import { createWorld } from "../world/world.ts";
@@ -47,6 +48,8 @@ export interface SimulationResult {
 
 const start = Date.UTC(2026, 10, 21, 12, 0, 0);
 const restMs = 5 * 60_000;
+/** The second that the rule allows, half a second of the estimate, and a round trip. */
+const dateHeaderErrorMs = 1_600;
 
 /** Runs one seed on virtual time: operators, an API server and a world with faults, then calm; a function of its options alone. */
 export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
@@ -55,7 +58,13 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   const random = createSeededRandom(seed);
   const chance = () => createSeededRandom(Math.floor(random.next() * 2 ** 32));
   const server = createApiServer({ clock, random: chance() });
-  const watch = watchInvariants(server, () => clock.now());
+  let processes: () => readonly FaultProcess[] = () => [];
+  const clocksOff = () => processes().some((process) => process.clock.now() !== clock.now());
+  const watch = watchInvariants(
+    server,
+    () => clock.now(),
+    () => (clocksOff() ? dateHeaderErrorMs : 0),
+  );
   const faults = new Faults({
     clock,
     random: chance(),
@@ -89,6 +98,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
       replicas: 2,
       ...(options.plan !== undefined && { plan: options.plan }),
     });
+    processes = fleet.processes;
     const jobs = makeJobs(chance(), options.jobs ?? 4, start + faultyMs);
     const created = new Map<string, number>();
     for (const { manifest } of jobs) {
