@@ -2,7 +2,7 @@ import type { Clock, Timer } from "../../base/clock.ts";
 import { type Random, randomInteger } from "../../base/random.ts";
 import type { CustomResourceDefinition, CustomResourceVersion } from "../../api/core.ts";
 import type { Status } from "../../api/meta.ts";
-import { customResourceDefinitions, namespaces, pods, type Resource, resourceQuotas } from "../../api/resource.ts";
+import { customResourceDefinitions, namespaces, type Resource } from "../../api/resource.ts";
 import { type Change, Collection, keyOf } from "./collection.ts";
 import { EventExpiry } from "./controllers/event-expiry.ts";
 import { GarbageCollector } from "./controllers/garbage-collector.ts";
@@ -168,7 +168,7 @@ export class ApiServer {
       const target = parsePath(request.path);
       const type = target === undefined ? undefined : this.typeOf(target.group, target.version, target.plural);
       if (target === undefined || type === undefined) return this.#unknown(target);
-      if (target.subresource !== undefined) throw methodNotAllowed(type.resource);
+      if (target.subresource !== undefined) throw methodNotAllowed();
       return this.#watches.open(watchRequestOf(type, target.namespace, target.name, request, this.#revision));
     } catch (error) {
       return failureReply(error);
@@ -179,14 +179,17 @@ export class ApiServer {
     const target = parsePath(request.path);
     const type = target === undefined ? undefined : this.typeOf(target.group, target.version, target.plural);
     if (target === undefined || type === undefined) return this.#unknown(target);
-    if (!type.resource.namespaced && target.namespace !== undefined) throw resourceUnknown();
+    if (!type.resource.namespaced && target.namespace !== undefined) {
+      if (type.custom) return pageNotFound;
+      throw resourceUnknown();
+    }
     if (target.name === undefined) return this.#collectionRequest(type, target, request);
     if (type.resource.namespaced && target.namespace === undefined) throw resourceUnknown();
     const subresource = target.subresource ?? "";
     if (subresource !== "" && !type.subresources.has(subresource)) throw resourceUnknown();
     if (subresource === "scale") return this.#scaleRequest(type, target, request);
     if (subresource === "binding") {
-      if (request.method !== "POST") throw methodNotAllowed(type.resource);
+      if (request.method !== "POST") throw methodNotAllowed();
       return reply(201, bindPod(this.#writes, type, target.namespace, target.name, request));
     }
     const address = { type, subresource, name: target.name, ...(target.namespace === undefined ? {} : { namespace: target.namespace }) };
@@ -198,12 +201,12 @@ export class ApiServer {
       case "PATCH":
         return writeReply(patchObject(this.#writes, address, request));
       case "DELETE": {
-        if (subresource !== "") throw methodNotAllowed(type.resource);
+        if (subresource !== "") throw methodNotAllowed();
         const deleted = deleteObject(this.#writes, type, target.namespace, target.name, deleteOptionsOf(request), request);
         return reply(200, deletedBody(type, deleted));
       }
       default:
-        throw methodNotAllowed(type.resource);
+        throw methodNotAllowed();
     }
   }
 
@@ -213,15 +216,15 @@ export class ApiServer {
       case "GET":
         return reply(200, listObjects(type, namespace, request.query, this.#revision));
       case "POST": {
-        if (type.resource.namespaced && namespace === undefined) throw methodNotAllowed(type.resource);
+        if (type.resource.namespaced && namespace === undefined) throw methodNotAllowed();
         const address: WriteTarget = { type, subresource: "", ...(namespace === undefined ? {} : { namespace }) };
         return writeReply(createObject(this.#writes, address, request));
       }
       case "DELETE":
-        if (type.resource.namespaced && namespace === undefined) throw methodNotAllowed(type.resource);
+        if (type.resource.namespaced && namespace === undefined) throw methodNotAllowed();
         return this.#deleteCollection(type, namespace, request);
       default:
-        throw methodNotAllowed(type.resource);
+        throw methodNotAllowed();
     }
   }
 
@@ -261,7 +264,7 @@ export class ApiServer {
       case "PATCH":
         return reply(200, patchScale(this.#writes, address, request));
       default:
-        throw methodNotAllowed(type.resource);
+        throw methodNotAllowed();
     }
   }
 
@@ -270,7 +273,7 @@ export class ApiServer {
       target !== undefined &&
       this.types().some((type) => type.resource.group === target.group && type.resource.version === target.version && !type.custom);
     if (known) throw resourceUnknown();
-    return { status: 404, headers: { "content-type": "text/plain; charset=utf-8" }, body: "404 page not found\n" };
+    return pageNotFound;
   }
 
   #admitNamespace(type: ResourceType, namespace: string | undefined, name: string): void {
@@ -385,10 +388,13 @@ export class ApiServer {
     this.onCommit((commit) => {
       collector.observe(commit);
       if (commit.resource === namespaces) contents.observe(commit);
-      if (commit.resource === pods || commit.resource === resourceQuotas) quota.observe(commit);
+      quota.observe(commit);
     });
   }
 }
+
+/** What paths answer that nobody serves. */
+const pageNotFound: ApiReply = { status: 404, headers: { "content-type": "text/plain; charset=utf-8" }, body: "404 page not found\n" };
 
 function reply(status: number, body: unknown, warnings: readonly string[] = []): ApiReply {
   const headers: Record<string, string> = { "content-type": "application/json" };

@@ -3,7 +3,7 @@ import { keyOf } from "./collection.ts";
 import { isFields, type StoredObject, sameJson, timestamp, withMetadata } from "./json.ts";
 import type { ApiRequest } from "./request-path.ts";
 import { type ResourceType, shown } from "./resource-type.ts";
-import { ApiFailure, badRequest, conflict, type FieldError, forbiddenField, invalid, notFound, unsupportedValue } from "./status.ts";
+import { ApiFailure, badRequest, conflict, type FieldError, invalid, invalidValue, notFound, unsupportedValue } from "./status.ts";
 
 /** DELETE, after rest.BeforeDelete and the registry store: preconditions, grace, finalizers, what the garbage collector is to do. */
 
@@ -38,10 +38,10 @@ export function deleteOptionsOf(request: ApiRequest): DeleteOptions {
   const policy = (options.propagationPolicy ?? query.propagationPolicy) as string | undefined;
   const errors: FieldError[] = [];
   if (policy !== undefined && policy !== "Background" && policy !== "Foreground" && policy !== "Orphan") {
-    errors.push(unsupportedValue("propagationPolicy", policy, ["Background", "Foreground", "Orphan", "nil"]));
+    errors.push(unsupportedValue("propagationPolicy", policy, ["Foreground", "Background", "Orphan", "nil"]));
   }
   if (policy !== undefined && options.orphanDependents !== undefined) {
-    errors.push(forbiddenField("propagationPolicy", "orphanDependents and deletionPropagation cannot be both set"));
+    errors.push(invalidValue("propagationPolicy", policy, "orphanDependents and deletionPropagation cannot be both set"));
   }
   const dryRun = Array.isArray(options.dryRun) ? String(options.dryRun[0] ?? "") : (query.dryRun ?? "");
   if (dryRun !== "" && dryRun !== "All") errors.push(unsupportedValue("dryRun", [dryRun], ["All"]));

@@ -10,7 +10,7 @@ const labelValue = /^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$/;
 const annotationsLimit = 256 * 1024;
 
 const regexError = (sentence: string, example: readonly string[], expression: string): string => {
-  const examples = example.map((one) => `'${one}', `).join("or ");
+  const examples = example.map((one) => `'${one}', `).join(" or ");
   return `${sentence} (e.g. ${examples}regex used for validation is '${expression}')`;
 };
 
@@ -145,21 +145,43 @@ function annotationErrors(annotations: Readonly<Record<string, string>> | undefi
 function ownerErrors(object: StoredObject): readonly FieldError[] {
   const errors: FieldError[] = [];
   let controller: string | undefined;
-  (object.metadata.ownerReferences ?? []).forEach((owner, at) => {
-    const path = `metadata.ownerReferences[${at}]`;
+  const path = "metadata.ownerReferences";
+  for (const owner of object.metadata.ownerReferences ?? []) {
     if ((owner.apiVersion ?? "") === "")
       errors.push(invalidValue(`${path}.apiVersion`, owner.apiVersion ?? "", "version must not be empty"));
     if ((owner.kind ?? "") === "") errors.push(invalidValue(`${path}.kind`, owner.kind ?? "", "must not be empty"));
     if ((owner.name ?? "") === "") errors.push(invalidValue(`${path}.name`, owner.name ?? "", "must not be empty"));
     if ((owner.uid ?? "") === "") errors.push(invalidValue(`${path}.uid`, owner.uid ?? "", "must not be empty"));
-    if (owner.controller !== true) return;
-    if (controller === undefined) controller = `${owner.kind}:${owner.name}`;
+    if (owner.controller !== true) continue;
+    if (controller === undefined) controller = `${owner.kind}/${owner.name}`;
     else {
       const message = `Only one reference can have Controller set to true. Found "true" in references for ${controller} and ${owner.kind}/${owner.name}`;
       errors.push(invalidValue("metadata.ownerReferences", object.metadata.ownerReferences, message));
     }
-  });
+  }
   return errors;
+}
+
+const standardFinalizers = new Set(["kubernetes", "orphan", "foregroundDeletion"]);
+
+/** Finalizers of built-in kinds are standard ones or have a domain; those of custom ones only should have. */
+export function finalizerNameErrors(object: StoredObject): readonly FieldError[] {
+  return (object.metadata.finalizers ?? []).flatMap((finalizer, at) =>
+    finalizer.includes("/") || standardFinalizers.has(finalizer)
+      ? []
+      : [invalidValue(`metadata.finalizers[${at}]`, finalizer, "name is neither a standard finalizer name nor is it fully qualified")],
+  );
+}
+
+/** What a writer of a custom object is told of finalizers that it adds. */
+export function finalizerWarnings(next: StoredObject, live: StoredObject | undefined): readonly string[] {
+  const before = live?.metadata.finalizers ?? [];
+  return (next.metadata.finalizers ?? [])
+    .filter((finalizer) => !before.includes(finalizer) && !finalizer.includes("/") && !standardFinalizers.has(finalizer))
+    .map(
+      (finalizer) =>
+        `metadata.finalizers: ${JSON.stringify(finalizer)}: prefer a domain-qualified finalizer name to avoid accidental conflicts with other finalizer writers`,
+    );
 }
 
 /** Errors in a change of metadata: what can never change, and finalizers added to an object that is being deleted. */
@@ -175,6 +197,7 @@ export function metadataUpdateErrors(next: StoredObject, live: StoredObject): re
   immutable("uid", now.uid, was.uid);
   immutable("creationTimestamp", now.creationTimestamp, was.creationTimestamp);
   immutable("deletionTimestamp", now.deletionTimestamp, was.deletionTimestamp);
+  errors.push(...labelErrors(now.labels, "metadata.labels"), ...annotationErrors(now.annotations), ...ownerErrors(next));
   immutable("deletionGracePeriodSeconds", now.deletionGracePeriodSeconds, was.deletionGracePeriodSeconds);
   if (was.deletionTimestamp !== undefined) {
     const added = (now.finalizers ?? []).filter((finalizer) => !(was.finalizers ?? []).includes(finalizer));

@@ -27,11 +27,11 @@ export function selectorOf(type: ResourceType, query: Query, name?: string): Sel
   const fields = query.fieldSelector === undefined ? [] : parseFieldSelector(query.fieldSelector);
   for (const { field } of fields) {
     if (!type.fieldReaders.has(field)) {
-      const address = `${apiVersionOf(type.resource)}, Resource=${type.resource.plural}`;
-      const core = type.resource.group === "" ? `/${address}` : address;
-      throw badRequest(
-        `Unable to find "${core}" that match label selector "${query.labelSelector ?? ""}", field selector "${query.fieldSelector ?? ""}": field label not supported: ${field}`,
-      );
+      // kinds that have no fields of their own to select by say it in other words
+      if (!type.custom && type.fieldReaders.size <= 2) {
+        throw badRequest(`${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`);
+      }
+      throw badRequest(`field label not supported: ${field}`);
     }
   }
   const named: readonly FieldRequirement[] =

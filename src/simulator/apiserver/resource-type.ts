@@ -31,8 +31,9 @@ export interface Strategy {
   prepareCreate(object: StoredObject): StoredObject;
   /** Takes from the live object what this way of writing may not change; sets the generation. */
   prepareUpdate(next: StoredObject, live: StoredObject, subresource: string): StoredObject;
-  validateCreate(object: StoredObject): readonly FieldError[];
-  validateUpdate(next: StoredObject, live: StoredObject, subresource: string): readonly FieldError[];
+  /** `found` is what is wrong with the metadata: it is reported too. */
+  validateCreate(object: StoredObject, found: readonly FieldError[]): readonly FieldError[];
+  validateUpdate(next: StoredObject, live: StoredObject, subresource: string, found: readonly FieldError[]): readonly FieldError[];
   /** What is wrong with a name, as sentences. */
   nameErrors(name: string, generated: boolean): readonly string[];
   /** What nobody owns through this way of writing. */
@@ -64,6 +65,8 @@ export interface ResourceType {
   /** Fields that lists and watches can select by. */
   readonly fieldReaders: FieldReaders;
   readonly strategy: Strategy;
+  /** How failures name the kind when it is not by its own name. */
+  readonly errorKind?: { readonly kind: string; readonly group: string };
   /** Lists of built-in kinds carry no kind in their items. */
   readonly itemsWithKind: boolean;
   /** Whether the kind comes from a CustomResourceDefinition. */

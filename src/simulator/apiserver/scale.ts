@@ -77,7 +77,7 @@ function write(env: WriteEnvironment, address: ScaleAddress, scale: Fields, requ
     throw conflict(type.resource, name, modifiedMessage);
   const replicas = valueAt(scale, ["spec", "replicas"]) ?? 0;
   if (typeof replicas !== "number") throw badRequest("spec.replicas is no number");
-  if (replicas < 0)
+  if (replicas < 0 && !type.custom)
     throw invalid("Scale", "autoscaling", name, [invalidValue("spec.replicas", replicas, "should be a non-negative integer")]);
   const body = withValueAt(live, paths.specReplicas, replicas);
   const target = { type, name, subresource: "scale", ...(address.namespace === undefined ? {} : { namespace: address.namespace }) };

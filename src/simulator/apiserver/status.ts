@@ -72,8 +72,8 @@ export const badRequest = (message: string): ApiFailure => failure(400, "BadRequ
 export const forbidden = (resource: Resource, name: string, why: string, causes?: readonly StatusCause[]): ApiFailure =>
   failure(403, "Forbidden", `${resourceName(resource)} "${name}" is forbidden: ${why}`, detailsOf(resource, name, causes));
 
-export const methodNotAllowed = (resource: Resource): ApiFailure =>
-  failure(405, "MethodNotAllowed", "the server does not allow this method on the requested resource", detailsOf(resource, ""));
+export const methodNotAllowed = (): ApiFailure =>
+  failure(405, "MethodNotAllowed", "the server does not allow this method on the requested resource", {});
 
 export const unsupportedMediaType = (accepted: readonly string[]): ApiFailure =>
   failure(

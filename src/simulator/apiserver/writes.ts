@@ -10,7 +10,7 @@ import {
 } from "./apply/managed-fields.ts";
 import { keyOf } from "./collection.ts";
 import { type Fields, isFields, type StoredObject, sameJson, timestamp, withField, withMetadata } from "./json.ts";
-import { metadataErrors, metadataUpdateErrors } from "./object-meta.ts";
+import { finalizerNameErrors, metadataErrors, metadataUpdateErrors } from "./object-meta.ts";
 import { applyJsonPatch, JsonPatchError } from "./patch/json-patch.ts";
 import { applyMergePatch } from "./patch/merge-patch.ts";
 import { type ApiRequest, flag } from "./request-path.ts";
@@ -22,7 +22,6 @@ import {
   conflict,
   type FieldError,
   invalid,
-  invalidObject,
   invalidValue,
   modifiedMessage,
   notFound,
@@ -90,7 +89,7 @@ function optionsOf(request: ApiRequest, kind: "CreateOptions" | "UpdateOptions" 
   const query = request.query ?? {};
   const errors: FieldError[] = [];
   const dryRun = query.dryRun ?? "";
-  if (dryRun !== "" && dryRun !== "All") errors.push(unsupportedValue("dryRun", dryRun, ["All"]));
+  if (dryRun !== "" && dryRun !== "All") errors.push(unsupportedValue("dryRun", [dryRun], ["All"]));
   const validation = query.fieldValidation ?? "Warn";
   if (validation !== "Ignore" && validation !== "Warn" && validation !== "Strict" && validation !== "") {
     errors.push(unsupportedValue("fieldValidation", validation, ["", "Ignore", "Strict", "Warn"]));
@@ -122,7 +121,10 @@ function addressed(type: ResourceType, body: Fields): Fields {
   const apiVersion = apiVersionOf(type.resource);
   const { kind } = type.resource;
   if (body.apiVersion !== undefined && body.apiVersion !== "" && body.apiVersion !== apiVersion) {
-    throw badRequest(`the API version in the data (${String(body.apiVersion)}) does not match the expected API version (${apiVersion})`);
+    if (type.custom)
+      throw badRequest(`the API version in the data (${String(body.apiVersion)}) does not match the expected API version (${apiVersion})`);
+    const why = `no kind ${JSON.stringify(String(body.kind ?? kind))} is registered for version ${JSON.stringify(body.apiVersion)} in scheme "pkg/runtime/scheme.go:111"`;
+    throw badRequest(`${kind} in version ${JSON.stringify(body.apiVersion)} cannot be handled as a ${kind}: ${why}`);
   }
   if (body.kind !== undefined && body.kind !== "" && body.kind !== kind) {
     const have = `${type.resource.group === "" ? "" : type.resource.group}/${type.resource.version}, Kind=`;
@@ -215,9 +217,9 @@ function storeNew(
     generation: undefined,
   });
   const prepared = strategy.prepareCreate(complete);
-  const own = strategy.validateCreate(prepared);
-  const errors = [...own, ...metadataErrors(prepared, type.resource.namespaced, strategy.nameErrors)];
-  if (errors.length > 0) throw invalidObject(type.resource, prepared.metadata.name ?? "", own.length > 0 ? dedupe(errors) : errors);
+  const found = metadataErrors(prepared, type.resource.namespaced, strategy.nameErrors);
+  const errors = [...found, ...(type.custom ? [] : finalizerNameErrors(prepared)), ...strategy.validateCreate(prepared, found)];
+  if (errors.length > 0) throw invalidOf(type, prepared.metadata.name ?? "", errors);
   const more = strategy.warnings?.(prepared, undefined) ?? [];
   env.admitCreate(type, prepared, options.dryRun);
   const key = keyOf(prepared.metadata.namespace, prepared.metadata.name);
@@ -227,15 +229,10 @@ function storeNew(
   return { code: 201, object: shown(type, result), warnings: [...warnings, ...more] };
 }
 
-const dedupe = (errors: readonly FieldError[]): readonly FieldError[] => {
-  const seen = new Set<string>();
-  return errors.filter((error) => {
-    const text = `${error.field}: ${error.detail}`;
-    if (seen.has(text)) return false;
-    seen.add(text);
-    return true;
-  });
-};
+function invalidOf(type: ResourceType, name: string, errors: readonly FieldError[]): ApiFailure {
+  const { kind, group } = type.errorKind ?? type.resource;
+  return invalid(kind, group, name, errors);
+}
 
 /** PUT of an object or of one of its subresources that have the same shape. */
 export function replaceObject(env: WriteEnvironment, target: WriteTarget, request: ApiRequest): WriteReply {
@@ -329,7 +326,8 @@ function applyObject(env: WriteEnvironment, target: WriteTarget, request: ApiReq
   if (stored === undefined && target.subresource !== "") throw notFound(type.resource, name);
   const live = stored === undefined ? undefined : shown(type, stored);
   const base = live === undefined ? type.emptyObject : withoutEntries(live);
-  const describe = `${target.namespace ?? ""}/${name}; ${apiVersion}, Kind=${type.resource.kind}`;
+  const stated = isFields(config.metadata) && typeof config.metadata.namespace === "string" ? config.metadata.namespace : "";
+  const describe = `${stated}/${name}; ${type.resource.group}/${type.resource.version}, Kind=${type.resource.kind}`;
   const applied = applyConfiguration(managedWrite(env, target, options), base, config, entriesOf(live), options.force, describe);
   const { object: read, warnings } = decoded(type, applied.object, options);
   const object = withEntries(withNamespace(target, read), applied.entries);
@@ -385,20 +383,24 @@ function storeChanged(
     deletionGracePeriodSeconds: next.metadata.deletionGracePeriodSeconds ?? live.metadata.deletionGracePeriodSeconds,
     resourceVersion: live.metadata.resourceVersion,
   });
-  const errors = [
-    ...metadataErrors(next, type.resource.namespaced, subresource === "" ? strategy.nameErrors : () => []),
-    ...metadataUpdateErrors(next, live),
-    ...strategy.validateUpdate(next, live, subresource),
-  ];
-  if (errors.length > 0) throw invalidObject(type.resource, name, dedupe(errors));
+  const changes = metadataUpdateErrors(next, live);
+  const found = [...metadataErrors(next, type.resource.namespaced, subresource === "" ? strategy.nameErrors : () => []), ...changes];
+  // the generic checks and those of the kind both look at changes of metadata, and both tell
+  const errors = [...found, ...changes, ...strategy.validateUpdate(next, live, subresource, found)];
+  if (errors.length > 0) throw invalidOf(type, name, errors);
   const allWarnings = [...warnings, ...(strategy.warnings?.(next, live) ?? [])];
   next = withSameTimes(next, live);
   if (sameJson(next, live)) return { code: 200, object: live, warnings: allWarnings };
   const free = (next.metadata.finalizers ?? []).length === 0 && (live.metadata.deletionGracePeriodSeconds ?? 0) === 0;
   const goes = live.metadata.deletionTimestamp !== undefined && free && strategy.holds?.(next) !== true;
-  const toStore = type.convert === undefined ? next : type.convert.toStored(next);
   if (options.dryRun) return { code: 200, object: next, warnings: allWarnings };
-  const result = env.commit(type, goes ? "DELETED" : "MODIFIED", toStore, stored, request);
+  if (goes) {
+    // what is stored is deleted as it is: watchers see it with the finalizers that the writer took off
+    env.commit(type, "DELETED", stored, stored, request);
+    return { code: 200, object: next, warnings: allWarnings };
+  }
+  const toStore = type.convert === undefined ? next : type.convert.toStored(next);
+  const result = env.commit(type, "MODIFIED", toStore, stored, request);
   return { code: 200, object: shown(type, result), warnings: allWarnings };
 }
 

@@ -103,12 +103,13 @@ export const recursiveDifference = (left: FieldSet, right: FieldSet): FieldSet =
 export const intersection = (left: FieldSet, right: FieldSet): FieldSet =>
   isEmptySet(left) || isEmptySet(right) ? emptySet : combineRoots(left, right, intersectionNodes);
 
-/** All paths in the set, each as its elements; members come before what is below them. */
+/** All paths in the set, each as its elements, sorted; members come before what is below them. */
 export function pathsOf(set: FieldSet): readonly (readonly string[])[] {
   const paths: string[][] = [];
   const walk = (node: FieldSet, prefix: readonly string[]): void => {
-    for (const [element, child] of childrenOf(node)) if (isMember(child)) paths.push([...prefix, element]);
-    for (const [element, child] of childrenOf(node)) walk(child, [...prefix, element]);
+    const children = [...childrenOf(node)].sort(([a], [b]) => (a < b ? -1 : 1));
+    for (const [element, child] of children) if (isMember(child)) paths.push([...prefix, element]);
+    for (const [element, child] of children) walk(child, [...prefix, element]);
   };
   walk(set, []);
   return paths;

@@ -133,18 +133,13 @@ export function entriesAfterUpdate(
   if (!isEmptySet(own)) {
     const at = kept.findIndex((entry) => sameManager(entry, write.manager, "Update", write.apiVersion, write.subresource));
     const previous = kept[at];
-    if (previous === undefined) kept.push(entryFor(write, "Update", own));
+    if (previous === undefined) kept.push(entryFor(write, "Update", own, timestamp(write.now)));
     else kept[at] = { ...previous, fieldsV1: union(own, previous.fieldsV1), time: timestamp(write.now) };
   }
   return kept.sort(compareEntries);
 }
 
-function entryFor(
-  write: ManagedWrite,
-  operation: "Apply" | "Update",
-  fieldsV1: FieldSet,
-  time: string | undefined = timestamp(write.now),
-): ManagedFieldsEntry {
+function entryFor(write: ManagedWrite, operation: "Apply" | "Update", fieldsV1: FieldSet, time: string | undefined): ManagedFieldsEntry {
   return {
     manager: write.manager,
     operation,
@@ -223,6 +218,7 @@ export function applyConfiguration(
   }
   const ownStripped = difference(own, stripped);
   const same = sameJson(live, object);
+  // an apply that changes no value leaves no time: a new owner of what is there already has an entry without one
   if (!isEmptySet(ownStripped)) {
     const unchanged =
       same && previous !== undefined && sameJson(previous.fieldsV1, ownStripped) && previous.apiVersion === write.apiVersion;

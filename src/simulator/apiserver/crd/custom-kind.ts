@@ -4,9 +4,9 @@ import { emptySet } from "../apply/field-set.ts";
 import type { Collection } from "../collection.ts";
 import { type Fields, isFields, type StoredObject, sameJson, valueAt, withField, withMetadata } from "../json.ts";
 import { decodeMetadata } from "../kinds/builtin-schema.ts";
-import { subdomainErrors } from "../object-meta.ts";
+import { finalizerWarnings, subdomainErrors } from "../object-meta.ts";
 import type { ResourceType, ScalePaths, Strategy } from "../resource-type.ts";
-import { badRequest, type FieldError } from "../status.ts";
+import { badRequest, type FieldError, invalidValue } from "../status.ts";
 import { compileRules, type RuleSet } from "./cel.ts";
 import { listErrors, schemaErrors } from "./schema-validation.ts";
 import { shapeValue } from "./shaping.ts";
@@ -55,7 +55,7 @@ export function customType(definition: CustomResourceDefinition, version: Custom
     mergeType: customMergeType(structural),
     emptyObject: { apiVersion, kind: names.kind },
     fieldReaders,
-    strategy: customStrategy(structural, rules, subresources.has("status")),
+    strategy: customStrategy(structural, rules, subresources.has("status"), paths),
     itemsWithKind: true,
     custom: true,
     definition: definition as unknown as StoredObject,
@@ -81,7 +81,7 @@ function decodeCustom(
   const { metadata, unknownFields } = decodeMetadata(value.metadata, resource.kind, resource.version);
   const unknown = [...unknownFields];
   const shaped = shapeValue(structural, metadata === value.metadata ? value : { ...value, metadata }, unknown, "", true);
-  return { object: shaped as Fields, unknownFields: unknown };
+  return { object: shaped as Fields, unknownFields: unknown.sort() };
 }
 
 /** Everything but metadata. */
@@ -90,11 +90,26 @@ function contentOf(object: StoredObject): Fields {
   return rest;
 }
 
-function customStrategy(structural: Structural, rules: RuleSet, hasStatus: boolean): Strategy {
-  const validate = (object: StoredObject, old: StoredObject | undefined): readonly FieldError[] => {
-    const errors = [...schemaErrors(structural, object, old, "")];
+function customStrategy(structural: Structural, rules: RuleSet, hasStatus: boolean, scale: ScalePaths | undefined): Strategy {
+  const statusSchema = structural.properties.get("status");
+  // a write to /status is judged by the schema of the status alone, whose words do not know where it stands
+  const valueErrors = (object: StoredObject, old: StoredObject | undefined, subresource: string): readonly FieldError[] => {
+    if (subresource !== "status") return schemaErrors(structural, object, old, "");
+    if (statusSchema === undefined || object.status === undefined) return [];
+    return schemaErrors(statusSchema, object.status, old?.status, "").map((error) => ({
+      ...error,
+      field: error.field === "" ? "status" : error.field === "<nil>" ? error.field : `status.${error.field}`,
+    }));
+  };
+  const validate = (
+    object: StoredObject,
+    old: StoredObject | undefined,
+    found: readonly FieldError[],
+    subresource = "",
+  ): readonly FieldError[] => {
+    const errors = [...valueErrors(object, old, subresource), ...(scale === undefined ? [] : scaleErrors(scale, object))];
     if (old === undefined || listErrors(structural, old).length === 0) errors.push(...listErrors(structural, object));
-    if (errors.some((error) => blocking.has(error.reason))) return [...errors, rulesNotChecked];
+    if ([...found, ...errors].some((error) => blocking.has(error.reason))) return [...errors, rulesNotChecked];
     return [...errors, ...rules.validate(object, old).errors];
   };
   return {
@@ -111,8 +126,8 @@ function customStrategy(structural: Structural, rules: RuleSet, hasStatus: boole
       const changed = !sameJson(contentOf(kept), contentOf(live));
       return changed ? withMetadata(kept, { generation: (live.metadata.generation ?? 0) + 1 }) : kept;
     },
-    validateCreate: (object) => validate(object, undefined),
-    validateUpdate: (next, live) => validate(next, live),
+    validateCreate: (object, found) => validate(object, undefined, found),
+    validateUpdate: (next, live, subresource, found) => validate(next, live, found, subresource),
     nameErrors: (name, generated) => subdomainErrors(name, generated),
     resetFields: (subresource) =>
       !hasStatus || subresource === "scale"
@@ -120,8 +135,22 @@ function customStrategy(structural: Structural, rules: RuleSet, hasStatus: boole
         : subresource === "status"
           ? { "f:metadata": { ".": emptySet, ...metadataReset }, "f:spec": emptySet }
           : { "f:status": emptySet },
-    warnings: (next, live) => (live === undefined ? [] : rules.validate(next, live).warnings),
+    warnings: (next, live) => [...finalizerWarnings(next, live), ...(live === undefined ? [] : rules.validate(next, live).warnings)],
   };
+}
+
+/** What the scale subresource could not show. */
+function scaleErrors(scale: ScalePaths, object: StoredObject): readonly FieldError[] {
+  const errors: FieldError[] = [];
+  for (const path of [scale.specReplicas, scale.statusReplicas]) {
+    const value = valueAt(object, path);
+    const field = `.${path.join(".")}`;
+    if (value === undefined || value === null) continue;
+    if (typeof value !== "number")
+      errors.push(invalidValue(field, 0, `${field} accessor error: ${String(value)} is of the type ${typeof value}, expected int64`));
+    else if (value < 0) errors.push(invalidValue(field, value, "should be a non-negative integer"));
+  }
+  return errors;
 }
 
 /** A write to /status changes no metadata but ownership of fields. */

@@ -45,6 +45,13 @@ function checkValue(schema: Structural, value: unknown, old: unknown, path: stri
   if (!fitsType(schema, value)) {
     const wanted = schema.intOrString ? "integer,string" : schema.type;
     const found = typeNames(value);
+    if (schema.type === "integer" && found === "number") {
+      errors.push({
+        field: "<nil>",
+        reason: "FieldValueInvalid",
+        detail: `Invalid value: "": Checked value must be of type integer (default format) in ${path}`,
+      });
+    }
     errors.push(typeInvalid(path, found, `${inBody(path)} must be of type ${wanted}: ${JSON.stringify(found)}`));
     return;
   }

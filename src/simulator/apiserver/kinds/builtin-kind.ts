@@ -19,6 +19,9 @@ export interface BuiltinKind {
   /** Whether metadata.generation counts changes of the spec. */
   readonly counted?: boolean;
   readonly conditionalUpdate?: boolean;
+  /** A creation may bring its status. */
+  readonly createsStatus?: boolean;
+  readonly errorKind?: ResourceType["errorKind"];
   readonly createOnUpdate?: boolean;
   readonly returnsDeleted?: boolean;
   readonly nameErrors?: Strategy["nameErrors"];
@@ -53,7 +56,7 @@ export function builtinType(kind: BuiltinKind, collection: Collection): Resource
     returnsDeleted: kind.returnsDeleted === true,
     prepareCreate(object) {
       const counted = kind.counted === true ? withMetadata(object, { generation: 1 }) : object;
-      const bare = hasStatus ? withField(counted, "status", undefined) : counted;
+      const bare = hasStatus && kind.createsStatus !== true ? withField(counted, "status", undefined) : counted;
       return kind.prepareCreate?.(bare) ?? bare;
     },
     prepareUpdate(next, live, subresource) {
@@ -95,6 +98,7 @@ export function builtinType(kind: BuiltinKind, collection: Collection): Resource
     emptyObject: { apiVersion: apiVersionOf(resource), kind: resource.kind, metadata: {}, ...kind.emptyObject },
     fieldReaders,
     strategy,
+    ...(kind.errorKind === undefined ? {} : { errorKind: kind.errorKind }),
     itemsWithKind: false,
     custom: false,
     decode(value) {

@@ -145,10 +145,15 @@ function decodeStruct(spec: Spec & { readonly as: "struct" }, value: Fields, pat
   return copy ?? value;
 }
 
+/** Texts that are pointers in Go: empty is a value there. */
+const keptWhenEmpty = new Set(["coordination.v1.LeaseSpec holderIdentity", "core.v1.PersistentVolumeClaimSpec storageClassName"]);
+
 /** A field of a structure; undefined when Go would not write it out again. */
 function decodeField(spec: Spec, value: unknown, path: string, owner: string, state: DecodeState): unknown {
-  if (value === null || value === undefined) return undefined;
-  if (value === "" && spec.as === "scalar" && spec.letter === "s") return undefined;
+  if (value === undefined) return undefined;
+  if (value === null) return owner === "core.v1.PodCondition" && spec.as === "scalar" && spec.letter === "t" ? null : undefined;
+  if (value === "" && spec.as === "scalar" && spec.letter === "s")
+    return keptWhenEmpty.has(`${owner} ${path.slice(path.lastIndexOf(".") + 1)}`) ? value : undefined;
   if (Array.isArray(value) && value.length === 0 && spec.as === "list") return undefined;
   if (spec.as === "map" && isFields(value) && isEmptySet(value as never)) return undefined;
   return decodeValue(spec, value, path, owner, state);
@@ -162,7 +167,8 @@ function decodeValue(spec: Spec, value: unknown, path: string, owner: string, st
       if (!isFields(value)) return mismatch(value, path, owner, spec.name, state);
       return decodeStruct(spec, value, path, state);
     case "list": {
-      if (!Array.isArray(value)) return mismatch(value, path, owner, "[]", state);
+      if (!Array.isArray(value))
+        return mismatch(value, path, owner, `[]${spec.element.as === "struct" ? spec.element.name : "string"}`, state);
       let copy: unknown[] | undefined;
       value.forEach((item: unknown, at) => {
         const read = item === null ? {} : decodeValue(spec.element, item, `${path}[${at}]`, owner, state);
@@ -247,6 +253,7 @@ const jsonKind = (value: unknown): string =>
 function mismatch(value: unknown, path: string, owner: string, wanted: string, state: DecodeState): never {
   const structName = owner.slice(owner.lastIndexOf(".") + 1);
   const field = path.replaceAll(/\[\d+\]/g, "");
-  const type = wanted.includes(".") ? wanted.split(".").slice(-2).join(".") : wanted;
+  const parts = wanted.replace("[]", "").split(".");
+  const type = parts.length > 1 ? `${wanted.startsWith("[]") ? "[]" : ""}${parts.slice(-2).join(".")}` : wanted;
   return unreadable(state, `json: cannot unmarshal ${jsonKind(value)} into Go struct field ${structName}.${field} of type ${type}`);
 }

@@ -76,7 +76,7 @@ const nodeKind: BuiltinKind = {
   emptyObject: { spec: {}, status: { daemonEndpoints: { kubeletEndpoint: { Port: 0 } }, nodeInfo: {} } },
   fieldReaders: { "spec.unschedulable": (node) => String(section(node, "spec").unschedulable === true) },
   // a kubelet registers its node with a status
-  prepareCreate: (object) => object,
+  createsStatus: true,
 };
 
 const leaseKind: BuiltinKind = {
@@ -197,9 +197,11 @@ const revisionKind: BuiltinKind = {
   resource: controllerRevisions,
   typeName: "apps.v1.ControllerRevision",
   validate: (object) =>
-    typeof object.revision === "number" && object.revision < 0
-      ? [invalidValue("revision", object.revision, "must be greater than or equal to 0")]
-      : [],
+    object.data === undefined
+      ? [requiredValue("data", "data is mandatory")]
+      : typeof object.revision === "number" && object.revision < 0
+        ? [invalidValue("revision", object.revision, "must be greater than or equal to 0")]
+        : [],
   validateUpdate: (next, live) => (sameJson(next.data, live.data) ? [] : [invalidValue("data", next.data, "field is immutable")]),
 };
 
@@ -280,7 +282,9 @@ export const builtinKinds: readonly BuiltinKind[] = [
   coreEventKind,
   newEventKind,
   {
-    ...held("", "v1", resourceQuotas.plural, resourceQuotas.kind, "core.v1.ResourceQuota", { shortNames: ["quota"] }),
+    resource: resourceQuotas,
+    typeName: "core.v1.ResourceQuota",
+    shortNames: ["quota"],
     subresources: ["status"],
     returnsDeleted: true,
     emptyObject: { spec: {}, status: {} },

@@ -40,8 +40,7 @@ function namespaceErrors(event: StoredObject, regarding: Fields, path: string): 
 function newEventErrors(event: StoredObject): readonly FieldError[] {
   const errors: FieldError[] = [...namespaceErrors(event, isFields(event.regarding) ? event.regarding : {}, "involvedObject")];
   if (event.eventTime === undefined) errors.push(requiredValue("eventTime"));
-  if (event.type !== "Normal" && event.type !== "Warning")
-    errors.push(invalidValue("type", text(event.type), `has invalid value: ${text(event.type)}`));
+  if (event.type !== "Normal" && event.type !== "Warning") errors.push(invalidValue("type", "", `has invalid value: ${text(event.type)}`));
   const needed: readonly (readonly [string, number])[] = [
     ["reportingController", 0],
     ["reportingInstance", 128],
@@ -63,7 +62,7 @@ function newEventUpdateErrors(next: StoredObject, live: StoredObject): readonly 
   const errors: FieldError[] = [];
   for (const field of new Set([...Object.keys(next), ...Object.keys(live)])) {
     if (!mutable.has(field) && !sameJson(next[field], live[field]))
-      errors.push(invalidValue(field, next[field] ?? "", "field is immutable"));
+      errors.push(invalidValue(oldOf.get(field) ?? field, next[field] ?? "", "field is immutable"));
   }
   return errors;
 }
@@ -105,6 +104,8 @@ const newReaders: BuiltinKind["fieldReaders"] = {
 
 export const newEventKind: BuiltinKind = {
   resource: events,
+  // failures speak of the form in which events are held
+  errorKind: { kind: "Event", group: "" },
   typeName: "events.v1.Event",
   shortNames: ["ev"],
   createOnUpdate: true,

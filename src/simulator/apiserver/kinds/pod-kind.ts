@@ -1,5 +1,5 @@
 import { podTemplates, pods } from "../../../api/resource.ts";
-import { type Fields, isFields, type StoredObject, withField } from "../json.ts";
+import { type Fields, isFields, type StoredObject } from "../json.ts";
 import { labelErrors } from "../object-meta.ts";
 import type { FieldError } from "../status.ts";
 import { type BuiltinKind, textAt } from "./builtin-kind.ts";
@@ -12,7 +12,6 @@ const gatedCondition = {
   type: "PodScheduled",
   status: "False",
   lastProbeTime: null,
-  lastTransitionTime: null,
   reason: "SchedulingGated",
   message: "Scheduling is blocked due to non-empty scheduling gates",
 };
@@ -23,7 +22,11 @@ function withInitialStatus(pod: StoredObject): StoredObject {
   const gates = Array.isArray(spec.schedulingGates) ? spec.schedulingGates : [];
   return {
     ...pod,
-    status: { phase: "Pending", ...(gates.length > 0 ? { conditions: [gatedCondition] } : {}), qosClass: qosClass(spec) },
+    status: {
+      phase: "Pending",
+      ...(gates.length > 0 ? { conditions: [{ ...gatedCondition, lastTransitionTime: pod.metadata.creationTimestamp ?? null }] } : {}),
+      qosClass: qosClass(spec),
+    },
   };
 }
 
@@ -36,15 +39,16 @@ function gracePeriod(pod: StoredObject, requested: number | undefined): number {
   return period < 0 ? 1 : period;
 }
 
-/** Once the last gate is gone the condition that spoke of it goes, as the scheduler has not seen the pod yet. */
-function prepareUpdate(next: StoredObject, live: StoredObject, subresource: string): StoredObject {
-  if (subresource !== "" || !isFields(next.status)) return next;
-  const gates = specOf(next).schedulingGates;
-  const gatesBefore = specOf(live).schedulingGates;
-  if (!Array.isArray(gatesBefore) || (Array.isArray(gates) && gates.length > 0)) return next;
-  const conditions = Array.isArray(next.status.conditions) ? next.status.conditions : [];
-  const left = conditions.filter((condition) => !(isFields(condition) && condition.reason === "SchedulingGated"));
-  return { ...next, status: withField(next.status, "conditions", left.length === 0 ? undefined : left) };
+/** The times of a condition are written out even when there are none. */
+function withConditionTimes(pod: Fields): Fields {
+  const status = isFields(pod.status) ? pod.status : undefined;
+  if (status === undefined || !Array.isArray(status.conditions)) return pod;
+  if (status.conditions.every((one) => isFields(one) && one.lastProbeTime !== undefined && one.lastTransitionTime !== undefined))
+    return pod;
+  const conditions = status.conditions.map((one: unknown) =>
+    isFields(one) ? { lastProbeTime: null, lastTransitionTime: null, ...one } : one,
+  );
+  return { ...pod, status: { ...status, conditions } };
 }
 
 /** Pods. Binding and log are the server's and the kubelet's business. */
@@ -67,9 +71,8 @@ export const podKind: BuiltinKind = {
     "status.podIP": textAt("status", "podIP"),
     "status.nominatedNodeName": textAt("status", "nominatedNodeName"),
   },
-  defaults: (object) => ({ ...object, spec: defaultPodSpec(specOf(object)) }),
+  defaults: (object) => ({ ...withConditionTimes(object), spec: defaultPodSpec(specOf(object)) }),
   prepareCreate: withInitialStatus,
-  prepareUpdate,
   validate: (pod) => podSpecErrors(specOf(pod), "spec"),
   validateUpdate: (next, live, subresource) =>
     subresource === "" ? [...podUpdateErrors(next, live), ...podSpecErrors(specOf(next), "spec")] : [],

@@ -155,10 +155,10 @@ function resourceErrors(resources: unknown, path: string): readonly FieldError[]
       const where = `${path}.${half}[${name}]`;
       if (!name.includes("/") && !standardResources.has(name) && !name.startsWith("hugepages-")) {
         errors.push(
-          invalidValue(`${path}.${half}`, name, "must be a standard resource type or fully qualified"),
-          invalidValue(`${path}.${half}`, name, "must be a standard resource for containers"),
+          invalidValue(where, name, "must be a standard resource type or fully qualified"),
+          invalidValue(where, name, "must be a standard resource for containers"),
         );
-      } else errors.push(...qualifiedNameErrors(name).map((error) => invalidValue(`${path}.${half}`, name, error)));
+      } else errors.push(...qualifiedNameErrors(name).map((error) => invalidValue(where, name, error)));
       const quantity = parseQuantity(String(amount));
       if (quantity !== undefined && quantity.nano < 0n) errors.push(invalidValue(where, amount, "must be greater than or equal to 0"));
     }
@@ -252,9 +252,11 @@ export function podUpdateErrors(next: StoredObject, live: StoredObject): readonl
   if (sameJson(now, was)) return [];
   const errors: FieldError[] = [];
   const gatesBefore = list(was.schedulingGates).map((gate) => text(gate.name));
-  for (const gate of list(now.schedulingGates)) {
+  for (const [at, gate] of list(now.schedulingGates).entries()) {
     if (!gatesBefore.includes(text(gate.name))) {
-      errors.push(forbiddenField("spec.schedulingGates", `only deletion is allowed, but found new scheduling gate '${text(gate.name)}'`));
+      errors.push(
+        forbiddenField(`spec.schedulingGates[${at}].name`, `only deletion is allowed, but found new scheduling gate '${text(gate.name)}'`),
+      );
     }
   }
   const deadline = now.activeDeadlineSeconds;

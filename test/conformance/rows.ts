@@ -1,0 +1,25 @@
+import type { Row } from "./row.ts";
+import { applyingRows } from "./rows/applying.ts";
+import { builtinRows } from "./rows/builtins.ts";
+import { controllerRows } from "./rows/controllers.ts";
+import { customRows } from "./rows/custom.ts";
+import { deletingRows } from "./rows/deleting.ts";
+import { metadataRows } from "./rows/metadata.ts";
+import { podRows } from "./rows/pods.ts";
+import { readingRows } from "./rows/reading.ts";
+import { watchingRows } from "./rows/watching.ts";
+import { writingRows } from "./rows/writing.ts";
+
+/** The whole table. */
+export const rows: readonly Row[] = [
+  ...writingRows,
+  ...metadataRows,
+  ...readingRows,
+  ...watchingRows,
+  ...deletingRows,
+  ...applyingRows,
+  ...customRows,
+  ...podRows,
+  ...builtinRows,
+  ...controllerRows,
+];
