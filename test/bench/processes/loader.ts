@@ -1,0 +1,56 @@
+// The bare ceiling: posts prepared bodies, 32 in flight over HTTP/1.1 with keep-alive, while it holds the watches that the operator holds.
+// Arguments: kubeconfig, file (the path on the first line, then one body a line), instant to begin at (ms). It says "up" when the watches
+// stand and "done" after the last answer.
+import { readFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Client, Pool } from "undici";
+import { createSystemClock } from "../../../src/base/clock.ts";
+import { loadCredentials } from "../../../src/kube/credentials.ts";
+
+const width = 32;
+const userAgent = "bench-loader";
+const selector = "labelSelector=nuptse.dev%2Fjob-uid";
+const watched = [
+  `/api/v1/pods?${selector}`,
+  `/apis/apps/v1/controllerrevisions?${selector}`,
+  "/api/v1/resourcequotas?",
+  "/api/v1/nodes?",
+  "/apis/nuptse.dev/v1alpha1/elasticjobs?",
+];
+
+const [kubeconfig = "", file = "", beginAt = "0"] = process.argv.slice(2);
+const { server, tls } = await loadCredentials({ clock: createSystemClock(), kubeconfig });
+const [path = "", ...bodies] = (await readFile(file, "utf8")).trimEnd().split("\n");
+const buffers = bodies.map((body) => Buffer.from(body));
+
+await Promise.all(
+  watched.map(async (resource) => {
+    const client = new Client(server, { connect: tls, bodyTimeout: 0 });
+    const headers = { "user-agent": userAgent, accept: "application/json" };
+    const watch = "watch=true&allowWatchBookmarks=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan";
+    const response = await client.request({ method: "GET", path: `${resource}&${watch}`, headers });
+    if (response.statusCode !== 200) throw new Error(`watch of ${resource}: ${response.statusCode} ${await response.body.text()}`);
+    // what comes is taken off the wire and not looked at
+    response.body.on("error", () => undefined).resume();
+  }),
+);
+
+const pool = new Pool(server, { connect: tls, connections: width, pipelining: 1 });
+const headers = { "user-agent": userAgent, "content-type": "application/json", accept: "application/json" };
+// connections stand before the start, as the operator's do
+await Promise.all(Array.from({ length: width }, async () => (await pool.request({ method: "GET", path: "/readyz", headers })).body.dump()));
+process.stdout.write("up\n");
+await sleep(Math.max(0, Number(beginAt) - Date.now()));
+
+let next = 0;
+await Promise.all(
+  Array.from({ length: width }, async () => {
+    for (let body = buffers[next++]; body !== undefined; body = buffers[next++]) {
+      const response = await pool.request({ method: "POST", path, headers, body });
+      if (response.statusCode === 201) await response.body.dump({ limit: 2 ** 20 });
+      else throw new Error(`POST ${path}: ${response.statusCode} ${await response.body.text()}`);
+    }
+  }),
+);
+process.stdout.write("done\n");
+process.exit(0);
