@@ -5,6 +5,7 @@ import { namespaces } from "./api/resource.ts";
 import { createSystemClock } from "./base/clock.ts";
 import type { Random } from "./base/random.ts";
 import type { OperatorOptions } from "./cli/operator.ts";
+import { nodeVersionProblem } from "./cli/node-version.ts";
 import { packageVersion } from "./cli/package-version.ts";
 import type { PlaygroundOptions } from "./cli/playground.ts";
 import { createProcessOutput } from "./cli/process-output.ts";
@@ -18,6 +19,11 @@ const clock = createSystemClock();
 const random: Random = { next: () => Math.random() };
 const output = createProcessOutput();
 
+const problem = nodeVersionProblem(process.version);
+if (problem !== undefined) {
+  output.note(`error: ${problem}`);
+  process.exit(1);
+}
 const program = createProgram({ clock, output, version: packageVersion }, { runOperator, runPlayground });
 try {
   process.exitCode = await runProgram(program, process.argv.slice(2), output);
@@ -107,6 +113,8 @@ async function runPlayground(options: PlaygroundOptions): Promise<void> {
   endOnSignal(stopped.resolve);
   await stopped.promise;
   await playground.close();
+  // The API server's timers, such as its bookmarks, have nothing left to serve.
+  process.exit(0);
 }
 
 async function createProcessLogger(options: Pick<OperatorOptions, "logLevel" | "logFormat">) {

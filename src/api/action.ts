@@ -29,7 +29,7 @@ export interface DryRunAction {
   readonly object: KubeObject;
 }
 
-/** Reads an object past every cache: `done` when it exists, `gone` when it does not. */
+/** Reads an object past every cache: `done` when it exists, and then the cache has what was read; `gone` when it does not. */
 export interface ProbeAction {
   readonly tag: "probe";
   readonly resource: Resource;

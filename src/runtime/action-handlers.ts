@@ -86,7 +86,10 @@ export function createActionHandlers(options: ActionHandlerOptions): ActionHandl
   }
 
   async function probe(action: ProbeAction): Promise<ActionOutcome> {
-    return { kind: (await readPastCaches(client, action.resource, action.ref)) === undefined ? "gone" : "done" };
+    const found = await readPastCaches(client, action.resource, action.ref);
+    if (found === undefined) return { kind: "gone" };
+    keepWrite(stores, action.resource, found);
+    return { kind: "done" };
   }
 
   async function remove(action: DeleteAction, context: ActionContext): Promise<ActionOutcome> {

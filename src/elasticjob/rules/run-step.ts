@@ -1,5 +1,6 @@
 import type { Action } from "../../api/action.ts";
 import type { ControllerRevision } from "../../api/core.ts";
+import type { ObjectRef } from "../../api/meta.ts";
 import { itemsPerChunk, labels } from "../../api/names.ts";
 import { eventReasons } from "../../api/reasons.ts";
 import { nodes as nodeResource, pods as podResource } from "../../api/resource.ts";
@@ -95,9 +96,11 @@ export function stepRun(observed: ObservedJob, run: LiveRun, mayStart: boolean):
       const limit = timeLimit(observed, pod);
       if (limit !== undefined && limit.at <= now) newStops.push({ item, attempt: pod.attempt, reason: limit.reason });
       else if (limit !== undefined) wake(limit.at);
-      if (pod.node !== undefined && !observed.nodes.known(pod.node) && !probed.has(pod.node)) {
+      if (pod.node !== undefined && !observed.nodes.known(pod.node)) {
+        if (!probed.has(pod.node)) actions.push({ tag: "probe", resource: nodeResource, ref: { name: pod.node } });
         probed.add(pod.node);
-        actions.push({ tag: "probe", resource: nodeResource, ref: { name: pod.node } });
+        // Our picture of the pod may be older than the node's end: it may have done its work before.
+        actions.push({ tag: "probe", resource: podResource, ref: refOfPod(pod) });
       }
       continue;
     }
@@ -256,10 +259,12 @@ function deletePod(pod: AttemptPod): Action {
   return {
     tag: "delete",
     resource: podResource,
-    ref: { namespace: pod.metadata.namespace as string, name: pod.metadata.name },
+    ref: refOfPod(pod),
     uid: pod.metadata.uid as string,
   };
 }
+
+const refOfPod = (pod: AttemptPod): ObjectRef => ({ namespace: pod.metadata.namespace as string, name: pod.metadata.name });
 
 /** How long a collection that was told to go is left alone before it is told again. */
 export const cleanupPatienceMs = 60_000;
