@@ -102,6 +102,7 @@ describe("generated files", function () {
         "docs/reference/tool-widget.md",
         "src/api/tool-widget.v1alpha1.gen.ts",
         "docs/reference/tool-widget.v1alpha1.md",
+        "docs/reference/metrics.md",
       ],
     );
   });

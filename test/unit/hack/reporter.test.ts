@@ -36,7 +36,7 @@ describe("reporter", function () {
       skipped: ["outcomes skips itself"],
       missing: [],
     });
-    assert.match(output, /a warp drive is not to be had on this machine: install one/);
+    assert.match(output, /a warp drive cannot be had on this machine: install one/);
   });
 });
 
