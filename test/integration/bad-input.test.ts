@@ -22,7 +22,7 @@ import { assertExactlyOnce, fireTimesBetween } from "./support/witness.ts";
 const namespace = "bad";
 const armMs = 2500;
 /** For how long requests are counted once everything bad has been said. */
-const quietMs = 6000;
+const quietMs = 5000;
 
 describe("bad input", function () {
   this.timeout(timeLimits.test);
@@ -105,7 +105,7 @@ describe("bad input", function () {
       {
         name: "a template that the API server refuses, and goes on when it is put right",
         async run() {
-          const at = secondFromNow(15_000);
+          const at = secondFromNow(9000);
           await create("wrong", { schedule: onceAt(at), container: { resources: { requests: { cpu: "2" }, limits: { cpu: "1" } } } });
           await notReady("wrong", "TemplateRefused", /spec\.template\.spec\.containers\[0\]\.resources\.requests/);
           const { template } = elasticJob(namespace, "wrong", {}).spec;

@@ -77,6 +77,11 @@ export class OperatorProcess {
     return this.#ended;
   }
 
+  /** Resolves when it has ended, whenever that is. */
+  get whenEnded(): Promise<ProcessEnd> {
+    return this.#end;
+  }
+
   /** Resolves when it has ended, by itself or not. Rejects after the limit. */
   async end(limitMs: number = timeLimits.operatorEnd): Promise<ProcessEnd> {
     await eventually("the operator process to end", limitMs, () => this.#ended);

@@ -1,0 +1,166 @@
+import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
+import { parseTime } from "../../src/base/time.ts";
+import { eventually } from "./support/eventually.ts";
+import type { Held, Moment, WriteKind } from "./support/holding-proxy.ts";
+import { elasticJob, every, type JobSpec, secondFromNow } from "./support/jobs.ts";
+import { OperatorPair } from "./support/operator-pair.ts";
+import { ownTestCluster, type TestCluster } from "./support/test-cluster.ts";
+import { timeLimits } from "./support/time-limits.ts";
+import { assertExactlyOnce, fireTimesBetween } from "./support/witness.ts";
+
+const namespace = "crash";
+/** As short as leases can be, so that many take-overs fit into a test. */
+const shortestLease = "1/0.7/0.2";
+const randomKills = 20;
+/** At random from the moment at which controllers begin to work. */
+const longestLifeMs = 1500;
+const shardedJobs = 5;
+const periodSeconds = 10;
+const firings = 50;
+/** The clean-up of pods comes last: no pod goes before it is 90 s old. */
+const kinds: readonly WriteKind[] = [
+  "create pods",
+  "patch elasticjobs/status",
+  "delete pods",
+  "create events",
+  "create controllerrevisions",
+  "delete controllerrevisions",
+  "update leases",
+  "deletecollection pods",
+];
+const moments: readonly Moment[] = ["before", "after"];
+
+/**
+ * Two replicas, and sharded jobs that fire all the time. The leader is killed with -9 again and again: at random moments, and before and after each
+ * kind of write, for which a proxy holds the request or its answer until the process is gone. In the end every fire time has had exactly one run.
+ */
+describe("kill -9", function () {
+  this.timeout(timeLimits.test);
+  const cluster = ownTestCluster({ namespaces: [namespace] });
+  let pair: OperatorPair;
+  let edits = 0;
+  const jobs = new Map<string, { readonly from: number; readonly period: number; readonly items: number }>();
+
+  const makeUp = { onDowntime: "FireAll", onOverlap: "FireAll", limit: 20 } as const;
+  async function create(name: string, period: number, from: number, spec: JobSpec): Promise<void> {
+    jobs.set(name, { from, period, items: spec.sharding?.total ?? 1 });
+    await cluster().create(elasticJob(namespace, name, { schedule: every(period, from), misfire: makeUp, ...spec }));
+  }
+
+  before("start two replicas and what they work on", async function () {
+    this.timeout(timeLimits.operatorReady);
+    const from = secondFromNow(3000);
+    for (let index = 0; index < shardedJobs; index++)
+      await create(`sharded-${index}`, periodSeconds, from + index * 2000, { sharding: { total: 3 }, script: { runMs: [300, 1500] } });
+    await create("limited", 5, from + 1000, { runTimeoutSeconds: 2, script: { runMs: "forever" } });
+    await create("edited", periodSeconds, from + 3000, { parameter: "0", history: { succeeded: 1, failed: 1 } });
+    pair = await OperatorPair.start(cluster().plane, shortestLease);
+    await pair.leader();
+  });
+  after("end the replicas", () => pair?.close());
+
+  it(`at ${randomKills} random moments`, async () => {
+    for (let kill = 0; kill < randomKills; kill++) {
+      const replica = await pair.leader();
+      await sleep(Math.random() * longestLifeMs);
+      await pair.kill(replica);
+    }
+  });
+
+  for (const kind of kinds) {
+    for (const moment of moments) {
+      it(`${moment} it has made a request to ${kind}`, async () => {
+        const before = await cluster().plane.auditPosition();
+        const { held, user } = await holdAndKill(kind, moment);
+        const asked = (await Array.fromAsync(cluster().plane.auditEvents({ fromByte: before, user }))).filter((event) =>
+          event.userAgent.endsWith(held.mark),
+        );
+        // The audit log is the witness of where the process was killed.
+        assert.deepEqual(
+          asked.map(({ verb, objectRef, responseStatus }) => [
+            `${verb} ${[objectRef?.resource, objectRef?.subresource].filter(Boolean).join("/")}`,
+            responseStatus.code < 300,
+          ]),
+          moment === "before" ? [] : [[kind, true]],
+        );
+      });
+    }
+  }
+
+  it("with the default leases of 15/10/2 s", async () => {
+    await pair.close();
+    pair = await OperatorPair.start(cluster().plane, "15/10/2");
+    const replica = await pair.leader();
+    await sleep(longestLifeMs);
+    await pair.kill(replica);
+    const next = await pair.leader();
+    assert.notEqual(next.operator, replica.operator);
+  });
+
+  describe("in the end", () => {
+    const expected = new Map<string, readonly number[]>();
+
+    before("all that had come is over", async function () {
+      this.timeout(timeLimits.settled);
+      const now = Date.now();
+      for (const [name, { from, period }] of jobs) expected.set(name, fireTimesBetween(period, from, now));
+      for (const [name, fireTimes] of expected) await settled(cluster(), name, fireTimes.at(-1) ?? 0);
+    });
+
+    it(`sharded jobs had fired ${firings} times at least`, () => {
+      const count = [...expected].filter(([name]) => name.startsWith("sharded-")).reduce((sum, [, times]) => sum + times.length, 0);
+      assert.ok(count >= firings, `${count} firings`);
+    });
+
+    it("every fire time of every job has exactly one run, with every item in it once", async () => {
+      for (const [name, fireTimes] of expected)
+        await assertExactlyOnce(cluster(), { namespace, job: name, fireTimes, items: jobs.get(name)?.items ?? 1 });
+    });
+
+    it("status tells the same: all succeeded but for the job that runs into its time-out", async () => {
+      for (const [name, fireTimes] of expected) {
+        const { outcomes } = (await cluster().job(namespace, name)).status ?? {};
+        const last = fireTimes.at(-1) ?? 0;
+        const notSucceeded = outcomes?.notSucceeded?.filter((entry) => (parseTime(entry.fireTime) ?? 0) <= last) ?? [];
+        assert.deepEqual(
+          notSucceeded.map((entry) => [parseTime(entry.fireTime), entry.outcome]),
+          name === "limited" ? fireTimes.map((time) => [time, "Failed"]) : [],
+          name,
+        );
+      }
+    });
+  });
+
+  /** Provokes a request of the kind, holds it, and kills the process that made it. */
+  async function holdAndKill(kind: WriteKind, moment: Moment): Promise<{ readonly held: Held; readonly user: string }> {
+    for (;;) {
+      const replica = await pair.leader();
+      const holding = replica.proxy.hold(kind, moment);
+      if (kind.endsWith("controllerrevisions")) await editTwice();
+      const lost = replica.operator.whenEnded.then(() => undefined);
+      const held = await Promise.race([holding, lost]);
+      if (held === undefined) continue;
+      await pair.kill(replica);
+      return { held, user: replica.proxy.user };
+    }
+  }
+
+  /** Two edits make two revisions, and the first of them is of no use to anybody. */
+  async function editTwice(): Promise<void> {
+    for (const _ of [1, 2]) {
+      await cluster().edit(namespace, "edited", { parameter: String(++edits) });
+      await sleep(400);
+    }
+  }
+});
+
+/** Resolves when all runs up to a fire time are recorded as ended. */
+async function settled(cluster: TestCluster, name: string, fireTime: number): Promise<void> {
+  await eventually(`${name} to have ended its runs`, timeLimits.settled, async () => {
+    const { status } = await cluster.job(namespace, name);
+    const open = status?.active?.filter((run) => (parseTime(run.fireTime) ?? 0) <= fireTime) ?? [];
+    if (open.length === 0 && (parseTime(status?.lastHandledFireTime) ?? 0) >= fireTime) return true;
+    throw new Error(`its status is ${JSON.stringify(status, undefined, 1)}`);
+  });
+}
