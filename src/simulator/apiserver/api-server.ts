@@ -187,6 +187,8 @@ export class ApiServer {
     if (type.resource.namespaced && target.namespace === undefined) throw resourceUnknown();
     const subresource = target.subresource ?? "";
     if (subresource !== "" && !type.subresources.has(subresource)) throw resourceUnknown();
+    // logs are the business of whoever runs containers: the HTTPS front asks the kubelet
+    if (subresource === "log") throw methodNotAllowed();
     if (subresource === "scale") return this.#scaleRequest(type, target, request);
     if (subresource === "binding") {
       if (request.method !== "POST") throw methodNotAllowed();
