@@ -21,8 +21,8 @@ export class VirtualClock implements Clock {
 
   /** @param start wall time in milliseconds since the epoch */
   constructor(start: number) {
-    this.#now = start;
-    this.#origin = start;
+    this.#now = Math.floor(start);
+    this.#origin = this.#now;
     this.sleep = sleepWith((delayMs, action) => this.after(delayMs, action));
   }
 
@@ -35,7 +35,8 @@ export class VirtualClock implements Clock {
   }
 
   after(delayMs: number, action: () => void): Timer {
-    const entry: Entry = { due: this.#now + Math.max(0, delayMs), order: this.#order++, action, cancelled: false };
+    // Whole milliseconds, rounded up as real timers are: a fraction too small to move a number of this size would stand still for ever.
+    const entry: Entry = { due: this.#now + Math.ceil(Math.max(0, delayMs)), order: this.#order++, action, cancelled: false };
     this.#timers.push(entry);
     return {
       cancel: () => {
