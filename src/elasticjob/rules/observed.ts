@@ -4,6 +4,7 @@ import type { SpecProblem } from "../../api/problem.ts";
 import type { Schedule } from "../../cron/schedule.ts";
 import type { AttemptPod } from "./attempt.ts";
 import type { EffectiveSpec } from "./effective-spec.ts";
+import type { RevisionData } from "./pod.ts";
 
 /** Everything that a plan is made from: a readonly picture of one job at one instant. Instants are milliseconds since the epoch. */
 export interface ObservedJob {
@@ -20,6 +21,10 @@ export interface ObservedJob {
   readonly problems: readonly SpecProblem[];
   /** Absent: none is given, or it is wrong. */
   readonly armed?: ArmedSchedule;
+  /** What new runs are pinned to, and the same as canonical JSON. */
+  readonly pinned: { readonly data: RevisionData; readonly canonical: string };
+  /** Everything in the spec that decides when the job fires, as canonical JSON. */
+  readonly scheduleText: string;
   readonly nodes: NodeFacts;
   readonly memory: JobMemory;
   readonly now: number;

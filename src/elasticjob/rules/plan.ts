@@ -1,7 +1,7 @@
 import type { Action, EventAction, Plan } from "../../api/action.ts";
 import { conditionReasons, conditionTypes, eventReasons } from "../../api/reasons.ts";
 import { elasticJobs } from "../../api/resource.ts";
-import { canonicalJson, shortHash } from "../../base/hash.ts";
+import { shortHash } from "../../base/hash.ts";
 import { parseTime } from "../../base/time.ts";
 import type { Verdict } from "./attempt.ts";
 import { type RunsStep, stepRuns } from "./concurrency.ts";
@@ -109,11 +109,7 @@ function futureOf({ serverNow, maxClockSkewMs }: ObservedJob): number {
 
 /** Over everything that decides when the job fires. A template that is refused disarms it like suspend does. */
 function scheduleHash(observed: ObservedJob, refused: boolean): string {
-  const { schedule } = observed.job.spec;
-  return shortHash(
-    canonicalJson({ schedule: schedule ?? null, suspend: observed.spec.suspend, refused, wrong: observed.problems.length > 0 }),
-    16,
-  );
+  return shortHash(`${observed.scheduleText} ${refused}`, 16);
 }
 
 /**

@@ -1,16 +1,20 @@
-import type { ElasticJob } from "../../api/elastic-job.gen.ts";
+import type { ElasticJob, ElasticJobSpec } from "../../api/elastic-job.gen.ts";
 import type { SpecProblem } from "../../api/problem.ts";
+import { canonicalJson } from "../../base/hash.ts";
 import { formatSeconds, parseTime } from "../../base/time.ts";
 import { createSchedule } from "../../cron/schedule.ts";
 import type { Zone } from "../../cron/zone.ts";
 import { type EffectiveSpec, effectiveSpec } from "./effective-spec.ts";
 import type { ArmedSchedule } from "./observed.ts";
+import type { RevisionData } from "./pod.ts";
 
 /** A job's spec as rules use it; reading costs some 20 microseconds, so it is kept until the generation changes. */
 export interface ReadSpec {
   readonly spec: EffectiveSpec;
   readonly problems: readonly SpecProblem[];
   readonly armed?: ArmedSchedule;
+  readonly pinned: { readonly data: RevisionData; readonly canonical: string };
+  readonly scheduleText: string;
 }
 
 /** @param problems what validation found; what is wrong is left out of what is read */
@@ -20,7 +24,22 @@ export function readSpec(job: ElasticJob, problems: readonly SpecProblem[]): Rea
   const { disabledItems: _left, ...otherSharding } = sharding ?? {};
   const spec = effectiveSpec(wrong("spec.sharding.disabledItems") ? { ...rest, sharding: otherSharding } : job.spec);
   const armed = job.spec.schedule === undefined || wrong("spec.schedule") ? undefined : arm(job);
-  return { spec, problems, ...(armed !== undefined && { armed }) };
+  const data = revisionDataOf(job.spec);
+  const scheduleText = canonicalJson({ schedule: job.spec.schedule ?? null, suspend: spec.suspend, wrong: problems.length > 0 });
+  return { spec, problems, ...(armed !== undefined && { armed }), pinned: { data, canonical: canonicalJson(data) }, scheduleText };
+}
+
+/** The part of a spec that runs are pinned to. */
+function revisionDataOf(spec: ElasticJobSpec): RevisionData {
+  const { template, sharding, parameter, results, itemTimeoutSeconds, startTimeoutSeconds } = spec;
+  return {
+    template,
+    ...(sharding !== undefined && { sharding }),
+    ...(parameter !== undefined && { parameter }),
+    ...(results !== undefined && { results }),
+    ...(itemTimeoutSeconds !== undefined && { itemTimeoutSeconds }),
+    ...(startTimeoutSeconds !== undefined && { startTimeoutSeconds }),
+  };
 }
 
 function arm(job: ElasticJob): ArmedSchedule {

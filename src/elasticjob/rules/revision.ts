@@ -14,19 +14,6 @@ export type RevisionStep =
   | { readonly kind: "collision" }
   | { readonly kind: "refused"; readonly message: string };
 
-/** The part of a spec that runs are pinned to. */
-export function revisionDataOf(observed: Pick<ObservedJob, "job">): RevisionData {
-  const { template, sharding, parameter, results, itemTimeoutSeconds, startTimeoutSeconds } = observed.job.spec;
-  return {
-    template,
-    ...(sharding !== undefined && { sharding }),
-    ...(parameter !== undefined && { parameter }),
-    ...(results !== undefined && { results }),
-    ...(itemTimeoutSeconds !== undefined && { itemTimeoutSeconds }),
-    ...(startTimeoutSeconds !== undefined && { startTimeoutSeconds }),
-  };
-}
-
 /**
  * Makes sure that a ControllerRevision holds what new runs will use. Its name is a hash of canonical data and of the job's UID, so that a
  * re-created job does not meet its forerunner's; two data of one name are told apart by collisionCount (decision 74). A template is shown
@@ -34,12 +21,10 @@ export function revisionDataOf(observed: Pick<ObservedJob, "job">): RevisionData
  */
 export function stepRevision(observed: ObservedJob): RevisionStep {
   const { job, memory } = observed;
-  const data = revisionDataOf(observed);
-  const canonical = canonicalJson(data);
+  const { data, canonical } = observed.pinned;
   const name = `${job.metadata.name}-${shortHash(`${job.metadata.uid} ${job.status?.collisionCount ?? 0} ${canonical}`, 10)}`;
   const existing = observed.revisions.find((revision) => revision.metadata.name === name);
-  if (existing !== undefined)
-    return canonicalJson(existing.data) === canonical ? { kind: "ready", name, actions: [] } : { kind: "collision" };
+  if (existing !== undefined) return canonicalData(existing) === canonical ? { kind: "ready", name, actions: [] } : { kind: "collision" };
   if (memory.namespaceTerminating) return { kind: "pending", actions: [] };
   const verdict = memory.templates.get(name);
   if (verdict === undefined) return { kind: "pending", actions: [templateCheck(observed, data, name)] };
@@ -57,6 +42,17 @@ export function stepRevision(observed: ObservedJob): RevisionStep {
     revision: job.metadata.generation ?? 1,
   };
   return { kind: "pending", actions: [{ tag: "create", resource: controllerRevisions, object: revision }] };
+}
+
+const canonicals = new WeakMap<ControllerRevision, string>();
+
+/** Revisions never change and stay in the cache, so each is read once. */
+function canonicalData(revision: ControllerRevision): string {
+  const known = canonicals.get(revision);
+  if (known !== undefined) return known;
+  const canonical = canonicalJson(revision.data);
+  canonicals.set(revision, canonical);
+  return canonical;
 }
 
 /** A PodTemplate of the first item's pod: it shows the template's own errors, and none of quota or of policies that may change. */

@@ -47,7 +47,8 @@ export function stepStatus(observed: ObservedJob, input: StatusInput): StatusSte
   const current = job.status ?? {};
   const next = nextStatus(observed, input);
   // A moment later the revision is there, and one write says it all.
-  if (input.revision.kind === "pending" && !observed.memory.namespaceTerminating) return { next, wakeAt: never };
+  if (input.revision.kind === "pending" && !observed.memory.namespaceTerminating && !isUrgentOfRuns(input.runs))
+    return { next, wakeAt: never };
   const patch = mergePatch(current as Record<string, unknown>, next as Record<string, unknown>);
   const wakeAt = Math.min(...input.runs.steps.map((step) => progressDue(step, now)), never);
   const moved = patch !== undefined && !onlyClockMoved(current, next);
@@ -171,7 +172,7 @@ function nextOutcomes(
   const from =
     sorted.length > mostOutcomes ? (sorted[sorted.length - mostOutcomes - 1]?.fireTime as string) : (current?.from ?? formatSeconds(since));
   // What an edit or a suspension dropped is not listed, and has not succeeded either.
-  const begins = from > formatSeconds(since) ? from : formatSeconds(since);
+  const begins = formatSeconds(Math.max(parseTime(from) ?? since, since));
   return { from: begins, ...(lastSucceeded > -never && { lastSucceeded: formatSeconds(lastSucceeded) }), notSucceeded: kept };
 }
 
@@ -210,7 +211,7 @@ function onlyClockMoved(current: ElasticJobStatus, next: ElasticJobStatus): bool
 /** Something that must not wait for the next progress patch. */
 function isUrgent(observed: ObservedJob, { runs, clockSkewed }: StatusInput, next: ElasticJobStatus): boolean {
   const current = observed.job.status ?? {};
-  if (runs.urgent || clockSkewed) return true;
+  if (clockSkewed || isUrgentOfRuns(runs)) return true;
   if (current.schedule?.hash !== next.schedule?.hash || current.observedGeneration !== next.observedGeneration) return true;
   if (current.currentRevision !== next.currentRevision || current.collisionCount !== next.collisionCount) return true;
   const waits: readonly string[] = Object.values(refusalReasons);
@@ -218,7 +219,12 @@ function isUrgent(observed: ObservedJob, { runs, clockSkewed }: StatusInput, nex
     status.conditions
       ?.map(({ type, status: is, reason }) => `${type}=${is}:${waits.includes(reason) ? conditionReasons.armed : reason}`)
       .join();
-  if (reasons(current) !== reasons(next)) return true;
+  return reasons(current) !== reasons(next);
+}
+
+/** An end or a decision about a run: nothing goes on before it is recorded. */
+function isUrgentOfRuns(runs: RunsStep): boolean {
+  if (runs.urgent) return true;
   return runs.steps.some(
     (step) =>
       step.outcome !== undefined ||

@@ -1,0 +1,33 @@
+import type { ElasticJob } from "../../../src/api/elastic-job.gen.ts";
+import { emptyMemory, type NodeFacts, type ObservedJob } from "../../../src/elasticjob/rules/observed.ts";
+import { readSpec } from "../../../src/elasticjob/rules/read-spec.ts";
+import { elasticJobProblems } from "../../../src/validation/elastic-job.ts";
+import { at, makeJob } from "./elastic-job.ts";
+
+/** Nodes that exist, all of them usable but the cordoned ones. */
+export function makeNodes(names: readonly string[] = ["n1", "n2", "n3"], cordoned: readonly string[] = []): NodeFacts {
+  const usable = names.filter((name) => !cordoned.includes(name));
+  return { usable: (name) => usable.includes(name), known: (name) => names.includes(name), usableNames: () => usable };
+}
+
+/** What a plan is made from, at noon, with nothing going on. */
+export function makeObserved(differs: Partial<ObservedJob> & { readonly job?: ElasticJob } = {}): ObservedJob {
+  const job = differs.job ?? makeJob();
+  const now = differs.now ?? at("12:00:00");
+  return {
+    job,
+    pods: [],
+    vanished: [],
+    endedUndeleted: new Set(),
+    revisions: [],
+    ...readSpec(job, elasticJobProblems(job.spec)),
+    nodes: makeNodes(),
+    memory: emptyMemory,
+    now,
+    serverNow: now,
+    termStart: at("09:00:00"),
+    maxClockSkewMs: 30_000,
+    overRetained: false,
+    ...differs,
+  };
+}
