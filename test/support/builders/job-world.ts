@@ -391,7 +391,10 @@ function checkPlan(observed: ObservedJob, plan: ElasticJobPlan, goneNodes: Reado
   }
   const before = status.lastHandledFireTime;
   const after = plan.status?.status["lastHandledFireTime"] as string | undefined;
-  const ahead = before !== undefined && observed.maxClockSkewMs > 0 && Date.parse(before) > (observed.serverNow ?? Number.POSITIVE_INFINITY) + observed.maxClockSkewMs;
+  const ahead =
+    before !== undefined &&
+    observed.maxClockSkewMs > 0 &&
+    Date.parse(before) > (observed.serverNow ?? Number.POSITIVE_INFINITY) + observed.maxClockSkewMs;
   if (before !== undefined && after !== undefined && !ahead)
     assert.ok(after >= before, `lastHandledFireTime falls from ${before} to ${after}`);
   if (plan.status !== undefined) assert.equal(plan.status.object, observed.job, "a status is written on the version that was observed");
