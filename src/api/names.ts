@@ -16,8 +16,6 @@ export const labels = {
 export const annotations = {
   /** JSON of {@link RunAnnotation}: what the newest attempt must tell to rebuild its item's history (decision 15). */
   run: "nuptse.dev/run",
-  /** Which installation the CRD belongs to (decision 52). */
-  installation: "nuptse.dev/installation",
   defaultContainer: "kubectl.kubernetes.io/default-container",
 } as const;
 

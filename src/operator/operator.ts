@@ -84,7 +84,8 @@ export function createOperator(options: OperatorOptions): Manager {
   const loop = createControllerLoop({
     controller: elasticJob.controller,
     applier,
-    isLeading: () => lease.fence(),
+    // From a cache that may be old nothing is planned: what a plan does cannot be undone (decision 2).
+    isLeading: () => lease.fence() && !elasticJob.informers.some((informer) => informer.suspect),
     clock,
     random,
     logger,
