@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import type { AttemptPod } from "../../../src/elasticjob/rules/attempt.ts";
+import type { ObservedJob } from "../../../src/elasticjob/rules/observed.ts";
+import type { ElasticJobPlan } from "../../../src/elasticjob/rules/plan.ts";
+
+/** What holds for every plan, whatever happened before it. */
+export function checkPlan(observed: ObservedJob, plan: ElasticJobPlan, goneNodes: ReadonlyMap<string, number>): void {
+  const status = observed.job.status ?? {};
+  const byName = new Map(observed.pods.map((pod) => [pod.metadata.name, pod]));
+  for (const action of plan.actions) {
+    if (action.tag === "delete" && action.resource.plural === "pods") {
+      const pod = byName.get(action.ref.name) as AttemptPod;
+      const run = status.active?.find((entry) => entry.run === pod.run);
+      const stopped = run?.stops?.some((stop) => stop.item === pod.item && stop.attempt === pod.attempt) ?? false;
+      assert.ok(
+        run === undefined || run.ending !== undefined || stopped,
+        `pod ${action.ref.name} is deleted without a reason in the observed status`,
+      );
+    }
+    if (action.tag === "deleteCollection") {
+      assert.match(
+        action.labelSelector,
+        /^nuptse\.dev\/job-uid=[^,]+,nuptse\.dev\/run( in \(|=)/,
+        "a collection names its job and its runs",
+      );
+      for (const pod of observed.pods) {
+        if (pod.end !== undefined || !selects(action.labelSelector, labelsOf(pod))) continue;
+        assert.fail(`deletecollection ${action.labelSelector} would delete ${pod.metadata.name}, which is at work`);
+      }
+    }
+    if (action.tag === "create" && action.resource.plural === "pods") {
+      const labels = action.object.metadata.labels ?? {};
+      const rival = observed.pods.find(
+        (pod) =>
+          pod.run === labels["nuptse.dev/run"] &&
+          String(pod.item) === labels["nuptse.dev/item"] &&
+          pod.metadata.name !== action.object.metadata.name &&
+          pod.end === undefined &&
+          !(pod.node !== undefined && goneNodes.has(pod.node)),
+      );
+      assert.equal(rival, undefined, `${action.object.metadata.name} would work beside ${rival?.metadata.name}`);
+    }
+  }
+  const before = status.lastHandledFireTime;
+  const after = plan.status?.status["lastHandledFireTime"] as string | undefined;
+  const ahead =
+    before !== undefined &&
+    observed.maxClockSkewMs > 0 &&
+    Date.parse(before) > (observed.serverNow ?? Number.POSITIVE_INFINITY) + observed.maxClockSkewMs;
+  if (before !== undefined && after !== undefined && !ahead)
+    assert.ok(after >= before, `lastHandledFireTime falls from ${before} to ${after}`);
+  if (plan.status !== undefined) assert.equal(plan.status.object, observed.job, "a status is written on the version that was observed");
+}
+
+const labelsOf = (pod: AttemptPod): Record<string, string> => ({
+  "nuptse.dev/job-uid": pod.jobUid,
+  "nuptse.dev/run": pod.run,
+  "nuptse.dev/chunk": String(Math.floor(pod.item / 500)),
+});
+
+/** Label selectors as plans write them: `a=b` and `a in (b,c)`, joined by commas. */
+export function selects(selector: string, labels: Readonly<Record<string, string>>): boolean {
+  const terms = selector.match(/[^,()]+ in \([^)]*\)|[^,]+/g) ?? [];
+  return terms.every((term) => {
+    const within = /^(.+) in \((.*)\)$/.exec(term);
+    if (within !== null) return (within[2] as string).split(",").includes(labels[within[1] as string] ?? "");
+    const [key, value] = term.split("=");
+    return labels[key as string] === value;
+  });
+}
