@@ -5,7 +5,7 @@ import type { Random } from "../../base/random.ts";
 import type { LogLine, LogOptions, LogSource } from "../apiserver/http/log-source.ts";
 import type { ContainerExit, ContainerHandle, ContainerListener, ContainerRuntime, ContainerStart } from "./container-runtime.ts";
 import { noLog } from "./log-status.ts";
-import { annotatedScript, type ContainerScript, containerScriptOf, type PodScript, scriptFor } from "./pod-script.ts";
+import { annotatedScript, type ContainerScript, containerScriptOf, type PodScript, scriptFor, simulateAnnotation } from "./pod-script.ts";
 import { draw, type Range } from "./range.ts";
 
 export interface StagesOptions {
@@ -85,7 +85,7 @@ function safely(read: () => PodScript): PodScript {
   try {
     return read();
   } catch (error) {
-    return { configError: `annotation nuptse.dev/simulate: ${error instanceof Error ? error.message : String(error)}` };
+    return { configError: `annotation ${simulateAnnotation}: ${error instanceof Error ? error.message : String(error)}` };
   }
 }
 

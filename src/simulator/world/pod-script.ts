@@ -1,8 +1,11 @@
 import type { Pod } from "../../api/core.ts";
 import type { Range } from "./range.ts";
 
-/** The annotation by which a pod says itself how it is to be played: a {@link PodScript} as JSON. */
-export const simulateAnnotation = "nuptse.dev/simulate";
+/**
+ * The annotation by which a pod says itself how it is to be played: a {@link PodScript} as JSON. Not below nuptse.dev/, since the operator
+ * takes such annotations of templates for its own and leaves them out.
+ */
+export const simulateAnnotation = "simulate.nuptse.dev/script";
 
 /** How one container is played. All times are milliseconds. */
 export interface ContainerScript {
