@@ -74,8 +74,7 @@ describe("kubectl on the embedded API server", function () {
     assert.deepEqual(errors, [], "defects that were answered with 500");
   });
 
-  // the manager "kubectl" may take from client-side apply what that one's annotation holds: the core has no such rule yet
-  describeTranscripts(() => ({ kubectl, namespace }), ["apply --server-side takes over what apply made"]);
+  describeTranscripts(() => ({ kubectl, namespace }));
 
   describe("logs", () => {
     before(async () => {

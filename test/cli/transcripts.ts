@@ -22,10 +22,8 @@ const condition = (status: string) => JSON.stringify({ status: { conditions: [{ 
 /**
  * What people do with kubectl, and what it says: commands with literal answers that hold for every API server, so that the same table is played
  * on the embedded one and on the real one. Every test has objects of its own; the kind Widget (testdata/widgets.yaml) is there.
- * `leftOut` names tests that a server is known not to pass: they are reported as pending.
  */
-export function describeTranscripts(stage: () => Stage, leftOut: readonly string[] = []): void {
-  const it = (name: string, test: () => Promise<void>) => (leftOut.includes(name) ? globalThis.it.skip : globalThis.it)(name, test);
+export function describeTranscripts(stage: () => Stage): void {
   const ok = (args: string, input?: string) => stage().kubectl.ok(args.split(" "), input);
   const fails = (args: string, input?: string) => stage().kubectl.fails(args.split(" "), input);
   const get = async (name: string) => JSON.parse(await ok(`get widget ${name} -o json`)) as Widget;

@@ -15,9 +15,6 @@ import type { Row } from "./row.ts";
 import { rows } from "./rows.ts";
 import { install, simulatedServer, transcriptOf, userAgent } from "./servers.ts";
 
-/** What the HTTPS front answers by itself, in other words than the core: a path of a kind that nobody serves. */
-const frontAnswers = new Set(["an unknown resource of a known group is NotFound"]);
-
 /** The table, run against the embedded API server and against a real one: what they answer must be the same. */
 describe("conformance", () => {
   describe("of the API server alone", () => {
@@ -65,7 +62,7 @@ describe("conformance of the HTTPS front", () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  for (const row of rows.filter((one) => one.needs === undefined && !frontAnswers.has(one.name))) {
+  for (const row of rows.filter((one) => one.needs === undefined)) {
     it(row.name, async function () {
       this.timeout(30_000);
       const [want, got] = await Promise.all([transcriptOf(inProcess, row), transcriptOf(overHttps, row)]);

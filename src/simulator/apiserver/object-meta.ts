@@ -9,6 +9,13 @@ const qualifiedNamePart = /^([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$/;
 const labelValue = /^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$/;
 const annotationsLimit = 256 * 1024;
 
+/** Whether annotations are within the 256 KiB (keys and values, UTF-8) that an object may carry of them. */
+export function annotationsFit(annotations: Readonly<Record<string, string>>): boolean {
+  let size = 0;
+  for (const [key, value] of Object.entries(annotations)) size += Buffer.byteLength(key) + Buffer.byteLength(value);
+  return size <= annotationsLimit;
+}
+
 const regexError = (sentence: string, example: readonly string[], expression: string): string => {
   const examples = example.map((one) => `'${one}', `).join(" or ");
   return `${sentence} (e.g. ${examples}regex used for validation is '${expression}')`;
@@ -133,12 +140,10 @@ export function metadataErrors(
 function annotationErrors(annotations: Readonly<Record<string, string>> | undefined): readonly FieldError[] {
   if (annotations === undefined) return [];
   const errors: FieldError[] = [];
-  let size = 0;
-  for (const [key, value] of Object.entries(annotations)) {
+  for (const key of Object.keys(annotations)) {
     errors.push(...qualifiedNameErrors(key.toLowerCase()).map((error) => invalidValue("metadata.annotations", key, error)));
-    size += key.length + value.length;
   }
-  if (size > annotationsLimit) errors.push(tooLong("metadata.annotations", annotationsLimit));
+  if (!annotationsFit(annotations)) errors.push(tooLong("metadata.annotations", annotationsLimit));
   return errors;
 }
 

@@ -4,6 +4,15 @@ import { type Row, row } from "../row.ts";
 
 const owners = ["metadata.managedFields"];
 const spec = ["spec"];
+const lastApplied = "kubectl.kubernetes.io/last-applied-configuration";
+const takenOver = ["spec", "data", "metadata.annotations", "metadata.generation", "metadata.resourceVersion", ...owners];
+const clientSide = { query: { fieldManager: "kubectl-client-side-apply" } };
+
+/** A thing "a" as client-side apply makes it. */
+const clientApplied = (fields: Record<string, unknown>) => {
+  const config = { apiVersion: "conformance.nuptse.dev/v1", kind: "Thing", metadata: { annotations: {}, name: "a" }, spec: fields };
+  return thing("a", fields, { annotations: { [lastApplied]: `${JSON.stringify(config)}\n` } });
+};
 
 /** Server-side apply and who owns which field. */
 export const applyingRows: readonly Row[] = [
@@ -221,6 +230,50 @@ export const applyingRows: readonly Row[] = [
       "a",
       { status: { phase: "Running", conditions: [{ type: "Ready", status: "True" }] } },
       { subresource: "status", show: owners },
+    );
+  }),
+  row("kubectl takes over what client-side apply left, and the annotation follows", async (api) => {
+    await api.create(things, clientApplied({ size: 3, color: "Red" }), clientSide);
+    await api.apply(things, "a", "other", { spec: { size: 4 } });
+    await api.apply(things, "a", "kubectl", { spec: { size: 4, color: "Green" } }, { show: takenOver });
+    await api.apply(things, "a", "kubectl", { spec: { size: 4, color: "Green" } }, { show: takenOver });
+    await api.apply(things, "a", "kubectl", { metadata: { annotations: { note: "<b> & é" } }, spec: {} }, { show: takenOver });
+  }),
+  row("kubectl takes over only what is as client-side apply left it", async (api) => {
+    await api.create(things, clientApplied({ size: 3, color: "Red" }), clientSide);
+    await api.merge(things, "a", { spec: { size: 5, table: { a: "1" } } }, { query: { fieldManager: "editor" } });
+    await api.apply(things, "a", "kubectl", { spec: { size: 4, color: "Green", table: { a: "2" } } });
+    await api.apply(things, "a", "kubectl", { spec: { color: "Green" } }, { show: takenOver });
+  }),
+  row("kubectl takes over nothing by an annotation that is of another version, broken or no object of the kind", async (api) => {
+    for (const [name, text] of [
+      ["a", JSON.stringify({ apiVersion: "v1", kind: "Thing", spec: { size: 3 } })],
+      ["b", "{"],
+      ["c", JSON.stringify({ apiVersion: "conformance.nuptse.dev/v1", kind: "Thing", spec: { size: 3, zork: 1 } })],
+      ["d", ""],
+    ] as const) {
+      await api.create(things, thing(name, { size: 3 }, { annotations: { [lastApplied]: text } }), clientSide);
+      await api.apply(things, name, "kubectl", { spec: { size: 4 } });
+      await api.apply(things, name, "kubectl", { spec: { size: 3 } }, { show: takenOver });
+    }
+  }),
+  row("kubectl's annotation follows in built-in kinds too, and may be applied itself", async (api) => {
+    const applied = JSON.stringify({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "a", annotations: {} }, data: { x: "1" } });
+    await api.create(configMaps, configMap("a", { x: "1" }, { annotations: { [lastApplied]: applied } }), clientSide);
+    await api.apply(
+      configMaps,
+      "a",
+      "kubectl-last-applied",
+      { metadata: { annotations: { [lastApplied]: applied } } },
+      { show: takenOver },
+    );
+    await api.apply(configMaps, "a", "kubectl", { metadata: { annotations: {} }, data: { x: "2" } }, { show: takenOver });
+    await api.apply(
+      configMaps,
+      "a",
+      "kubectl",
+      { metadata: { annotations: { [lastApplied]: "mine" } }, data: { x: "3" } },
+      { show: takenOver },
     );
   }),
   row("config maps: data by key", async (api) => {

@@ -11,6 +11,7 @@ import {
   recursiveDifference,
   union,
 } from "./field-set.ts";
+import { annotatingManager, lastAppliedFields, withLastApplied } from "./last-applied.ts";
 import type { MergeType } from "./merge-type.ts";
 import {
   type Comparison,
@@ -209,7 +210,11 @@ export function applyConfiguration(
   const conflicts = others
     .map((entry) => ({ entry, set: intersection(entry.fieldsV1, changed) }))
     .filter((found) => !isEmptySet(found.set));
-  if (!force && conflicts.length > 0) throw applyConflict(conflicts);
+  if (!force && conflicts.length > 0) {
+    const allowed = write.manager === annotatingManager ? lastAppliedFields(write.type, write.apiVersion, live) : emptySet;
+    const refused = conflicts.map(({ entry, set }) => ({ entry, set: difference(set, allowed) })).filter((found) => !isEmptySet(found.set));
+    if (refused.length > 0) throw applyConflict(refused);
+  }
   const lost = union(changed, comparison.removed);
   const kept: ManagedFieldsEntry[] = [];
   for (const entry of others) {
@@ -224,7 +229,11 @@ export function applyConfiguration(
       same && previous !== undefined && sameJson(previous.fieldsV1, ownStripped) && previous.apiVersion === write.apiVersion;
     kept.push(unchanged ? previous : entryFor(write, "Apply", ownStripped, same ? previous?.time : timestamp(write.now)));
   }
-  return { object: same ? live : object, entries: kept.sort(compareEntries) };
+  const result = same ? live : object;
+  return {
+    object: write.manager === annotatingManager ? withLastApplied(result, config) : result,
+    entries: kept.sort(compareEntries),
+  };
 }
 
 /** Takes away what was applied last time, is not applied now, and is owned by nobody. */

@@ -13,7 +13,7 @@ import { sendLog } from "./pod-log.ts";
 import { readBody, skipBody } from "./request-body.ts";
 import { type RequestInfo, requestInfo } from "./request-info.ts";
 import { answerReview, reviewResources, type User } from "./reviews.ts";
-import { sendJson, sendReply, sendText } from "./send.ts";
+import { sendJson, sendReply } from "./send.ts";
 import { includeObject, isObject, shapeEvents, shaper } from "./shape.ts";
 import { failure, Refusal } from "./status.ts";
 import { streamWatch } from "./watch-stream.ts";
@@ -84,7 +84,7 @@ async function answer(parts: HandlerParts, exchange: Exchange, authenticated: bo
   const resource = resources.find(
     ({ group, version, plural }) => group === exchange.info.group && version === exchange.info.version && plural === exchange.info.resource,
   );
-  if (resource === undefined) sendText(response, 404, "404 page not found\n");
+  if (resource === undefined) await answerUnknown(parts, exchange);
   else if (reviewResources.includes(resource)) await answerAboutUser(parts, exchange, resource);
   else if (resource.plural === "pods" && resource.group === "" && exchange.info.subresource !== "")
     await answerPodPart(parts, exchange, resource);
@@ -93,6 +93,14 @@ async function answer(parts: HandlerParts, exchange: Exchange, authenticated: bo
 
 function servedResources(server: ServerCore): readonly ServedResource[] {
   return [...server.resources(), ...reviewResources];
+}
+
+/** What nobody serves: the core knows whether its group is one that tells so in a Status or in plain text. */
+async function answerUnknown(parts: HandlerParts, { request, response, path, query }: Exchange): Promise<void> {
+  // asked before the body is read: by then the kind may be served
+  const asked = parts.server.handle({ method: "GET", path, query, ...identity(request, parts.user) });
+  await skipBody(request);
+  sendReply(response, await asked, "json");
 }
 
 async function answerAboutUser(parts: HandlerParts, exchange: Exchange, resource: ServedResource): Promise<void> {

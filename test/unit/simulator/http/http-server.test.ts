@@ -146,9 +146,12 @@ describe("the HTTPS front", () => {
     it("a body of more than 3 MiB", async () => {
       assert.match(failureOf(await post("application/json", `"${"x".repeat(3 * 1024 * 1024)}"`)), /^413 RequestEntityTooLarge: /);
     });
-    it("an unknown kind, with a plain text", async () => {
-      const { status, text } = await call("/apis/nuptse.dev/v1alpha1/nothings");
-      assert.deepEqual([status, text], [404, "404 page not found\n"]);
+    it("an unknown kind, in the words of the core: a plain text or a Status", async () => {
+      answer = () => ({ status: 404, headers: { "content-type": "text/plain" }, body: "404 page not found\n" });
+      const { status, text, headers } = await call("/apis/nuptse.dev/v1alpha1/nothings", { method: "POST" }, "no JSON");
+      assert.deepEqual([status, text, headers["content-type"]], [404, "404 page not found\n", "text/plain; charset=utf-8"]);
+      answer = () => ({ status: 404, headers: {}, body: { kind: "Status", code: 404, reason: "NotFound", message: "m" } });
+      assert.equal(failureOf(await call("/api/v1/nothings?watch=1")), "404 NotFound: m");
     });
     it("an unknown method", async () => assert.equal((await call(jobs, { method: "PROPFIND" })).status, 405));
     it("exec, in words", async () => {
