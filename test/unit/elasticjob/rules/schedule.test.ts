@@ -80,6 +80,22 @@ describe("lastHandledFireTime", () => {
     world.to("12:01:05");
     assert.equal(world.status.lastHandledFireTime, iso("12:01:00"));
   });
+
+  it("does not pass a run that begins beside one that is recorded for later; a crash in between loses neither", () => {
+    const world = JobWorld.accepted({ spec: { ...minutely, concurrencyPolicy: "Allow" }, start: "11:59:30" });
+    world.to("12:18:30");
+    assert.equal(world.created.length, 19);
+    world.sleepTo("12:20:30");
+    const plan = world.step(() => false);
+    assert.deepEqual(
+      plan.fired.map(({ run }) => run),
+      ["20261121t121900z"],
+    );
+    assert.equal(world.active("20261121t122000z")?.reason, "ConcurrencyLimit");
+    assert.ok((world.status.lastHandledFireTime as string) < iso("12:19:00"));
+    world.restart().settle();
+    assert.ok(world.active("20261121t121900z") !== undefined || runsOf(world).includes("1219"));
+  });
 });
 
 describe("concurrencyPolicy Forbid", () => {
