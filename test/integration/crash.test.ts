@@ -18,7 +18,8 @@ const longestLifeMs = 1500;
 const shardedJobs = 5;
 const periodSeconds = 10;
 const firings = 50;
-/** The clean-up of pods comes last: no pod goes before it is 90 s old. */
+/** Jobs whose pods never end by themselves: they are deleted when the run has lasted too long, and an event tells. */
+const limited = ["limited-0", "limited-1"];
 const kinds: readonly WriteKind[] = [
   "create pods",
   "patch elasticjobs/status",
@@ -27,7 +28,6 @@ const kinds: readonly WriteKind[] = [
   "create controllerrevisions",
   "delete controllerrevisions",
   "update leases",
-  "deletecollection pods",
 ];
 const moments: readonly Moment[] = ["before", "after"];
 
@@ -40,21 +40,22 @@ describe("kill -9", function () {
   const cluster = ownTestCluster({ namespaces: [namespace] });
   let pair: OperatorPair;
   let edits = 0;
-  const jobs = new Map<string, { readonly from: number; readonly period: number; readonly items: number }>();
+  const jobs = new Map<string, { readonly from: number; readonly items: number }>();
 
   const makeUp = { onDowntime: "FireAll", onOverlap: "FireAll", limit: 20 } as const;
-  async function create(name: string, period: number, from: number, spec: JobSpec): Promise<void> {
-    jobs.set(name, { from, period, items: spec.sharding?.total ?? 1 });
-    await cluster().create(elasticJob(namespace, name, { schedule: every(period, from), misfire: makeUp, ...spec }));
+  async function create(name: string, from: number, spec: JobSpec): Promise<void> {
+    jobs.set(name, { from, items: spec.sharding?.total ?? 1 });
+    await cluster().create(elasticJob(namespace, name, { schedule: every(periodSeconds, from), misfire: makeUp, ...spec }));
   }
 
   before("start two replicas and what they work on", async function () {
     this.timeout(timeLimits.operatorReady);
     const from = secondFromNow(3000);
     for (let index = 0; index < shardedJobs; index++)
-      await create(`sharded-${index}`, periodSeconds, from + index * 2000, { sharding: { total: 3 }, script: { runMs: [300, 1500] } });
-    await create("limited", 5, from + 1000, { runTimeoutSeconds: 2, script: { runMs: "forever" } });
-    await create("edited", periodSeconds, from + 3000, { parameter: "0", history: { succeeded: 1, failed: 1 } });
+      await create(`sharded-${index}`, from + index * 2000, { sharding: { total: 3 }, script: { runMs: [300, 1500] } });
+    for (const [index, name] of limited.entries())
+      await create(name, from + 1000 + index * 5000, { runTimeoutSeconds: 2, script: { runMs: "forever" } });
+    await create("edited", from + 3000, { parameter: "0", history: { succeeded: 1, failed: 1 } });
     pair = await OperatorPair.start(cluster().plane, shortestLease);
     await pair.leader();
   });
@@ -68,35 +69,19 @@ describe("kill -9", function () {
     }
   });
 
-  for (const kind of kinds) {
-    for (const moment of moments) {
-      it(`${moment} it has made a request to ${kind}`, async () => {
-        const before = await cluster().plane.auditPosition();
-        const { held, user } = await holdAndKill(kind, moment);
-        const asked = (await Array.fromAsync(cluster().plane.auditEvents({ fromByte: before, user }))).filter((event) =>
-          event.userAgent.endsWith(held.mark),
-        );
-        // The audit log is the witness of where the process was killed.
-        assert.deepEqual(
-          asked.map(({ verb, objectRef, responseStatus }) => [
-            `${verb} ${[objectRef?.resource, objectRef?.subresource].filter(Boolean).join("/")}`,
-            responseStatus.code < 300,
-          ]),
-          moment === "before" ? [] : [[kind, true]],
-        );
-      });
-    }
-  }
+  for (const kind of kinds) for (const moment of moments) placed(kind, moment);
 
   it("with the default leases of 15/10/2 s", async () => {
-    await pair.close();
-    pair = await OperatorPair.start(cluster().plane, "15/10/2");
+    await restart("15/10/2");
     const replica = await pair.leader();
     await sleep(longestLifeMs);
     await pair.kill(replica);
-    const next = await pair.leader();
-    assert.notEqual(next.operator, replica.operator);
+    assert.notEqual((await pair.leader()).operator, replica.operator);
+    await restart(shortestLease);
   });
+
+  // No pod goes before it is 90 s old, so this comes last.
+  for (const moment of moments) placed("deletecollection pods", moment);
 
   describe("in the end", () => {
     const expected = new Map<string, readonly number[]>();
@@ -104,7 +89,7 @@ describe("kill -9", function () {
     before("all that had come is over", async function () {
       this.timeout(timeLimits.settled);
       const now = Date.now();
-      for (const [name, { from, period }] of jobs) expected.set(name, fireTimesBetween(period, from, now));
+      for (const [name, { from }] of jobs) expected.set(name, fireTimesBetween(periodSeconds, from, now));
       for (const [name, fireTimes] of expected) await settled(cluster(), name, fireTimes.at(-1) ?? 0);
     });
 
@@ -125,12 +110,36 @@ describe("kill -9", function () {
         const notSucceeded = outcomes?.notSucceeded?.filter((entry) => (parseTime(entry.fireTime) ?? 0) <= last) ?? [];
         assert.deepEqual(
           notSucceeded.map((entry) => [parseTime(entry.fireTime), entry.outcome]),
-          name === "limited" ? fireTimes.map((time) => [time, "Failed"]) : [],
+          limited.includes(name) ? fireTimes.map((time) => [time, "Failed"]) : [],
           name,
         );
       }
     });
   });
+
+  /** A test that kills the leader around its next request of the kind. */
+  function placed(kind: WriteKind, moment: Moment): void {
+    it(`${moment} it has made a request to ${kind}`, async () => {
+      const before = await cluster().plane.auditPosition();
+      const { held, user } = await holdAndKill(kind, moment);
+      const asked = (await Array.fromAsync(cluster().plane.auditEvents({ fromByte: before, user }))).filter((event) =>
+        event.userAgent.endsWith(held.mark),
+      );
+      // The audit log is the witness of where the process was killed.
+      assert.deepEqual(
+        asked.map(({ verb, objectRef, responseStatus }) => [
+          `${verb} ${[objectRef?.resource, objectRef?.subresource].filter(Boolean).join("/")}`,
+          responseStatus.code < 300,
+        ]),
+        moment === "before" ? [] : [[kind, true]],
+      );
+    });
+  }
+
+  async function restart(lease: string): Promise<void> {
+    await pair.close();
+    pair = await OperatorPair.start(cluster().plane, lease);
+  }
 
   /** Provokes a request of the kind, holds it, and kills the process that made it. */
   async function holdAndKill(kind: WriteKind, moment: Moment): Promise<{ readonly held: Held; readonly user: string }> {

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ensureBinaries } from "../../hack/control-plane/binaries.ts";
 import type { ElasticJob, ElasticJobRun } from "../../src/api/elastic-job.gen.ts";
+import { createSystemClock } from "../../src/base/clock.ts";
 import { type Playground, startPlayground } from "../../src/simulator/harness/playground.ts";
 import { createKubectl, type Kubectl } from "../cli/kubectl.ts";
 import { eventually } from "./support/eventually.ts";
@@ -23,7 +24,7 @@ const evenThirdMs = 40_000;
 
 /** How a manifest's run ended, without what differs from run to run. */
 interface End {
-  readonly run: Partial<ElasticJobRun>;
+  readonly run: { readonly [Field in keyof ElasticJobRun]?: ElasticJobRun[Field] | undefined };
   readonly results: readonly object[];
   readonly conditions: readonly string[];
   readonly pods: readonly string[];
@@ -46,10 +47,15 @@ describe("examples", function () {
   before("apply all of them on both sides", async function () {
     this.timeout(timeLimits.test);
     const operator = await cluster().operator("operator-a");
-    playground = await startPlayground({ kubelet: "process", random: { next: () => Math.random() } });
+    playground = await startPlayground({
+      kubelet: "process",
+      random: { next: () => Math.random() },
+      clock: createSystemClock({ background: true }),
+    });
     const binaries = await ensureBinaries(["kubectl"]);
     kubectl = await createKubectl(binaries.kubectl, readFileSync(playground.kubeconfigPath, "utf8"), namespace);
-    await kubectl.ok(["create", "namespace", namespace]);
+    // As a manifest: kubectl create namespace speaks protobuf, which the playground does not.
+    await kubectl.ok(["create", "-f", "-"], JSON.stringify({ apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } }));
     const sides = [
       [await cluster().kubectl(namespace), real],
       [kubectl, embedded],
