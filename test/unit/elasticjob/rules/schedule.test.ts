@@ -153,6 +153,7 @@ describe("concurrencyPolicy Forbid", () => {
     world.start(0);
     world.to("12:03:40");
     assert.deepEqual(activeRuns(world), ["1201 Misfire Running", "1202 Misfire Waiting"]);
+    assert.equal(world.plan().wakeAt, at("12:03:40.001"));
     world.to("12:03:41");
     assert.deepEqual(activeRuns(world), ["1201 Misfire Running"]);
     assert.match(world.events.at(-1) ?? "", /^RunSkipped: 1 fire times skipped \(Deadline\)/);
