@@ -120,6 +120,8 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     });
     kubelets.set(spec.name, kubelet);
     await registerNode(client, clock, spec);
+    // A machine that comes in the place of another under its name finds pods that are bound to it.
+    kubelet.restore();
     if (options.nodeLeases) renew(spec.name);
   };
 
