@@ -6,11 +6,14 @@ import type { EndedItem, RunStep } from "./run-step.ts";
 
 /** Failed items that status tells about. */
 const mostFailures = 20;
-/** Bytes of results kept of one run. */
+/** Bytes of results kept of one run, and of all runs that are at work together. */
 const mostResultBytes = 64 * 1024;
 
-/** The entry of a run in status as of this step: for `active` while it goes on, for `history` once it has an outcome. */
-export function runEntry(step: RunStep, spec: EffectiveSpec, now: number): ElasticJobRun {
+/**
+ * The entry of a run in status as of this step: for `active` while it goes on, for `history` once it has an outcome.
+ * @param activeRuns how many runs share the room for results in `active`
+ */
+export function runEntry(step: RunStep, spec: EffectiveSpec, now: number, activeRuns = 1): ElasticJobRun {
   const { run, outcome } = step;
   const succeeded = new IntervalSet(run.succeeded);
   const failed = new IntervalSet(run.failed);
@@ -22,7 +25,7 @@ export function runEntry(step: RunStep, spec: EffectiveSpec, now: number): Elast
   const ending = run.ending ?? (step.newEnding === undefined ? undefined : { ...step.newEnding, at: now });
   const stops = outcome === undefined ? stopsOf(step, now) : [];
   const failures = failuresOf(step, outcome !== undefined);
-  const results = outcome === undefined ? resultsOf(step, spec.resultBytes).items : [];
+  const results = outcome === undefined ? resultsOf(step, spec.resultBytes, mostResultBytes / activeRuns).items : [];
   return {
     run: run.id,
     kind: run.kind,
@@ -86,7 +89,11 @@ function attemptsOf(step: RunStep, succeeded: IntervalSet, failed: IntervalSet):
 }
 
 /** The results of all items that have ended so far, lowest item first, as far as they fit. */
-export function resultsOf(step: RunStep, maxBytes: number): { readonly items: readonly ElasticJobItemResult[]; readonly omitted: number } {
+export function resultsOf(
+  step: RunStep,
+  maxBytes: number,
+  roomBytes = mostResultBytes,
+): { readonly items: readonly ElasticJobItemResult[]; readonly omitted: number } {
   const values = new Map<number, string>();
   for (const result of step.run.recorded?.results ?? []) values.set(result.item as number, result.value ?? "");
   for (const { item, succeeded, verdict } of step.ended) {
@@ -97,7 +104,7 @@ export function resultsOf(step: RunStep, maxBytes: number): { readonly items: re
   let bytes = 0;
   for (const [item, value] of [...values].sort(([a], [b]) => a - b)) {
     bytes += Buffer.byteLength(value);
-    if (bytes > mostResultBytes) omitted++;
+    if (bytes > roomBytes) omitted++;
     else items.push({ item, value });
   }
   return { items, omitted };

@@ -61,7 +61,7 @@ function nextStatus(observed: ObservedJob, { revision, runs, schedule, clockSkew
   const current = job.status ?? {};
   const ended = runs.steps.filter((step) => step.outcome !== undefined).sort((a, b) => a.run.fireTime - b.run.fireTime);
   const live = runs.steps.filter((step) => step.outcome === undefined);
-  const active = [...live.map((step) => runEntry(step, spec, now)), ...runs.kept.map((kept) => waitingEntry(observed, kept))];
+  const active = [...live.map((step) => runEntry(step, spec, now, live.length)), ...runs.kept.map((kept) => waitingEntry(observed, kept))];
   const history = trimmedHistory(
     current.history ?? [],
     ended.map((step) => runEntry(step, spec, now)),
