@@ -45,14 +45,16 @@ export async function populate(cluster: BenchCluster, population: Population): P
   );
   await cluster.armed(namespace, idle, longestMs);
   tell(`${idle} idle jobs are armed`);
-  const soon = { schedule: { crons: [yearlyAtSecond(fullSecondAfter(5000))] }, template: podTemplate({}, { nodeName: staticNode }) };
+  // all must exist before their fire time; whether they are armed by then does not matter
+  const leadMs = 10_000 + (running / itemsPerRun + finished) * 20;
+  const soon = { schedule: { crons: [yearlyAtSecond(fullSecondAfter(leadMs))] }, template: podTemplate({}, { nodeName: staticNode }) };
   const many = { ...soon, sharding: { total: itemsPerRun } };
   await cluster.createAll(jobsPath(namespace), [
     ...Array.from({ length: running / itemsPerRun }, (_, index) => elasticJob(namespace, `running-${index}`, many)),
     ...Array.from({ length: finished }, (_, index) => elasticJob(namespace, `finished-${index}`, soon)),
   ]);
   await eventually(`${running + finished} pods`, async () => {
-    return await fewerThan(running + finished, (await cluster.list(`/api/v1/namespaces/${namespace}/pods`)).length);
+    return await fewerThan(running + finished, await cluster.count(`/api/v1/namespaces/${namespace}/pods`));
   });
   const pods = await cluster.list(`/api/v1/namespaces/${namespace}/pods`);
   await sideBySide(pods, width, (pod) =>
@@ -83,11 +85,11 @@ async function fewerThan(wanted: number, count: number): Promise<string | undefi
   return count >= wanted ? undefined : `${count} of ${wanted}`;
 }
 
-/** Asks every second until there is nothing left to say. */
+/** Asks now and then until there is nothing left to say. */
 async function eventually(what: string, missing: () => Promise<string | undefined>): Promise<void> {
   const deadline = performance.now() + longestMs;
   for (let left = await missing(); left !== undefined; left = await missing()) {
     if (performance.now() > deadline) throw new Error(`waited ${longestMs} ms in vain for ${what}: ${left}`);
-    await sleep(1000);
+    await sleep(2000);
   }
 }

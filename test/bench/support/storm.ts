@@ -168,9 +168,7 @@ async function untilCreated(cluster: BenchCluster, namespace: string, count: num
   await sleep(Math.max(0, fireTime - Date.now()));
   for (;;) {
     await sleep(500);
-    const page = await cluster.send("GET", `${podsPath(namespace)}?limit=1`);
-    const left = Number((page.metadata as { remainingItemCount?: unknown }).remainingItemCount ?? 0);
-    const pods = (page["items"] as readonly unknown[]).length + left;
+    const pods = await cluster.count(podsPath(namespace));
     const elapsed = Date.now() - fireTime;
     if (pods >= count) return elapsed / 1000;
     if (elapsed > longestStormMs) throw new Error(`${pods} of ${count} pods are there ${elapsed} ms after the fire time`);
