@@ -78,7 +78,12 @@ describe("kubectl on the embedded API server", function () {
 
   describe("logs", () => {
     before(async () => {
-      const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "talker" }, spec: { containers: [{ name: "main", image: "x" }] } };
+      const pod = {
+        apiVersion: "v1",
+        kind: "Pod",
+        metadata: { name: "talker" },
+        spec: { nodeName: "node-1", containers: [{ name: "main", image: "x" }] },
+      };
       await kubectl.ok(["create", "-f", "-"], dump(pod));
     });
     beforeEach(() => {

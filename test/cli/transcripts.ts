@@ -141,6 +141,12 @@ export function describeTranscripts(stage: () => Stage): void {
       const listed = tidy(await ok("get events --no-headers --field-selector reason=Broken"))[0] ?? "";
       assert.match(listed, /Warning \| Broken \| widget\/described \| it broke$/);
     });
+    it("logs of a pod without a node are empty", async () => {
+      await ok("run unplaced --image=busybox --restart=Never -- true");
+      assert.equal(await ok("logs unplaced"), "");
+      assert.equal(await ok("logs -f unplaced"), "");
+      assert.match(await fails("logs unplaced -c other"), /container other is not valid for pod unplaced/);
+    });
     it("shows a pod", async () => {
       const name = "described-pod";
       assert.equal(await ok(`run ${name} --image=busybox --restart=Never -- true`), `pod/${name} created\n`);

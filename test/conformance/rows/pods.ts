@@ -154,6 +154,17 @@ export const podRows: readonly Row[] = [
       { subresource: "status", show: ["status.phase", "status.podIP", "spec.activeDeadlineSeconds", "metadata.generation"] },
     );
   }),
+  row("a pod's address and the first of its addresses are one", async (api) => {
+    const to = (status: object) =>
+      api.merge(pods, "a", { status }, { subresource: "status", show: ["status.podIP", "status.podIPs", "metadata.managedFields"] });
+    await api.create(pods, pod("a"));
+    await to({ podIP: "10.0.0.1" });
+    await to({ podIP: "10.0.0.2" });
+    await to({ podIPs: [{ ip: "10.0.0.3" }, { ip: "fd00::3" }] });
+    await to({ podIP: null });
+    await to({ podIP: "10.0.0.4", podIPs: [{ ip: "10.0.0.4" }, { ip: "fd00::4" }] });
+    await to({ podIP: null, podIPs: null });
+  }),
   row("conditions in a merge patch replace the list", async (api) => {
     await api.create(pods, pod("a"));
     await api.merge(

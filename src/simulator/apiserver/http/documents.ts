@@ -9,7 +9,7 @@ import { Refusal } from "./status.ts";
 const version = {
   major: "1",
   minor: "36",
-  gitVersion: "v1.36.0+nuptse",
+  gitVersion: "v1.36.3+nuptse",
   gitCommit: "",
   gitTreeState: "clean",
   buildDate: "1970-01-01T00:00:00Z",

@@ -35,7 +35,7 @@ export function openApiDocument(groupVersion: GroupVersion): unknown {
   const { resources } = groupVersion;
   return {
     openapi: "3.0.0",
-    info: { title: "Kubernetes", version: "v1.36.0" },
+    info: { title: "Kubernetes", version: "v1.36.3" },
     paths: Object.fromEntries(resources.flatMap(pathsOf)),
     components: { schemas: Object.fromEntries([...resources.map(schemaOf), [metaName, objectMetaSchema]]) },
   };

@@ -16,6 +16,7 @@ interface LogQuery {
 
 /**
  * Answers `pods/log` of a pod that exists: text, one line as it comes, until the log ends, the limit is reached or the reader goes away.
+ * A pod without a node has no log at all (204).
  * Throws a Refusal (400, 422) as long as nothing was sent.
  */
 export async function sendLog(
@@ -26,6 +27,11 @@ export async function sendLog(
 ): Promise<void> {
   const wanted = readQuery(query, parts.clock.now());
   const container = chooseContainer(pod, wanted.container);
+  if ((pod.spec.nodeName ?? "") === "") {
+    response.writeHead(204, { "cache-control": "no-cache, private" });
+    response.end();
+    return;
+  }
   if (parts.source === undefined) throw Refusal.of(503, "nothing runs containers here: there are no logs");
   const aborted = new AbortController();
   response.on("close", () => aborted.abort());

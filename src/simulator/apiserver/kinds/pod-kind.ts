@@ -51,6 +51,16 @@ function withConditionTimes(pod: Fields): Fields {
   return { ...pod, status: { ...status, conditions } };
 }
 
+/** A pod's address is the first of its addresses, whichever of the two a writer knows; where they differ, `podIP` counts. */
+function withAddresses(pod: Fields): Fields {
+  if (!isFields(pod.status)) return pod;
+  const { podIP, podIPs } = pod.status;
+  const first: unknown = Array.isArray(podIPs) && isFields(podIPs[0]) ? podIPs[0].ip : undefined;
+  const address = typeof podIP === "string" && podIP !== "" ? podIP : first;
+  if (address === undefined || (address === podIP && address === first)) return pod;
+  return { ...pod, status: { ...pod.status, podIP: address, podIPs: address === first ? podIPs : [{ ip: address }] } };
+}
+
 /** Pods. Binding and log are the server's and the kubelet's business. */
 export const podKind: BuiltinKind = {
   resource: pods,
@@ -71,7 +81,7 @@ export const podKind: BuiltinKind = {
     "status.podIP": textAt("status", "podIP"),
     "status.nominatedNodeName": textAt("status", "nominatedNodeName"),
   },
-  defaults: (object) => ({ ...withConditionTimes(object), spec: defaultPodSpec(specOf(object)) }),
+  defaults: (object) => ({ ...withAddresses(withConditionTimes(object)), spec: defaultPodSpec(specOf(object)) }),
   prepareCreate: withInitialStatus,
   validate: (pod) => podSpecErrors(specOf(pod), "spec"),
   validateUpdate: (next, live, subresource) =>

@@ -17,7 +17,7 @@ import { createFakeCore, type FakeCore, job } from "./fake-core.ts";
 const table = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json";
 const jobs = "/apis/nuptse.dev/v1alpha1/namespaces/default/elasticjobs";
 const log = "/api/v1/namespaces/default/pods/p/log";
-const pod = { metadata: { name: "p", namespace: "default" }, spec: { containers: [{ name: "main" }, { name: "side" }] } };
+const pod = { metadata: { name: "p", namespace: "default" }, spec: { nodeName: "n", containers: [{ name: "main" }, { name: "side" }] } };
 
 interface Answer {
   readonly status: number;
@@ -322,6 +322,12 @@ describe("the HTTPS front", () => {
         assert.deepEqual([reply.status, reply.headers["content-type"], reply.text], [200, "text/plain", tc.want]);
       });
     }
+    it("no log of a pod without a node", async () => {
+      answer = () => ({ status: 200, headers: {}, body: { ...pod, spec: { containers: pod.spec.containers } } });
+      source = logOf(written);
+      const reply = await call(`${log}?container=main&follow=true`);
+      assert.deepEqual([reply.status, reply.text], [204, ""]);
+    });
     it("what of a log the source is to give", async () => {
       const seen: LogOptions[] = [];
       answer = () => ({ status: 200, headers: {}, body: pod });
