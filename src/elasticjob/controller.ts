@@ -207,6 +207,10 @@ function nodeFacts(caches: ElasticJobCaches): NodeFacts {
   return {
     usable: (name) => usable(caches.nodes.get(undefined, name)),
     known: (name) => caches.nodes.get(undefined, name) !== undefined,
-    usableNames: () => [...caches.nodes.all().filter(usable)].map((node) => node.metadata.name),
+    usableNames: (nodeSelector) =>
+      [...caches.nodes.all().filter((node) => usable(node) && hasLabels(node, nodeSelector))].map((node) => node.metadata.name),
   };
 }
+
+const hasLabels = (node: Node, labels: Readonly<Record<string, string>>): boolean =>
+  Object.entries(labels).every(([key, value]) => node.metadata.labels?.[key] === value);

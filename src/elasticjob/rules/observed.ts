@@ -58,8 +58,8 @@ export interface NodeFacts {
   usable(name: string): boolean;
   /** It is in the cache. A node that is not may be too new for it: that alone proves nothing (decision 20). */
   known(name: string): boolean;
-  /** All nodes that are usable. */
-  usableNames(): readonly string[];
+  /** All nodes that are usable and have these labels. */
+  usableNames(nodeSelector: Readonly<Record<string, string>>): readonly string[];
 }
 
 /** What caches do not show and a restart may forget without harm. */

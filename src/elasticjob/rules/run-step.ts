@@ -229,7 +229,7 @@ function createPods(
     since,
   };
   const localDate = observed.armed?.localDate(run.fireTime) ?? formatMillis(run.fireTime).slice(0, 10);
-  const usable = observed.nodes.usableNames();
+  const usable = observed.nodes.usableNames(revision.template.spec.nodeSelector ?? {});
   const add = (item: number, attempt: number, history: RunAnnotation) =>
     actions.push({
       tag: "create",
@@ -244,7 +244,7 @@ function createPods(
       const note = `run ${run.id}: item ${item} was lost on ${lostFrom} (${why}) and starts again elsewhere as attempt ${next.attempt}`;
       actions.push({ tag: "event", regarding: observed.job, type: "Warning", reason: eventReasons.itemFailedOver, note });
     }
-    // With every usable node left out nothing could ever run again.
+    // With every node left out that the pod may use, nothing could ever run again.
     const nodes = usable.every((name) => next.nodes.includes(name)) ? [] : next.nodes;
     const history = { ...first, counted: next.counted, lost: next.lost, nodes, ...(next.node !== undefined && { pinned: next.node }) };
     add(item, next.attempt, history);
