@@ -6,6 +6,9 @@ const ladder = ["unit", "simulation", "conformance", "cli", "chart", "gateway", 
 /** The folders whose tests talk to a real control plane. */
 const onControlPlane = new Set(["conformance", "integration"]);
 
+/** The folders whose tests wait for real time to pass more than they compute. */
+const waiting = new Set(["integration"]);
+
 /** What one call of the test command runs. */
 export interface Selection {
   /** Whether the tree itself is verified too: only when nothing is selected. */
@@ -19,6 +22,7 @@ export interface TestFolder {
   readonly name: string;
   readonly files: readonly string[];
   readonly needsControlPlane: boolean;
+  readonly mostlyWaits: boolean;
 }
 
 /**
@@ -32,6 +36,7 @@ export function select(root: string, args: readonly string[]): Selection {
     name,
     files: globSync(`test/${name}/**/*.test.ts`, { cwd: root }).sort(),
     needsControlPlane: onControlPlane.has(name.split("/")[0] ?? ""),
+    mostlyWaits: waiting.has(name.split("/")[0] ?? ""),
   }));
   const empty = folders.find((folder) => folder.files.length === 0 && named.length > 0);
   if (empty !== undefined) throw new Error(`test/${empty.name} holds no tests (*.test.ts); folders are: ${ladder.join(", ")}`);
