@@ -224,8 +224,15 @@ export function judge(pod: AttemptPod, context: AttemptContext = {}): Verdict | 
   return { ...account, outcome: "Failed", reason: end.reason || "Error" };
 }
 
-/** deletionTimestamp is the request's time plus grace; both sides have whole seconds, and equal ones count as disrupted. */
+/** A deletion that is shortened once its grace is over gets the instant of that for its timestamp, and a grace of 0 or 1 s. */
+const shortenedGraceMs = 1000;
+
+/**
+ * deletionTimestamp is the request's time plus grace; both sides have whole seconds, and equal ones count as disrupted. The kubelet's last
+ * act, a deletion with a grace of 0, moves the timestamp to its own instant: when the first request came can then not be read any more.
+ */
 function endedBeforeDeletion(pod: AttemptPod, end: AttemptEnd): boolean {
   if (pod.deletion === undefined) return true;
+  if (pod.deletion.graceMs <= shortenedGraceMs) return false;
   return end.finishedAt !== undefined && end.finishedAt < pod.deletion.at - pod.deletion.graceMs;
 }
