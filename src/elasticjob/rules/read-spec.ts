@@ -64,19 +64,22 @@ function arm(job: ElasticJob): ArmedSchedule {
   };
 }
 
-const formats = new Map<string, Intl.DateTimeFormat | undefined>();
+const formats = new Map<string, readonly Intl.DateTimeFormat[] | undefined>();
 
 /** "CST", "GMT+8": what people call the zone at that instant. */
 function abbreviation(zone: Zone, instant: number): string {
   if (zone.name === "Etc/UTC") return "UTC";
-  if (!formats.has(zone.name)) formats.set(zone.name, formatOf(zone.name));
-  const parts = formats.get(zone.name)?.formatToParts(instant);
-  return parts?.find((part) => part.type === "timeZoneName")?.value ?? zone.name;
+  if (!formats.has(zone.name)) formats.set(zone.name, formatsOf(zone.name));
+  const names = formats
+    .get(zone.name)
+    ?.map((format) => format.formatToParts(instant).find((part) => part.type === "timeZoneName")?.value ?? "");
+  return names?.find((name) => /^[A-Z]+$/.test(name)) ?? names?.[0] ?? zone.name;
 }
 
-function formatOf(zone: string): Intl.DateTimeFormat | undefined {
+function formatsOf(zone: string): readonly Intl.DateTimeFormat[] | undefined {
   try {
-    return new Intl.DateTimeFormat("en-US", { timeZone: zone, timeZoneName: "short" });
+    // Each speaks of the zones that its readers know by name, and of others as GMT+1.
+    return ["en-US", "en-GB", "en-AU", "en-IN"].map((locale) => new Intl.DateTimeFormat(locale, { timeZone: zone, timeZoneName: "short" }));
   } catch {
     // A fixed offset such as GMT+8 is its own abbreviation.
     return undefined;

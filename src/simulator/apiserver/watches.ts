@@ -184,6 +184,10 @@ export class Watches {
     const watches = this.#open.get(watch.request.type);
     watches?.delete(watch);
     if (watches?.size === 0) this.#open.delete(watch.request.type);
+    if (this.#open.size > 0) return;
+    // A timer that nobody waits for would keep the process alive.
+    this.#bookmarkTimer?.cancel();
+    this.#bookmarkTimer = undefined;
   }
 }
 

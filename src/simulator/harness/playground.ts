@@ -56,7 +56,7 @@ export async function startPlayground(options: PlaygroundOptions): Promise<Playg
   const dataDir = options.dataDir ?? (ownDir as string);
   const server = createApiServer({ clock, random });
   const clientOf = (userAgent: string) => createKubeClient(inProcessTransport(server, { userAgent }));
-  const client = clientOf("nuptse (playground)");
+  const client = clientOf("nuptse-playground");
   for (const crd of readCrds()) await client.create(customResourceDefinitions, crd);
 
   let world: World | undefined;
@@ -69,7 +69,7 @@ export async function startPlayground(options: PlaygroundOptions): Promise<Playg
     onError: (error) => logger.error("the API server failed", { error }),
   });
   world = await createWorld({
-    client: clientOf("nuptse (kubelet)"),
+    client: clientOf("nuptse-kubelet"),
     clock,
     random,
     nodes: Array.from({ length: options.nodes ?? 4 }, (_, index) => ({ name: `node-${index + 1}` })),
@@ -85,7 +85,7 @@ export async function startPlayground(options: PlaygroundOptions): Promise<Playg
   if (options.operator !== false) {
     const serverTime = createServerTime(clock);
     operator = createOperator({
-      transport: withServerDate(inProcessTransport(server, { userAgent: "nuptse (operator)" }), serverTime, clock, clock),
+      transport: withServerDate(inProcessTransport(server, { userAgent: "nuptse-operator" }), serverTime, clock, clock),
       clock,
       random,
       logger,
