@@ -37,6 +37,7 @@ export interface ElasticJobPlan extends Plan {
 export function planElasticJob(observed: ObservedJob): ElasticJobPlan {
   const { job, now } = observed;
   if (job.metadata.deletionTimestamp !== undefined) return { ...nothing, reasons: ["being deleted"] };
+  if (isClockOff(observed)) return { ...nothing, reasons: ["the clock is off"], wakeAt: now + clockOffWaitMs };
   const status = job.status ?? {};
   const revision = stepRevision(observed);
 
@@ -98,6 +99,17 @@ const nothing: ElasticJobPlan = {
   strays: 0,
   waiting: [],
 };
+
+/** The lease is renewed every two seconds: its answer tells the time, or the lease is given up. */
+const clockOffWaitMs = 1000;
+
+/**
+ * Our clock jumped, or is further off than this replica may lead with (decision 11), and the lease is not given up yet. What would be
+ * written now stays wrong after the clock is right again: a run's end a year ahead is in the way of every fire time before it.
+ */
+function isClockOff({ now, serverNow, maxClockSkewMs }: ObservedJob): boolean {
+  return serverNow === undefined || (maxClockSkewMs > 0 && Math.abs(now - serverNow) > maxClockSkewMs);
+}
 
 /**
  * From where on what is stored lies in a future that only a leader with a wrong clock can have handled (decision 11); Infinity while the
