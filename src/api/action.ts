@@ -42,6 +42,8 @@ export interface DeleteAction {
   readonly resource: Resource;
   readonly ref: ObjectRef;
   readonly uid: string;
+  /** Only as it was when this was planned: a program that has ended meanwhile must not lose its end. Else it ends as `conflict`. */
+  readonly resourceVersion?: string;
   readonly gracePeriodSeconds?: number;
 }
 

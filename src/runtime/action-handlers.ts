@@ -93,10 +93,11 @@ export function createActionHandlers(options: ActionHandlerOptions): ActionHandl
   }
 
   async function remove(action: DeleteAction, context: ActionContext): Promise<ActionOutcome> {
-    const { resource, ref, uid, gracePeriodSeconds } = action;
+    const { resource, ref, uid, resourceVersion, gracePeriodSeconds } = action;
     if (deletions.has(uid)) return { kind: "done" };
     const deletion = client.delete(resource, ref, {
       uid,
+      ...(resourceVersion === undefined ? {} : { resourceVersion }),
       fence: context.fence,
       ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
     });
@@ -106,6 +107,13 @@ export function createActionHandlers(options: ActionHandlerOptions): ActionHandl
     } catch (error) {
       // Absent, or a namesake with another UID: in both cases the one that was meant is gone.
       if (!(error instanceof Conflict) && !(error instanceof NotFound && !error.isUnknownKind)) throw error;
+      if (error instanceof Conflict && resourceVersion !== undefined) {
+        const existing = await readPastCaches(client, resource, ref);
+        if (existing?.metadata.uid === uid) {
+          keepWrite(stores, resource, existing);
+          return { kind: "conflict" };
+        }
+      }
     }
     // A shorter grace is a deletion of its own.
     if (gracePeriodSeconds === undefined) deletions.note(uid);

@@ -255,12 +255,15 @@ function createPods(
   }
 }
 
+/** Only as it is known here: the cache may be late, and the program may have done its work meanwhile. */
 function deletePod(pod: AttemptPod): Action {
+  const { uid, resourceVersion } = pod.metadata;
   return {
     tag: "delete",
     resource: podResource,
     ref: refOfPod(pod),
-    uid: pod.metadata.uid as string,
+    uid: uid as string,
+    ...(resourceVersion !== undefined && { resourceVersion }),
   };
 }
 
