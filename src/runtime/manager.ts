@@ -1,9 +1,9 @@
 /**
  * The life of an operator, from start to end, in this order:
  *
- *   syncing     informers fill their stores
+ *   syncing     informers fill their stores, since somebody else leads
  *   standby     ready, and waiting for the lease
- *   refilling   the lease is won: every store is filled anew by a consistent list, children before roots (decision 2)
+ *   refilling   the lease is won: every store is filled (anew) by a consistent list, children before roots (decision 2)
  *   leading     controllers work
  *   draining    asked to stop: nothing new is taken up, what runs ends
  *   stopped     the lease is released; the end
@@ -65,6 +65,8 @@ export interface Manager {
 const refillBackoff: BackoffPolicy = { initialMs: 500, factor: 2, maxMs: 10_000, jitter: 0.3 };
 const defaultDrainMs = 20_000;
 const lastWordsMs = 2000;
+/** A lease that nobody holds is won by one read and one write. */
+const headStartMs = 500;
 
 /** Builds a manager that has not begun to live. */
 export function createManager(options: ManagerOptions): Manager {
@@ -76,6 +78,7 @@ export function createManager(options: ManagerOptions): Manager {
   const unsynced = new Set(informers.map((informer) => resourceName(informer.resource)));
   let phase: ManagerPhase = "new";
   let lostReason: string | undefined;
+  let leads = false;
 
   const over = () => stopping.signal.aborted || lostReason !== undefined;
 
@@ -105,14 +108,34 @@ export function createManager(options: ManagerOptions): Manager {
     }
   }
 
+  /** Resolves when the lease is won, or when asked to stop. */
   async function win(): Promise<void> {
-    phase = "standby";
-    logger.info("caches are filled, waiting for the lease");
     try {
       await lease.acquire(stopping.signal);
+      leads = true;
     } catch (error) {
       if (!stopping.signal.aborted) throw error;
     }
+  }
+
+  /** The first fill of the caches, begun after the lease was won and in order, is as good as a second one. */
+  async function fillAsLeader(): Promise<void> {
+    phase = "refilling";
+    for (const informer of informers) {
+      if (over()) return;
+      informer.start(ending.signal);
+      await untilStopped(informer.synced);
+      unsynced.delete(resourceName(informer.resource));
+    }
+  }
+
+  async function fillAsStandby(won: Promise<void>): Promise<void> {
+    await sync();
+    if (over()) return;
+    phase = "standby";
+    if (!leads) logger.info("caches are filled, waiting for the lease");
+    await won;
+    if (!over()) await refill();
   }
 
   async function refill(): Promise<void> {
@@ -178,12 +201,12 @@ export function createManager(options: ManagerOptions): Manager {
     },
     async run() {
       const lost = lease.lost.then(lose);
-      if (!over()) await sync();
-      if (!over()) await win();
-      if (!over()) await refill();
+      const won = over() ? Promise.resolve() : win();
+      await within(headStartMs, won);
+      if (!over()) await (leads ? fillAsLeader() : fillAsStandby(won));
       if (!over()) {
         phase = "leading";
-        logger.info("caches are filled anew, controllers begin");
+        logger.info("caches are filled, controllers begin");
         options.onLeading?.();
         for (const { loop, roots } of controllers) loop.start(roots());
         await untilStopped(lost);
@@ -195,7 +218,7 @@ export function createManager(options: ManagerOptions): Manager {
       stopping.abort(new Error("asked to stop"));
     },
     notReady() {
-      if (phase === "new" || phase === "syncing") return `waiting for caches: ${[...unsynced].join(", ")}`;
+      if (unsynced.size > 0 && ["new", "syncing", "refilling"].includes(phase)) return `waiting for caches: ${[...unsynced].join(", ")}`;
       if (phase === "draining" || phase === "stopped" || phase === "lost") return `the process is about to end: ${phase}`;
       return undefined;
     },

@@ -24,19 +24,23 @@ function bench(script: Script) {
   const log: string[] = [];
   const say = (what: string) => log.push(`${what}@${clock.now() - start}`);
   let failing = script.failedRefills ?? 0;
-  const informer = (resource: typeof pods): ManagedInformer => ({
-    resource,
-    start: (signal) => {
-      say(`start ${resource.plural}`);
-      signal.addEventListener("abort", () => say(`end ${resource.plural}`));
-    },
-    synced: clock.sleep(script.syncMs ?? 10),
-    refill: async () => {
-      say(`refill ${resource.plural}`);
-      await clock.sleep(script.refillMs ?? 10);
-      if (resource === pods && failing-- > 0) throw new Error("unreachable");
-    },
-  });
+  const informer = (resource: typeof pods): ManagedInformer => {
+    const synced = Promise.withResolvers<void>();
+    return {
+      resource,
+      start: (signal) => {
+        say(`start ${resource.plural}`);
+        signal.addEventListener("abort", () => say(`end ${resource.plural}`));
+        clock.after(script.syncMs ?? 10, synced.resolve);
+      },
+      synced: synced.promise,
+      refill: async () => {
+        say(`refill ${resource.plural}`);
+        await clock.sleep(script.refillMs ?? 10);
+        if (resource === pods && failing-- > 0) throw new Error("unreachable");
+      },
+    };
+  };
   const lost = Promise.withResolvers<string>();
   const manager = createManager({
     clock,
@@ -88,24 +92,33 @@ function bench(script: Script) {
 
 describe("manager", () => {
   it("fills caches, waits for the lease, refills children before roots, then lets controllers work", async () => {
-    const { clock, manager, log } = bench({ wonAfter: 500 });
-    await clock.runUntil(start + 9);
+    const { clock, manager, log } = bench({ wonAfter: 1500 });
+    await clock.runUntil(start + 509);
     assert.equal(manager.phase, "syncing");
     assert.equal(manager.notReady(), "waiting for caches: pods, elasticjobs.nuptse.dev");
-    await clock.runUntil(start + 400);
+    await clock.runUntil(start + 1400);
     assert.equal(manager.phase, "standby");
     assert.equal(manager.notReady(), undefined);
-    await clock.runUntil(start + 1000);
+    await clock.runUntil(start + 2000);
     assert.equal(manager.phase, "leading");
     assert.deepEqual(log, [
-      "start pods@0",
-      "start elasticjobs@0",
-      "won@500",
-      "refill pods@500",
-      "refill elasticjobs@510",
-      "leading@520",
-      "work on etl@520",
+      "start pods@500",
+      "start elasticjobs@500",
+      "won@1500",
+      "refill pods@1500",
+      "refill elasticjobs@1510",
+      "leading@1520",
+      "work on etl@1520",
     ]);
+  });
+
+  it("fills caches once, children before roots, when nobody else holds the lease", async () => {
+    const { clock, manager, log } = bench({ wonAfter: 20 });
+    await clock.runUntil(start + 25);
+    assert.equal(manager.notReady(), "waiting for caches: pods, elasticjobs.nuptse.dev");
+    await clock.runUntil(start + 1000);
+    assert.equal(manager.notReady(), undefined);
+    assert.deepEqual(log, ["won@20", "start pods@20", "start elasticjobs@30", "leading@40", "work on etl@40"]);
   });
 
   it("ends in order when it is asked to stop", async () => {
@@ -157,7 +170,7 @@ describe("manager", () => {
   });
 
   it("never works when the lease is lost while caches are refilled", async () => {
-    const { clock, log, end } = bench({ wonAfter: 100, lostAfter: 1000, refillMs: 2000 });
+    const { clock, log, end } = bench({ wonAfter: 700, lostAfter: 1000, refillMs: 2000 });
     await clock.runUntil(start + 10_000);
     assert.deepEqual(end(), { kind: "lost", reason: "other has taken it" });
     assert.equal(
@@ -184,7 +197,7 @@ describe("manager", () => {
   });
 
   it("refills again until it works, and keeps the order", async () => {
-    const { clock, log, manager } = bench({ wonAfter: 100, failedRefills: 2 });
+    const { clock, log, manager } = bench({ wonAfter: 700, failedRefills: 2 });
     await clock.runUntil(start + 10_000);
     assert.deepEqual(
       log.filter((line) => line.startsWith("refill")).map((line) => line.split("@")[0]),
