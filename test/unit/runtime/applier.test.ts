@@ -172,6 +172,7 @@ describe("applier", () => {
       answers: { "get pods shop/a": ok(owned("a")) },
       want: { kind: "done" },
       wantSent: ["get pods shop/a"],
+      wantKept: ["a@7"],
     },
     {
       name: "probes what does not exist",
