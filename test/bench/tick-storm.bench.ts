@@ -21,9 +21,11 @@ const raisedLimits = [
   "--concurrent-job-syncs=50",
 ] as const;
 
+const longestTries = 3;
+
 const bench: Bench = async (words) => {
   const choice = readArguments(words, { jobs: 2000, rounds: 5, "default-jobs": 300, lead: 0, profile: "" });
-  const ours: OperatorStorm[] = [];
+  const ours: (OperatorStorm & { readonly namespace: string })[] = [];
   const loader: Storm[] = [];
   let raised: Storm | undefined;
   const cluster = await BenchCluster.start({ components: { controllerManager: { args: raisedLimits } } });
@@ -31,16 +33,25 @@ const bench: Bench = async (words) => {
     await cluster.plane.kill("kube-controller-manager");
     let lead = choice.lead || choice.jobs * 0.02 + 20;
     for (let round = 1; round <= choice.rounds; round++) {
-      const name = (of: string, number: number) => `storm-${of}-${number}`;
       const operatorTurn = async () => {
-        const storm = await stormOfElasticJobs(cluster, name("e", round), choice.jobs, lead, choice.profile);
-        tellStorm(`round ${round}, operator`, storm);
-        ours.push(storm);
-        lead = choice.lead || storm.armSeconds * 1.5 + 10;
+        for (let attempt = 1; ; attempt++) {
+          const namespace = `storm-e-${round}-${attempt}`;
+          const storm = await stormOfElasticJobs(cluster, namespace, choice.jobs, lead, choice.profile);
+          if (storm !== undefined) {
+            tellStorm(`round ${round}, operator`, storm);
+            ours.push({ ...storm, namespace });
+            lead = choice.lead || storm.armSeconds * 1.5 + 10;
+            return;
+          }
+          lead *= 2;
+          tell(`round ${round}: the jobs were armed too late; once more with ${lead.toFixed(0)} s`);
+          if (attempt === longestTries) throw new Error("the operator does not arm the jobs in time");
+        }
       };
       const loaderTurn = async () => {
-        const from = ours.length;
-        const storm = await stormOfLoader(cluster, name("l", round), name("e", from), ours[from - 1] as OperatorStorm);
+        const from = ours.at(-1);
+        if (from === undefined) throw new Error("the first round begins with the operator");
+        const storm = await stormOfLoader(cluster, `storm-l-${round}-1`, from.namespace, from);
         tellStorm(`round ${round}, loader`, storm);
         loader.push(storm);
       };
