@@ -77,12 +77,14 @@ export function stepRuns(
     else waiting++;
   }
 
+  const taken = new Set<number>(live.map((run) => run.fireTime));
+  for (const run of observed.job.status?.history ?? []) taken.add(parseTime(run.fireTime) ?? 0);
   const idle: RunsStep = {
     steps,
     fired: [],
     kept: [],
     skipped,
-    firstOpen: Number.POSITIVE_INFINITY,
+    firstOpen: armed === undefined ? Number.POSITIVE_INFINITY : firstOpen(armed.schedule, after, taken),
     urgent: skipped.times.length > 0,
     wakeAt: wakeAtDeadline,
   };
@@ -90,13 +92,8 @@ export function stepRuns(
   if (observed.serverNow === undefined) return { ...idle, wakeAt: Math.min(wakeAtDeadline, now + unknownTimeWaitMs) };
   const until = Math.min(now, observed.serverNow + dateHeaderMs);
   const wakeAt = Math.min(wakeAtDeadline, nextWake(observed, until, observed.serverNow));
-  if (spec.concurrencyPolicy === "Forbid" && running + waiting > 0) {
-    const newest = Math.max(after, ...live.map((run) => run.fireTime));
-    return { ...idle, firstOpen: armed.schedule.next(newest) ?? idle.firstOpen };
-  }
+  if (spec.concurrencyPolicy === "Forbid" && running + waiting > 0) return idle;
 
-  const taken = new Set<number>(live.map((run) => run.fireTime));
-  for (const run of observed.job.status?.history ?? []) taken.add(parseTime(run.fireTime) ?? 0);
   const due = sortDueFireTimes(
     armed.schedule,
     { after, until, now, termStart: observed.termStart },
@@ -106,7 +103,17 @@ export function stepRuns(
   );
   for (const why of ["Downtime", "Overlap", "Deadline"] as const) skip(why, [], due.dropped[why]);
   skipped.times.push(...due.droppedTimes);
-  return recordBlocked(begin({ ...idle, skipped, wakeAt }, observed, due, revision, running, waiting), armed.schedule);
+  return recordBlocked(
+    begin({ ...idle, firstOpen: Number.POSITIVE_INFINITY, skipped, wakeAt }, observed, due, revision, running, waiting),
+    armed.schedule,
+  );
+}
+
+/** The first fire time that no run has taken: one before it may have been given up by a record that was never stored. */
+function firstOpen(schedule: Schedule, after: number, taken: ReadonlySet<number>): number {
+  let time = schedule.next(after);
+  while (time !== undefined && taken.has(time)) time = schedule.next(time);
+  return time ?? Number.POSITIVE_INFINITY;
 }
 
 /** A run that cannot begin has no pods that tell of it, so it is recorded, as one that waits or as one that is to end (decision 49). */

@@ -19,7 +19,7 @@ export interface DueFireTimes {
   readonly dropped: { readonly Downtime: number; readonly Overlap: number; readonly Deadline: number };
   /** All fire times up to here are settled by `keep` and `dropped`; undefined = none was. */
   readonly settledUpTo: number | undefined;
-  /** The decision is about a time without a leader, and must be recorded at once. */
+  /** Something was decided, and must be recorded before a run of later begins to stand for it. */
   readonly urgent: boolean;
 }
 
@@ -75,7 +75,7 @@ export function sortDueFireTimes(
     keep: keep.filter((time) => time < firstToFire),
     dropped,
     settledUpTo: settled,
-    urgent: settled !== undefined && (keep.length > 0 || dropped.Downtime > 0),
+    urgent: settled !== undefined,
   };
 }
 
