@@ -6,8 +6,8 @@ import type { AttemptPod } from "./rules/attempt.ts";
 /** What the controller reads. All stores are filled by informers; nothing here is written by it. */
 export interface ElasticJobCaches {
   readonly jobs: Store<ElasticJob>;
-  /** "job": by the job's UID; "node": by the node's name. */
-  readonly pods: Store<AttemptPod, "job" | "node">;
+  /** "job": by the job's UID; "node": by the node's name; "foreign": pods of others that carry our labels, by the job's UID in them. */
+  readonly pods: Store<AttemptPod, "job" | "node" | "foreign">;
   readonly revisions: Store<ControllerRevision, "job">;
   readonly nodes: Store<Node>;
 }

@@ -94,6 +94,7 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
         job,
         ...specOf(job),
         pods: caches.pods.byIndex("job", uid),
+        ...foreignRuns(caches, uid),
         vanished: [...memory.vanished.values()],
         endedUndeleted: memory.endedUndeleted,
         revisions: caches.revisions.byIndex("job", uid),
@@ -197,6 +198,11 @@ function neededVanished(job: ElasticJob): (pod: AttemptPod) => boolean {
     if (recorded !== undefined) return !recorded[0].has(pod.item) && !recorded[1].has(pod.item);
     return !ended.has(pod.run) && (parseTime(pod.history.fireTime) ?? 0) > handled;
   };
+}
+
+function foreignRuns(caches: ElasticJobCaches, uid: string): Pick<ObservedJob, "foreignRuns"> {
+  const foreign = caches.pods.byIndex("foreign", uid);
+  return foreign.length === 0 ? {} : { foreignRuns: new Set(foreign.map((pod) => pod.foreign?.run ?? "")) };
 }
 
 function nodeFacts(caches: ElasticJobCaches): NodeFacts {

@@ -49,12 +49,13 @@ export function createElasticJobKind(options: ElasticJobKindOptions): ElasticJob
     caches: () => ({ jobs: jobs.store, pods: attempts.store, revisions: revisions.store, nodes: nodeCache.store }),
   });
 
-  const attempts = createInformer<AttemptPod, "job" | "node">({
+  const attempts = createInformer<AttemptPod, "job" | "node" | "foreign">({
     ...common,
     resource: pods,
     labelSelector: labels.jobUid,
-    project: (pod) => attemptPod(pod as unknown as Pod) ?? foreignPod(pod),
+    project: (pod) => attemptPod(pod as unknown as Pod) ?? foreignPod(pod as unknown as Pod),
     indexes: {
+      foreign: (pod) => (pod.foreign === undefined ? [] : [pod.foreign.jobUid]),
       job: (pod) => (pod.jobUid === "" ? [] : [pod.jobUid]),
       node: (pod) => (pod.node === undefined || pod.end !== undefined ? [] : [pod.node]),
     },
@@ -135,9 +136,9 @@ export function createElasticJobKind(options: ElasticJobKindOptions): ElasticJob
 const refOf = (object: KubeObject): ObjectRef => ({ namespace: object.metadata.namespace as string, name: object.metadata.name });
 const jobOf = (pod: AttemptPod): ObjectRef => ({ namespace: pod.metadata.namespace as string, name: pod.job });
 
-/** A pod that carries our label and is not ours: kept by name alone, so that nothing is ever planned from it. */
-function foreignPod(pod: AttemptPod): AttemptPod {
-  const { name, namespace, uid, resourceVersion } = pod.metadata;
+/** A pod that carries our label and is not ours: kept by name and labels alone, so that nothing is ever planned for it. */
+function foreignPod(pod: Pod): AttemptPod {
+  const { name, namespace, uid, resourceVersion, labels: claims = {} } = pod.metadata;
   return {
     metadata: {
       name,
@@ -153,6 +154,7 @@ function foreignPod(pod: AttemptPod): AttemptPod {
     history: { kind: "Schedule", fireTime: "", revision: "", items: "", counted: 0, lost: 0, nodes: [], since: "" },
     createdAt: 0,
     disrupted: false,
+    foreign: { jobUid: claims[labels.jobUid] ?? "", run: claims[labels.run] ?? "" },
   };
 }
 

@@ -44,6 +44,8 @@ export interface AttemptPod extends KubeObject {
   readonly deletion?: { readonly at: number; readonly graceMs: number };
   readonly disrupted: boolean;
   readonly end?: AttemptEnd;
+  /** Set when it is no attempt of ours: what its labels say, as those of a copy do. */
+  readonly foreign?: { readonly jobUid: string; readonly run: string };
 }
 
 /** The pod's own account of its end. */

@@ -13,6 +13,8 @@ export interface ObservedJob {
   readonly pods: readonly AttemptPod[];
   /** Pods that were surely seen to be gone before their end was recorded. */
   readonly vanished: readonly VanishedPod[];
+  /** Runs whose labels a pod of somebody else carries too: a selector would take that one along. */
+  readonly foreignRuns?: ReadonlySet<string>;
   /** UIDs of pods whose end was seen before anybody asked for their deletion. */
   readonly endedUndeleted: ReadonlySet<string>;
   readonly revisions: readonly ControllerRevision[];

@@ -23,7 +23,8 @@ export interface Retention {
 
 /**
  * Which pods of ended runs go now. They stay at least for the life of the lock that their names are, and longer where podRetention says
- * so. Selectors name runs whose end stands in a status that the server gave us, never a job or a phase alone (decision 3).
+ * so. Selectors name runs whose end stands in a status that the server gave us, never a job or a phase alone (decision 3); where somebody
+ * else's pod carries the labels of a run, its own pods go one by one.
  * @param ended pods by run, for runs that are not live
  */
 export function retain(observed: ObservedJob, ended: ReadonlyMap<string, readonly AttemptPod[]>): Retention {
@@ -49,13 +50,13 @@ export function retain(observed: ObservedJob, ended: ReadonlyMap<string, readonl
     if (at <= now) due.push(run);
     else wakeAt = Math.min(wakeAt, at);
   }
-  for (const pod of strays) {
-    const ref = { namespace: pod.metadata.namespace as string, name: pod.metadata.name };
-    actions.push({ tag: "delete", resource: podResource, ref, uid: pod.metadata.uid as string });
-  }
+  for (const pod of strays) actions.push(deletePod(pod));
   due.sort();
-  for (let at = 0; at < due.length; at += mostRunsPerCleanup) {
-    const labelSelector = `${labels.jobUid}=${job.metadata.uid},${labels.run} in (${due.slice(at, at + mostRunsPerCleanup).join(",")})`;
+  for (const run of due)
+    if (observed.foreignRuns?.has(run)) actions.push(...(ended.get(run) ?? []).filter((pod) => pod.deletion === undefined).map(deletePod));
+  const collected = due.filter((run) => !observed.foreignRuns?.has(run));
+  for (let at = 0; at < collected.length; at += mostRunsPerCleanup) {
+    const labelSelector = `${labels.jobUid}=${job.metadata.uid},${labels.run} in (${collected.slice(at, at + mostRunsPerCleanup).join(",")})`;
     const again = (observed.memory.cleanups.get(labelSelector) ?? Number.NEGATIVE_INFINITY) + cleanupPatienceMs;
     if (again > now) {
       wakeAt = Math.min(wakeAt, again);
@@ -65,6 +66,11 @@ export function retain(observed: ObservedJob, ended: ReadonlyMap<string, readonl
     actions.push({ tag: "deleteCollection", resource: podResource, namespace, labelSelector, limit: cleanupPage });
   }
   return { actions, strays, wakeAt };
+}
+
+function deletePod(pod: AttemptPod): Action {
+  const ref = { namespace: pod.metadata.namespace as string, name: pod.metadata.name };
+  return { tag: "delete", resource: podResource, ref, uid: pod.metadata.uid as string };
 }
 
 /** The newest runs of either kind, failed ones first, as long as their pods are few. `history` is newest first. */

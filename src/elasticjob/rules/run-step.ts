@@ -274,7 +274,7 @@ export const cleanupPatienceMs = 60_000;
 
 /** Deletes the pods of a large run's chunks once every item of a chunk is recorded as ended (decisions 3 and 21). */
 function thin(observed: ObservedJob, run: LiveRun, actions: Action[]): void {
-  if (run.recorded === undefined || run.items.size <= itemsPerChunk) return;
+  if (run.recorded === undefined || run.items.size <= itemsPerChunk || observed.foreignRuns?.has(run.id)) return;
   const open = new Set<number>();
   for (const item of run.items) if (!run.succeeded.has(item) && !run.failed.has(item)) open.add(Math.floor(item / itemsPerChunk));
   const full = new Set<number>();

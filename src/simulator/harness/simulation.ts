@@ -1,34 +1,54 @@
-import { customResourceDefinitions, elasticJobs } from "../../api/resource.ts";
+import { createHash } from "node:crypto";
+import { customResourceDefinitions } from "../../api/resource.ts";
 import { createSeededRandom } from "../../base/random.ts";
 import { VirtualClock } from "../../base/virtual-clock.ts";
 import type { planElasticJob } from "../../elasticjob/rules/plan.ts";
 import { TimedOutError, UnreachableError } from "../../kube/errors.ts";
 import { createKubeClient } from "../../kube/kube-client.ts";
+import type { Transport } from "../../kube/transport.ts";
 import { createApiServer } from "../apiserver/api-server.ts";
 import { inProcessTransport } from "../apiserver/in-process-transport.ts";
-import { disturbed, scheduleFaults } from "../world/fault-schedule.ts";
 import type { FaultProcess } from "../world/fault-process.ts";
-import { type FaultClass, Faults } from "../world/faults.ts";
+import { disturbed, scheduleFaults } from "../world/fault-schedule.ts";
+import { type ArmedFault, type FaultClass, Faults } from "../world/faults.ts";
 import { annotatedScript } from "../world/pod-script.ts";
-import { createWorld } from "../world/world.ts";
+import { createWorld, type World } from "../world/world.ts";
+import { ApiHistory } from "./api-history.ts";
+import { addBystanders } from "./bystanders.ts";
 import { readCrds } from "./crds.ts";
 import { watchInvariants } from "./invariants.ts";
-import { makeJobs } from "./job-mix.ts";
-import { startOperatorFleet } from "./operator-process.ts";
+import { makeJobs, type SimulatedJob } from "./job-mix.ts";
+import { type OperatorAnswers, type OperatorWrite, startOperatorFleet } from "./operator-process.ts";
+import { type PeopleCounts, playPeople, playQuota } from "./people.ts";
+import { completedFailovers } from "./work-invariants.ts";
 
 export interface SimulationOptions {
   readonly seed: number;
-  /** How long faults strike, in milliseconds of virtual time; the jobs fire as long. Absent = 40 min. */
+  /** How long faults strike, in milliseconds of virtual time. Absent = 30 min. */
   readonly faultyMs?: number;
-  /** How long everything is given to come to rest, and then must be at rest. Absent = 45 min. */
+  /** How long the jobs go on firing after that. Absent = 10 min. */
+  readonly firingMs?: number;
+  /** How long everything is given to come to rest then, and must be at rest at last. Absent = 25 min. */
   readonly calmMs?: number;
-  readonly jobs?: number;
+  /** How many jobs are made up, or the jobs themselves. Absent = 3. */
+  readonly jobs?: number | readonly SimulatedJob[];
   readonly nodes?: number;
-  /** How often each class of faults is dealt; 0 = no faults. Absent = once. */
+  readonly replicas?: number;
+  /** How often each class of faults is dealt; 0 = none is. Absent = once. */
   readonly rounds?: number;
   readonly without?: readonly FaultClass[];
+  /** Faults that lie in wait from the beginning. */
+  readonly aimed?: readonly ArmedFault[];
+  /** What happens to the world when, in milliseconds from the start. */
+  readonly events?: readonly { readonly atMs: number; readonly act: (world: World) => void }[];
   /** Broken rules, to see that they are caught. */
   readonly plan?: typeof planElasticJob;
+  /** Stands between the operator and its faults: a broken client, to see that it is caught. */
+  readonly wrapTransport?: (inner: Transport) => Transport;
+  /** Told of every write that an operator sends. */
+  readonly onWrite?: (write: OperatorWrite) => void;
+  /** Whether all commits are hashed: equal for equal histories. */
+  readonly fingerprint?: boolean;
 }
 
 export interface SimulationResult {
@@ -36,35 +56,44 @@ export interface SimulationResult {
   /** Broken invariants; empty is good. */
   readonly problems: readonly string[];
   /** How often each class of faults struck. */
-  readonly faults: Readonly<Record<string, number>>;
-  /** Classes that never struck. */
+  readonly faults: Readonly<Record<FaultClass, number>>;
+  /** Classes that were dealt and never struck. */
   readonly missing: readonly FaultClass[];
   readonly failovers: number;
   /** Whether the seed saw every class of faults and one completed failover. */
   readonly counts: boolean;
   readonly pods: number;
+  /** Operators that were started. */
   readonly processes: number;
+  /** Changes of leadership. */
+  readonly terms: number;
+  /** Pods that a deposed leader, or a write that was late, left behind. */
+  readonly strays: number;
+  /** What people did meanwhile. */
+  readonly people: PeopleCounts;
+  /** What the operators were answered. */
+  readonly answers: OperatorAnswers;
+  readonly fingerprint?: string;
 }
 
 const start = Date.UTC(2026, 10, 21, 12, 0, 0);
 const restMs = 5 * 60_000;
 /** The second that the rule allows, half a second of the estimate, and a round trip. */
 const dateHeaderErrorMs = 1_600;
+/** From the last fault until everything must be as if there had been none. */
+const recoveryMs = 6 * 60_000;
+const lookMs = 60_000;
 
-/** Runs one seed on virtual time: operators, an API server and a world with faults, then calm; a function of its options alone. */
+/** Runs one seed on virtual time: operators, an API server, people and a world with faults, then calm; a function of its options alone. */
 export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
-  const { seed, faultyMs = 40 * 60_000, calmMs = 45 * 60_000, rounds = 1 } = options;
+  const { seed, faultyMs = 30 * 60_000, firingMs = 10 * 60_000, calmMs = 25 * 60_000, rounds = 1 } = options;
   const clock = new VirtualClock(start);
   const random = createSeededRandom(seed);
   const chance = () => createSeededRandom(Math.floor(random.next() * 2 ** 32));
   const server = createApiServer({ clock, random: chance() });
+  const now = () => clock.now();
   let processes: () => readonly FaultProcess[] = () => [];
   const clocksOff = () => processes().some((process) => process.clock.now() !== clock.now());
-  const watch = watchInvariants(
-    server,
-    () => clock.now(),
-    () => (clocksOff() ? dateHeaderErrorMs : 0),
-  );
   const faults = new Faults({
     clock,
     random: chance(),
@@ -73,8 +102,19 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
       unreachable: (what) => new UnreachableError(`${what}: connection refused`),
     },
   });
-  const client = createKubeClient(inProcessTransport(server, { userAgent: "nuptse-simulation" }));
-  const end = start + faultyMs + calmMs;
+  const history = new ApiHistory({ now, clocksOff });
+  const watch = watchInvariants({
+    server,
+    history,
+    now,
+    earlinessMs: () => (clocksOff() ? dateHeaderErrorMs : 0),
+    delayedWrites: () => faults.counts().delayedWrite,
+  });
+  const hash = options.fingerprint ? createHash("sha256") : undefined;
+  if (hash !== undefined) server.onCommit(({ type, object, userAgent }) => hash.update(JSON.stringify([now(), type, userAgent, object])));
+  const client = createKubeClient(inProcessTransport(server, { userAgent: "people" }));
+  const firingEnd = start + faultyMs + firingMs;
+  const end = firingEnd + calmMs;
   const life = live();
   // Its rejection is met below, when time has run.
   life.catch(() => undefined);
@@ -84,50 +124,49 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   async function live(): Promise<SimulationResult> {
     for (const crd of readCrds()) await client.create(customResourceDefinitions, crd);
     const world = await createWorld({
-      client: createKubeClient(inProcessTransport(server, { userAgent: "nuptse-world" })),
+      client: createKubeClient(inProcessTransport(server, { userAgent: "world" })),
       clock,
       random: chance(),
       nodes: Array.from({ length: options.nodes ?? 5 }, (_, index) => ({ name: `n${index + 1}` })),
       kubelet: { kind: "stages", behaviour: disturbed(faults, chance(), annotatedScript) },
     });
+    watch.attach(world.ledger);
+    for (const fault of options.aimed ?? []) faults.arm(fault);
     const fleet = startOperatorFleet({
       server,
       faults,
       clock,
       random: chance(),
-      replicas: 2,
+      replicas: options.replicas ?? 2,
       ...(options.plan !== undefined && { plan: options.plan }),
+      ...(options.wrapTransport !== undefined && { wrapTransport: options.wrapTransport }),
+      ...(options.onWrite !== undefined && { onWrite: options.onWrite }),
     });
     processes = fleet.processes;
-    const jobs = makeJobs(chance(), options.jobs ?? 4, start + faultyMs);
-    const created = new Map<string, number>();
-    for (const { manifest } of jobs) {
-      await client.create(elasticJobs, manifest);
-      created.set(manifest.metadata.name, clock.now());
-    }
+    const people = { client, clock, random: chance(), history, strangerUid: await addBystanders(client) };
+    const made =
+      typeof options.jobs === "object"
+        ? options.jobs
+        : makeJobs(chance(), { count: options.jobs ?? 3, endAt: firingEnd, editsMs: faultyMs + firingMs / 2 });
+    const did = await playPeople(people, made);
+    if (rounds > 0 && people.random.next() < 0.4)
+      playQuota(people, Math.floor(people.random.next() * (faultyMs - 300_000)), 60_000 + Math.floor(people.random.next() * 200_000), did);
+    for (const event of options.events ?? []) clock.after(event.atMs, () => event.act(world));
     if (rounds > 0) {
       const without = options.without ?? [];
-      const { finished } = scheduleFaults({
-        faults,
-        world,
-        clock,
-        random: chance(),
-        processes: fleet.processes,
-        durationMs: faultyMs,
-        rounds,
-        without,
-      });
-      await finished;
+      await scheduleFaults({ faults, world, clock, random: chance(), processes, durationMs: faultyMs, rounds, without }).finished;
     } else await clock.sleep(faultyMs);
+    const calmFrom = start + faultyMs + recoveryMs;
+    await clock.sleep(calmFrom - clock.now());
+    for (; clock.now() < end - lookMs; await clock.sleep(lookMs)) watch.look();
     await clock.sleep(end - clock.now());
     const restless = watch.writesAt.filter((at) => at > clock.now() - restMs).length;
-    watch.judge(world.ledger, jobs, created, start + faultyMs);
+    watch.judge(calmFrom);
     const problems = restless === 0 ? watch.problems : [...watch.problems, `${restless} writes at rest`];
-    const missing = faults.missing();
-    const failovers = watch.completedFailovers(world.ledger);
+    const missing = faults.missing().filter((name) => !options.without?.includes(name));
+    const failovers = completedFailovers(history, world.ledger);
     await fleet.stop();
     await world.close();
-    const records = world.ledger.records().length;
     return {
       seed,
       problems,
@@ -135,8 +174,13 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
       missing,
       failovers,
       counts: missing.length === 0 && failovers > 0,
-      pods: records,
+      pods: history.pods.size,
       processes: fleet.started,
+      terms: history.terms.filter((term) => term.holder !== "").length,
+      strays: [...history.pods.values()].filter((pod) => pod.stray).length,
+      people: did,
+      answers: fleet.answers,
+      ...(hash !== undefined && { fingerprint: hash.digest("hex") }),
     };
   }
 }

@@ -51,6 +51,11 @@ export class Ledger implements WorkObserver {
     return [...this.#records.values()];
   }
 
+  /** What the pod of this UID did. */
+  ofPod(uid: string): WorkRecord | undefined {
+    return this.#records.get(uid);
+  }
+
   /** A pod object appeared. */
   created(pod: Pod, at: number): void {
     this.#change(pod, (record) => ({ ...record, createdAt: record.createdAt ?? at }));

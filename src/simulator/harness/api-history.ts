@@ -1,0 +1,252 @@
+import type { Node, Pod } from "../../api/core.ts";
+import type { ElasticJob, ElasticJobSpec, ElasticJobStatus } from "../../api/elastic-job.gen.ts";
+import { elasticJobs, leases, nodes, pods, resourceName, resourceQuotas } from "../../api/resource.ts";
+import { getOrMake } from "../../base/map.ts";
+import { parseTime } from "../../base/time.ts";
+import type { Commit } from "../apiserver/api-server.ts";
+import { fireTimeOfRun } from "./fire-times.ts";
+import { operatorAgent } from "./operator-process.ts";
+
+/** What the API showed of one pod of a run. Instants are milliseconds since the epoch; absent = it has not happened. */
+export interface PodFacts {
+  readonly uid: string;
+  readonly name: string;
+  readonly jobUid: string;
+  readonly run: string;
+  readonly fireTime: number | undefined;
+  readonly item: number;
+  readonly attempt: number;
+  readonly createdAt: number;
+  readonly createdBy: string;
+  /** It came too late: its run was settled before, or somebody else led when it was created. */
+  stray: boolean;
+  node?: string;
+  /** When anybody first asked for its deletion, and when somebody other than us took it away or disturbed it. */
+  askedAt?: number;
+  disturbedAt?: number;
+  /** When the API first showed that all containers had exited with 0, nobody having asked for the deletion. */
+  doneAt?: number;
+  /** When the API first showed that nothing of it runs any more. */
+  endedAt?: number;
+  goneAt?: number;
+  object: Pod;
+}
+
+export interface RunFacts {
+  readonly run: string;
+  readonly fireTime: number;
+  readonly pods: PodFacts[];
+  /** When status said that it was over, ended or skipped. */
+  recordedAt?: number;
+}
+
+/** One status as it was written, and the one before it. */
+export interface StatusFact {
+  readonly at: number;
+  readonly status: ElasticJobStatus;
+  readonly previous: ElasticJobStatus;
+}
+
+/** One object of the kind ElasticJob: a name that is used again is another one. */
+export interface JobFacts {
+  readonly uid: string;
+  readonly name: string;
+  readonly createdAt: number;
+  deletedAt?: number;
+  /** Each spec from its instant on, oldest first. */
+  readonly versions: { readonly at: number; readonly spec: ElasticJobSpec }[];
+  readonly statuses: StatusFact[];
+  readonly runs: Map<string, RunFacts>;
+  stored: ElasticJob;
+}
+
+export interface NodeFacts {
+  deletedAt?: number;
+  /** Since when it takes pods; absent = it does not. */
+  usableSince?: number;
+}
+
+/** Who leads, by the lease. */
+export interface Term {
+  readonly holder: string;
+  readonly from: number;
+  /** Whether all clocks were right when it began. */
+  readonly clocksRight: boolean;
+}
+
+export interface ApiHistoryOptions {
+  readonly now: () => number;
+  /** Whether some operator's clock is off now. */
+  readonly clocksOff: () => boolean;
+}
+
+/** The whole history of an API server, as far as invariants ask for it: what really was stored, never what the operator believes. */
+export class ApiHistory {
+  readonly #options: ApiHistoryOptions;
+  readonly pods = new Map<string, PodFacts>();
+  readonly jobs = new Map<string, JobFacts>();
+  readonly nodes = new Map<string, NodeFacts>();
+  readonly terms: Term[] = [];
+  /** ResourceQuotas that exist. */
+  quotas = 0;
+  /** Fire times for which somebody else's pod has a name that a run needs. */
+  readonly foreignNames = new Set<number>();
+  /** Stretches of time in which some operator's clock was off. */
+  readonly #clockTrouble: { readonly from: number; to: number }[] = [];
+
+  constructor(options: ApiHistoryOptions) {
+    this.#options = options;
+  }
+
+  /** Takes a commit in; to be called before anybody judges it. */
+  observe(commit: Commit): void {
+    this.#observeClocks();
+    switch (resourceName(commit.resource)) {
+      case resourceName(pods):
+        return this.#observePod(commit);
+      case resourceName(elasticJobs):
+        return this.#observeJob(commit);
+      case resourceName(nodes):
+        return this.#observeNode(commit);
+      case resourceName(leases):
+        return this.#observeLease(commit);
+      case resourceName(resourceQuotas):
+        this.quotas += commit.type === "ADDED" ? 1 : commit.type === "DELETED" ? -1 : 0;
+        return;
+      default:
+    }
+  }
+
+  get holder(): string {
+    return this.terms.at(-1)?.holder ?? "";
+  }
+
+  /** Whether the lease changed hands in (from, to]. */
+  tookOverBetween(from: number, to: number): boolean {
+    return this.terms.some((term) => term.holder !== "" && term.from > from && term.from <= to);
+  }
+
+  /** Whether some operator's clock was off at any time in [from, to]. */
+  troubledBetween(from: number, to: number): boolean {
+    return this.#clockTrouble.some((trouble) => trouble.from <= to && trouble.to >= from);
+  }
+
+  /** The job of this UID, as long as it exists. */
+  liveJob(uid: string): JobFacts | undefined {
+    const job = this.jobs.get(uid);
+    return job?.deletedAt === undefined ? job : undefined;
+  }
+
+  /** Whether the pod can no longer be at work, as far as the API tells. */
+  isOver(pod: PodFacts): boolean {
+    return pod.endedAt !== undefined || pod.goneAt !== undefined || this.nodeWasDeleted(pod);
+  }
+
+  nodeWasDeleted(pod: PodFacts): boolean {
+    const deletedAt = pod.node === undefined ? undefined : this.nodes.get(pod.node)?.deletedAt;
+    return deletedAt !== undefined && deletedAt >= pod.createdAt;
+  }
+
+  /** Commits come at least every two seconds while anybody leads, and what nobody does in between needs no excuse. */
+  #observeClocks(): void {
+    if (!this.#options.clocksOff()) return;
+    const now = this.#options.now();
+    const last = this.#clockTrouble.at(-1);
+    if (last !== undefined && now - last.to < 60_000) last.to = now;
+    else this.#clockTrouble.push({ from: now, to: now });
+  }
+
+  #observePod(commit: Commit): void {
+    const pod = commit.object as unknown as Pod;
+    const before = commit.previous as unknown as Pod | undefined;
+    const labels = pod.metadata.labels ?? {};
+    const owner = pod.metadata.ownerReferences?.find((reference) => reference.controller);
+    const jobUid = labels["nuptse.dev/job-uid"];
+    const run = labels["nuptse.dev/run"];
+    if (jobUid === undefined || run === undefined || owner?.uid !== jobUid) return;
+    const now = this.#options.now();
+    const ours = commit.userAgent.startsWith(operatorAgent);
+    const uid = pod.metadata.uid as string;
+    const facts = getOrMake(this.pods, uid, () => this.#newPod(pod, jobUid, run, commit.userAgent));
+    facts.object = pod;
+    if (pod.spec.nodeName !== undefined) facts.node = pod.spec.nodeName;
+    const asked = pod.metadata.deletionTimestamp !== undefined && before?.metadata.deletionTimestamp === undefined;
+    const removed = commit.type === "DELETED" && before?.metadata.deletionTimestamp === undefined;
+    const disrupted = pod.status?.conditions?.some((condition) => condition.type === "DisruptionTarget") ?? false;
+    if (!ours && (asked || removed || disrupted)) facts.disturbedAt ??= now;
+    if (asked || removed) facts.askedAt ??= now;
+    if (commit.type === "DELETED") facts.goneAt = now;
+    const states = pod.status?.containerStatuses ?? [];
+    const codes = states.map((container) => container.state?.terminated?.exitCode);
+    const terminated = codes.length > 0 && codes.every((code) => code !== undefined);
+    if (terminated || pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed") facts.endedAt ??= now;
+    if (terminated && codes.every((code) => code === 0) && facts.askedAt === undefined) facts.doneAt ??= now;
+  }
+
+  #newPod(pod: Pod, jobUid: string, run: string, createdBy: string): PodFacts {
+    const labels = pod.metadata.labels ?? {};
+    const facts: PodFacts = {
+      uid: pod.metadata.uid as string,
+      name: pod.metadata.name,
+      jobUid,
+      run,
+      fireTime: fireTimeOfRun(run),
+      item: Number(labels["nuptse.dev/item"]),
+      attempt: Number(labels["nuptse.dev/attempt"]),
+      createdAt: this.#options.now(),
+      createdBy,
+      stray: false,
+      object: pod,
+    };
+    const job = this.jobs.get(jobUid);
+    if (job !== undefined) this.#runOf(job, run).pods.push(facts);
+    return facts;
+  }
+
+  #runOf(job: JobFacts, run: string): RunFacts {
+    return getOrMake(job.runs, run, () => ({ run, fireTime: fireTimeOfRun(run) ?? Number.NaN, pods: [] }));
+  }
+
+  #observeJob(commit: Commit): void {
+    const job = commit.object as unknown as ElasticJob;
+    const before = commit.previous as unknown as ElasticJob | undefined;
+    const uid = job.metadata.uid as string;
+    const now = this.#options.now();
+    const facts = getOrMake(this.jobs, uid, () => ({
+      uid,
+      name: job.metadata.name,
+      createdAt: now,
+      versions: [],
+      statuses: [],
+      runs: new Map(),
+      stored: job,
+    }));
+    facts.stored = job;
+    if (commit.type === "DELETED") facts.deletedAt = now;
+    if (before === undefined || before.metadata.generation !== job.metadata.generation) facts.versions.push({ at: now, spec: job.spec });
+    if (commit.type !== "MODIFIED" || before === undefined || before.status === job.status) return;
+    const status = job.status ?? {};
+    facts.statuses.push({ at: now, status, previous: before.status ?? {} });
+    const handled = parseTime(status.lastHandledFireTime) ?? Number.NEGATIVE_INFINITY;
+    const active = new Set(status.active?.map((run) => run.run));
+    for (const run of status.active ?? []) this.#runOf(facts, run.run);
+    for (const run of facts.runs.values()) {
+      if (run.recordedAt === undefined && run.fireTime <= handled && !active.has(run.run)) run.recordedAt = now;
+    }
+  }
+
+  #observeNode(commit: Commit): void {
+    const node = commit.object as unknown as Node;
+    const facts = getOrMake(this.nodes, node.metadata.name, (): NodeFacts => ({}));
+    const ready = node.status?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True") ?? false;
+    if (commit.type === "DELETED") facts.deletedAt = this.#options.now();
+    if (commit.type === "DELETED" || !ready || node.spec?.unschedulable === true) delete facts.usableSince;
+    else facts.usableSince ??= this.#options.now();
+  }
+
+  #observeLease(commit: Commit): void {
+    const { holderIdentity = "" } = (commit.object.spec ?? {}) as { readonly holderIdentity?: string };
+    if (!commit.userAgent.startsWith(operatorAgent) || holderIdentity === this.holder) return;
+    this.terms.push({ holder: holderIdentity, from: this.#options.now(), clocksRight: !this.#options.clocksOff() });
+  }
+}

@@ -1,0 +1,76 @@
+import type { ElasticJob } from "../../api/elastic-job.gen.ts";
+import { elasticJobs, resourceQuotas } from "../../api/resource.ts";
+import type { Clock } from "../../base/clock.ts";
+import { type Random, randomInteger } from "../../base/random.ts";
+import type { KubeClient } from "../../kube/client.ts";
+import type { ApiHistory } from "./api-history.ts";
+import { addLookalikes } from "./bystanders.ts";
+import { fireTimesBetween } from "./fire-times.ts";
+import type { SimulatedEdit, SimulatedJob } from "./job-mix.ts";
+
+export interface PeopleOptions {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly history: ApiHistory;
+  /** The UID of what owns the pods of others. */
+  readonly strangerUid: string;
+}
+
+/** What people did, by kind. */
+export type PeopleCounts = Record<"suspended" | "rescheduled" | "edited" | "recreated" | "lookalikes" | "quotas", number>;
+
+/** Creates the jobs and carries out what their owners do to them. Its client meets no faults. */
+export async function playPeople(options: PeopleOptions, jobs: readonly SimulatedJob[]): Promise<PeopleCounts> {
+  const { client, clock } = options;
+  const counts: PeopleCounts = { suspended: 0, rescheduled: 0, edited: 0, recreated: 0, lookalikes: 0, quotas: 0 };
+  for (const { manifest, edits } of jobs) {
+    await client.create(elasticJobs, manifest);
+    for (const edit of edits) clock.after(edit.atMs, () => void play(options, manifest, edit, counts));
+  }
+  return counts;
+}
+
+async function play(options: PeopleOptions, manifest: ElasticJob, edit: SimulatedEdit, counts: PeopleCounts): Promise<void> {
+  const { client, clock, history, random } = options;
+  const ref = { namespace: "default", name: manifest.metadata.name };
+  const job = [...history.jobs.values()].findLast((other) => other.name === ref.name && other.deletedAt === undefined);
+  // Between a deletion and the new creation there is nothing to be edited.
+  if (job === undefined) return;
+  switch (edit.kind) {
+    case "patch":
+      await client.patch(elasticJobs, ref, { type: "merge", body: { spec: edit.spec } });
+      if (edit.spec["suspend"] === true) counts.suspended++;
+      else if (edit.spec["schedule"] !== undefined) counts.rescheduled++;
+      else counts.edited++;
+      return;
+    case "recreate":
+      await client.delete(elasticJobs, ref);
+      await clock.sleep(edit.afterMs);
+      await client.create(elasticJobs, manifest);
+      counts.recreated++;
+      return;
+    case "lookalikes": {
+      // A quota that happens to be there holds for them too.
+      if (history.quotas > 0) return;
+      const now = clock.now();
+      const next = fireTimesBetween(job.stored.spec, now + 120_000, now + 1_200_000)[0];
+      if (next === undefined) return;
+      await addLookalikes(client, options.strangerUid, job, next, random, history);
+      counts.lookalikes++;
+    }
+  }
+}
+
+/** A quota of pods that comes and goes: refusals that are true for a while. */
+export function playQuota(options: PeopleOptions, atMs: number, forMs: number, counts: PeopleCounts): void {
+  const { client, clock, random } = options;
+  const quota = {
+    apiVersion: "v1",
+    kind: "ResourceQuota",
+    metadata: { name: "few-pods", namespace: "default" },
+    spec: { hard: { pods: String(3 + randomInteger(random, 4)) } },
+  };
+  clock.after(atMs, () => void client.create(resourceQuotas, quota).then(() => counts.quotas++));
+  clock.after(atMs + forMs, () => void client.delete(resourceQuotas, { namespace: "default", name: "few-pods" }));
+}
