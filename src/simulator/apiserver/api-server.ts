@@ -58,6 +58,8 @@ export interface ApiServerOptions {
   readonly historyLength?: number;
   /** What a deletion of one object of a collection costs in milliseconds; with it a deletecollection stops after 60 s. Default 0. */
   readonly deleteCostMs?: number;
+  /** Whether metadata.managedFields is kept for writes other than applies; false saves a sixth of the time. Default true. */
+  readonly managedFields?: boolean;
   /** Garbage collection, namespace contents, quota usage: false leaves them to somebody else, as a server without a controller-manager. Default true. */
   readonly controllers?: boolean;
   /** How long the controllers take to notice, in milliseconds; default 20. */
@@ -96,6 +98,7 @@ export class ApiServer {
     this.#random = options.random;
     this.#watches = new Watches(options.clock, options.random, () => this.#revision);
     this.#writes = {
+      managesFields: options.managedFields !== false,
       now: () => this.#clock.now(),
       newUid: options.uid ?? (() => randomUid(this.#random)),
       nameSuffix: () => randomSuffix(this.#random),

@@ -41,6 +41,8 @@ import {
 
 /** What the pipeline needs of the server around it. */
 export interface WriteEnvironment {
+  /** Whether it is kept who owns which field; an apply always tells. */
+  readonly managesFields: boolean;
   now(): number;
   newUid(): string;
   /** The random end of a generated name. */
@@ -166,6 +168,18 @@ function managedWrite(env: WriteEnvironment, target: WriteTarget, options: Optio
   };
 }
 
+/** The object with the entries that a write by this manager leaves; as it is where nobody keeps them. */
+function ownedBy(
+  env: WriteEnvironment,
+  target: WriteTarget,
+  options: Options,
+  live: Fields,
+  bare: StoredObject,
+  entries: Parameters<typeof entriesAfterUpdate>[3],
+): StoredObject {
+  return env.managesFields ? withEntries(bare, entriesAfterUpdate(managedWrite(env, target, options), live, bare, entries)) : bare;
+}
+
 /** POST of an object to its collection. */
 export function createObject(env: WriteEnvironment, target: WriteTarget, request: ApiRequest): WriteReply {
   const options = optionsOf(request, "CreateOptions");
@@ -175,7 +189,7 @@ export function createObject(env: WriteEnvironment, target: WriteTarget, request
   const named = withNamespace(target, withName(env, object));
   const entries = entriesForUpdate(undefined, object.metadata.managedFields, "");
   const bare = withoutEntries(named);
-  const owned = withEntries(bare, entriesAfterUpdate(managedWrite(env, target, options), target.type.emptyObject, bare, entries));
+  const owned = ownedBy(env, target, options, target.type.emptyObject, bare, entries);
   return { ...storeNew(env, target, owned, options, request, warnings), code: 201 };
 }
 
@@ -246,7 +260,7 @@ export function replaceObject(env: WriteEnvironment, target: WriteTarget, reques
   if (stored === undefined) {
     if (!type.strategy.createOnUpdate || target.subresource !== "") throw notFound(type.resource, name);
     const bare = withoutEntries(withMetadata(object, { name }));
-    const owned = withEntries(bare, entriesAfterUpdate(managedWrite(env, target, options), type.emptyObject, bare, []));
+    const owned = ownedBy(env, target, options, type.emptyObject, bare, []);
     return storeNew(env, target, owned, options, request, warnings);
   }
   const live = shown(type, stored);
@@ -373,7 +387,7 @@ function storeChanged(
   if (!owned) {
     const entries = entriesForUpdate(live, wanted.metadata.managedFields, subresource);
     const bare = withoutEntries(wanted);
-    next = withEntries(bare, entriesAfterUpdate(managedWrite(env, target, options), withoutEntries(live), bare, entries));
+    next = ownedBy(env, target, options, withoutEntries(live), bare, entries);
   }
   next = strategy.prepareUpdate(withMetadata(next, { generation: live.metadata.generation }), live, subresource);
   next = withMetadata(next, {

@@ -90,7 +90,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   const clock = new VirtualClock(start);
   const random = createSeededRandom(seed);
   const chance = () => createSeededRandom(Math.floor(random.next() * 2 ** 32));
-  const server = createApiServer({ clock, random: chance() });
+  const server = createApiServer({ clock, random: chance(), managedFields: false });
   const now = () => clock.now();
   let processes: () => readonly FaultProcess[] = () => [];
   const clocksOff = () => processes().some((process) => process.clock.now() !== clock.now());
@@ -108,7 +108,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     history,
     now,
     earlinessMs: () => (clocksOff() ? dateHeaderErrorMs : 0),
-    delayedWrites: () => faults.counts().delayedWrite,
+    delayedWrites: () => faults.countOf("delayedWrite"),
   });
   const hash = options.fingerprint ? createHash("sha256") : undefined;
   if (hash !== undefined) server.onCommit(({ type, object, userAgent }) => hash.update(JSON.stringify([now(), type, userAgent, object])));

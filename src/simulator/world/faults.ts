@@ -121,6 +121,11 @@ export class Faults {
     this.#counts.set(fault, (this.#counts.get(fault) ?? 0) + 1);
   }
 
+  /** How often one class struck. */
+  countOf(fault: FaultClass): number {
+    return this.#counts.get(fault) ?? 0;
+  }
+
   /** How often each class struck. */
   counts(): Readonly<Record<FaultClass, number>> {
     return Object.fromEntries(faultClasses.map((name) => [name, this.#counts.get(name) ?? 0])) as Record<FaultClass, number>;

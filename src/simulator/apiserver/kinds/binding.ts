@@ -42,8 +42,10 @@ export function bindPod(
     resetFields: emptySet,
     now: env.now(),
   };
-  const entries = entriesAfterUpdate(write, withoutEntries(pod), withoutEntries(bound), entriesOf(pod));
-  if (request.query?.dryRun !== "All") env.commit(type, "MODIFIED", withEntries(bound, entries), pod, request);
+  const owned = env.managesFields
+    ? withEntries(bound, entriesAfterUpdate(write, withoutEntries(pod), withoutEntries(bound), entriesOf(pod)))
+    : bound;
+  if (request.query?.dryRun !== "All") env.commit(type, "MODIFIED", owned, pod, request);
   return { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 };
 }
 
