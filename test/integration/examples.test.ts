@@ -18,7 +18,7 @@ const names = readdirSync(folder)
   .map((file) => file.replace(".yaml", ""))
   .sort();
 /** From the application of all manifests to their fire time. */
-const aheadMs = 6000;
+const aheadMs = 25_000;
 /** newest-wins takes 5 s when it begins in an even third of a minute, else 30 s. */
 const evenThirdMs = 40_000;
 
