@@ -24,8 +24,9 @@ export interface ElasticJobKindOptions extends Omit<ElasticJobControllerOptions,
 /** The kind ElasticJob with its caches: what a manager runs. */
 export interface ElasticJobKind {
   readonly controller: ElasticJobController;
-  /** Children before roots: the order in which they are refilled (decision 2). */
   readonly informers: readonly Informer<KubeObject>[];
+  /** The same by stages, children before roots: a stage is filled when the one before it is (decision 2). */
+  readonly fillOrder: readonly (readonly Informer<KubeObject>[])[];
   readonly roots: () => Iterable<ObjectRef>;
   /** Whom changes are told to, before anything starts. */
   connect(loop: Pick<ControllerLoop, "enqueue">): void;
@@ -123,9 +124,12 @@ export function createElasticJobKind(options: ElasticJobKindOptions): ElasticJob
     });
   }
 
+  const children = [attempts, revisions, quotas, nodeCache] as unknown as readonly Informer<KubeObject>[];
+  const roots = [jobs] as unknown as readonly Informer<KubeObject>[];
   return {
     controller,
-    informers: [attempts, revisions, quotas, nodeCache, jobs] as unknown as readonly Informer<KubeObject>[],
+    informers: [...children, ...roots],
+    fillOrder: [children, roots],
     roots: () => jobs.store.all().map(refOf),
     connect(target) {
       loop = target;

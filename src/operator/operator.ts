@@ -94,7 +94,7 @@ export function createOperator(options: OperatorOptions): Manager {
   });
   elasticJob.connect(loop);
   return createManager({
-    informers: elasticJob.informers,
+    fillOrder: elasticJob.fillOrder,
     controllers: [{ loop, roots: elasticJob.roots }],
     lease,
     recorder,

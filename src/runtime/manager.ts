@@ -31,8 +31,8 @@ export interface ManagedController {
 }
 
 export interface ManagerOptions {
-  /** In the order in which they are refilled: children before roots. */
-  readonly informers: readonly ManagedInformer[];
+  /** By stages, children before roots: a stage is filled when the one before it is. */
+  readonly fillOrder: readonly (readonly ManagedInformer[])[];
   readonly controllers: readonly ManagedController[];
   readonly lease: LeaderLease;
   readonly recorder: { drain(): Promise<void> };
@@ -70,11 +70,12 @@ const headStartMs = 500;
 
 /** Builds a manager that has not begun to live. */
 export function createManager(options: ManagerOptions): Manager {
-  const { informers, controllers, lease, recorder, clock, random, logger, drainMs = defaultDrainMs } = options;
+  const { fillOrder, controllers, lease, recorder, clock, random, logger, drainMs = defaultDrainMs } = options;
   /** Ends the wait for caches and for the lease. */
   const stopping = new AbortController();
   /** Ends the informers. */
   const ending = new AbortController();
+  const informers = fillOrder.flat();
   const unsynced = new Set(informers.map((informer) => resourceName(informer.resource)));
   let phase: ManagerPhase = "new";
   let lostReason: string | undefined;
@@ -121,11 +122,12 @@ export function createManager(options: ManagerOptions): Manager {
   /** The first fill of the caches, begun after the lease was won and in order, is as good as a second one. */
   async function fillAsLeader(): Promise<void> {
     phase = "refilling";
-    for (const informer of informers) {
+    for (const stage of fillOrder) {
       if (over()) return;
-      informer.start(ending.signal);
-      await untilStopped(informer.synced);
-      unsynced.delete(resourceName(informer.resource));
+      for (const informer of stage) informer.start(ending.signal);
+      await untilStopped(
+        Promise.all(stage.map((informer) => informer.synced.then(() => unsynced.delete(resourceName(informer.resource))))),
+      );
     }
   }
 
@@ -140,17 +142,19 @@ export function createManager(options: ManagerOptions): Manager {
 
   async function refill(): Promise<void> {
     phase = "refilling";
-    for (const informer of informers) {
-      for (let failures = 0; !over(); ) {
-        try {
-          await untilStopped(informer.refill());
-          break;
-        } catch (error) {
-          failures += 1;
-          const waitMs = backoffDelay(refillBackoff, failures, random);
-          logger.warn("a cache could not be refilled", { cache: resourceName(informer.resource), error, retryInMs: Math.round(waitMs) });
-          await pause(waitMs);
-        }
+    for (const stage of fillOrder) await Promise.all(stage.map(refillOne));
+  }
+
+  async function refillOne(informer: ManagedInformer): Promise<void> {
+    for (let failures = 0; !over(); ) {
+      try {
+        await untilStopped(informer.refill());
+        return;
+      } catch (error) {
+        failures += 1;
+        const waitMs = backoffDelay(refillBackoff, failures, random);
+        logger.warn("a cache could not be refilled", { cache: resourceName(informer.resource), error, retryInMs: Math.round(waitMs) });
+        await pause(waitMs);
       }
     }
   }

@@ -46,7 +46,7 @@ function bench(script: Script) {
     clock,
     random: createSeededRandom(1),
     logger: silentLogger,
-    informers: [informer(pods), informer(elasticJobs)],
+    fillOrder: [[informer(pods)], [informer(elasticJobs)]],
     controllers: [
       {
         loop: {
