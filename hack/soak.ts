@@ -1,23 +1,44 @@
-// The simulation with its full number of seeds, which takes longer than npm test allows. npm run soak [-- <seeds> [mocha arguments]]
+// The simulation beyond what npm test has time for. npm run soak -- <arguments>
+//   [seeds]          the invariants in so many counting seeds; 500 when absent
+//   --seed <number>  plays one seed again and tells what was wrong with it
+//   --mutants        every rule broken on purpose, and after how many seeds that is caught
 import { join } from "node:path";
+import { Coverage, failureText } from "../test/simulation/support/coverage.ts";
+import { playTask } from "../test/simulation/support/seed-task.ts";
 import { runFolder } from "./ladder/folder-run.ts";
-import { type RungResult, reportText, succeeded } from "./ladder/report.ts";
-import { select } from "./ladder/selection.ts";
+import { reportText, succeeded } from "./ladder/report.ts";
 
 const root = join(import.meta.dirname, "..");
-const [seeds = "500", ...mochaArguments] = process.argv.slice(2);
+const [what = "500", seed, ...rest] = process.argv.slice(2);
 
-if (!/^[1-9]\d*$/.test(seeds)) {
-  console.error(`usage: npm run soak [-- <seeds> [mocha arguments]]; "${seeds}" is not a number of seeds`);
-  process.exit(2);
+if (what === "--seed" && seed !== undefined && /^\d+$/.test(seed) && rest.length === 0) await replay(Number(seed));
+else if (what === "--mutants" && seed === undefined) {
+  process.env.NUPTSE_SIMULATION_MUTANTS = "all";
+  await run("mutants");
+} else if (/^[1-9]\d*$/.test(what) && seed === undefined) {
+  // The test reads the count here; without it it runs the short one.
+  process.env.NUPTSE_SIMULATION_SEEDS = what;
+  await run("elasticjob");
+} else {
+  console.error("usage: npm run soak [-- <seeds> | --seed <number> | --mutants]");
+  process.exitCode = 2;
 }
-// The simulation's tests read the count here; without it they run the short one.
-process.env.NUPTSE_SIMULATION_SEEDS = seeds;
-const rungs: RungResult[] = [];
-for (const folder of select(root, ["simulation"]).folders) {
+
+async function replay(number: number): Promise<void> {
+  const result = await playTask({ kind: "seed", seed: number });
+  const coverage = new Coverage();
+  coverage.add(result);
+  console.log(coverage.toString());
+  if (result.missing.length > 0) console.log(`    classes of faults that never struck: ${result.missing.join(", ")}`);
+  console.log(result.problems.length === 0 ? "every invariant holds" : failureText(result));
+  process.exitCode = result.problems.length === 0 ? 0 : 1;
+}
+
+async function run(file: string): Promise<void> {
   const start = performance.now();
-  const summary = await runFolder(root, folder, ["--timeout", "0", ...mochaArguments]);
-  rungs.push({ name: folder.name, seconds: (performance.now() - start) / 1000, summary });
+  const folder = { name: "simulation", files: [`test/simulation/${file}.test.ts`], needsControlPlane: false, mostlyWaits: false };
+  const summary = await runFolder(root, folder, ["--timeout", "0"]);
+  const rungs = [{ name: folder.name, seconds: (performance.now() - start) / 1000, summary }];
+  console.log(reportText(rungs));
+  process.exitCode = succeeded(rungs) ? 0 : 1;
 }
-console.log(reportText(rungs));
-process.exitCode = succeeded(rungs) ? 0 : 1;

@@ -41,7 +41,9 @@ export function retain(observed: ObservedJob, ended: ReadonlyMap<string, readonl
     for (const pod of pods) {
       latest = Math.max(latest, pod.end?.finishedAt ?? 0, pod.createdAt);
       if (pod.end === undefined && pod.deletion === undefined) {
-        strays.push(pod);
+        // What a node took with it when it was deleted is at work nowhere; its object may go all the same.
+        if (pod.node !== undefined && observed.memory.goneNodes.has(pod.node)) actions.push(deletePod(pod));
+        else strays.push(pod);
         strayed = true;
       }
     }

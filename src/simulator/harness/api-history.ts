@@ -101,20 +101,12 @@ export class ApiHistory {
   /** Takes a commit in; to be called before anybody judges it. */
   observe(commit: Commit): void {
     this.#observeClocks();
-    switch (resourceName(commit.resource)) {
-      case resourceName(pods):
-        return this.#observePod(commit);
-      case resourceName(elasticJobs):
-        return this.#observeJob(commit);
-      case resourceName(nodes):
-        return this.#observeNode(commit);
-      case resourceName(leases):
-        return this.#observeLease(commit);
-      case resourceName(resourceQuotas):
-        this.quotas += commit.type === "ADDED" ? 1 : commit.type === "DELETED" ? -1 : 0;
-        return;
-      default:
-    }
+    const kind = resourceName(commit.resource);
+    if (kind === resourceName(pods)) this.#observePod(commit);
+    else if (kind === resourceName(elasticJobs)) this.#observeJob(commit);
+    else if (kind === resourceName(nodes)) this.#observeNode(commit);
+    else if (kind === resourceName(leases)) this.#observeLease(commit);
+    else if (kind === resourceName(resourceQuotas)) this.quotas += commit.type === "ADDED" ? 1 : commit.type === "DELETED" ? -1 : 0;
   }
 
   get holder(): string {

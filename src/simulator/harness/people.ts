@@ -20,10 +20,13 @@ export interface PeopleOptions {
 /** What people did, by kind. */
 export type PeopleCounts = Record<"suspended" | "rescheduled" | "edited" | "recreated" | "lookalikes" | "quotas", number>;
 
+/** What nobody did. */
+export const noPeople: PeopleCounts = { suspended: 0, rescheduled: 0, edited: 0, recreated: 0, lookalikes: 0, quotas: 0 };
+
 /** Creates the jobs and carries out what their owners do to them. Its client meets no faults. */
 export async function playPeople(options: PeopleOptions, jobs: readonly SimulatedJob[]): Promise<PeopleCounts> {
   const { client, clock } = options;
-  const counts: PeopleCounts = { suspended: 0, rescheduled: 0, edited: 0, recreated: 0, lookalikes: 0, quotas: 0 };
+  const counts: PeopleCounts = { ...noPeople };
   for (const { manifest, edits } of jobs) {
     await client.create(elasticJobs, manifest);
     for (const edit of edits) clock.after(edit.atMs, () => void play(options, manifest, edit, counts));

@@ -34,8 +34,13 @@ export function checkPodCreated(pod: PodFacts, history: ApiHistory, moment: Mome
   pod.stray = settled && !current;
   if (settled && current) told("for a fire time that had been handled");
   if (active !== undefined && recordedEnd(active, pod.item)) pod.stray = true;
-  if (pod.stray) return;
   const attempts = job.runs.get(pod.run)?.pods.filter((other) => other.item === pod.item && other !== pod) ?? [];
+  if (pod.stray) {
+    // A write may come late, but never so late that the name of what was done is free again (decision 10).
+    const done = attempts.find((other) => other.doneAt !== undefined && other.disturbedAt === undefined && !history.nodeWasDeleted(other));
+    if (done !== undefined) told(`although ${done.name} had done its work`);
+    return;
+  }
   checkAttempts(pod, attempts, job, history, moment, told);
   if (current) checkParallelism(pod, job, history, now, told);
   if (pod.attempt === 1 && current) checkNotSkipped(pod, job, history, moment, told);
@@ -106,7 +111,7 @@ function checkNotSkipped(pod: PodFacts, job: JobFacts, history: ApiHistory, mome
     return;
   }
   const term = history.terms.at(-1);
-  const passed = term !== undefined && term.clocksRight && moment.earlinessMs === 0 && fireTime < term.from;
+  const passed = term?.clocksRight === true && moment.earlinessMs === 0 && fireTime < term.from;
   if (passed && spec.misfire?.onDowntime === "Skip" && inTheWay.length === 0 && !wasRecorded && !busyAround(job, fireTime, history))
     say("although nobody led at its fire time and onDowntime is Skip");
 }

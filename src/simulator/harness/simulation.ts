@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { customResourceDefinitions } from "../../api/resource.ts";
 import { createSeededRandom } from "../../base/random.ts";
-import { VirtualClock } from "../../base/virtual-clock.ts";
+import { settle, VirtualClock } from "../../base/virtual-clock.ts";
 import type { planElasticJob } from "../../elasticjob/rules/plan.ts";
 import { TimedOutError, UnreachableError } from "../../kube/errors.ts";
 import { createKubeClient } from "../../kube/kube-client.ts";
@@ -18,8 +18,8 @@ import { addBystanders } from "./bystanders.ts";
 import { readCrds } from "./crds.ts";
 import { watchInvariants } from "./invariants.ts";
 import { makeJobs, type SimulatedJob } from "./job-mix.ts";
-import { type OperatorAnswers, type OperatorWrite, startOperatorFleet } from "./operator-process.ts";
-import { type PeopleCounts, playPeople, playQuota } from "./people.ts";
+import { type OperatorAnswers, type OperatorFleet, type OperatorWrite, startOperatorFleet } from "./operator-process.ts";
+import { noPeople, type PeopleCounts, playPeople, playQuota } from "./people.ts";
 import { completedFailovers } from "./work-invariants.ts";
 
 export interface SimulationOptions {
@@ -49,6 +49,8 @@ export interface SimulationOptions {
   readonly onWrite?: (write: OperatorWrite) => void;
   /** Whether all commits are hashed: equal for equal histories. */
   readonly fingerprint?: boolean;
+  /** Ends with the first problem. */
+  readonly untilProblem?: boolean;
 }
 
 export interface SimulationResult {
@@ -83,6 +85,8 @@ const dateHeaderErrorMs = 1_600;
 /** From the last fault until everything must be as if there had been none. */
 const recoveryMs = 6 * 60_000;
 const lookMs = 60_000;
+/** A run has some thousands. */
+const mostWrites = 30_000;
 
 /** Runs one seed on virtual time: operators, an API server, people and a world with faults, then calm; a function of its options alone. */
 export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
@@ -115,11 +119,36 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   const client = createKubeClient(inProcessTransport(server, { userAgent: "people" }));
   const firingEnd = start + faultyMs + firingMs;
   const end = firingEnd + calmMs;
+  let fleet: OperatorFleet | undefined;
+  let did: PeopleCounts = noPeople;
   const life = live();
   // Its rejection is met below, when time has run.
   life.catch(() => undefined);
-  await clock.runUntil(end + 60_000);
-  return life;
+  const isOver = () => watch.writesAt.length > mostWrites || (options.untilProblem === true && watch.problems.length > 0);
+  await settle();
+  while (!isOver() && clock.step(end + lookMs)) await settle();
+  return isOver() ? cutShort() : life;
+
+  /** What there is to tell when it did not come to its end. */
+  function cutShort(): SimulationResult {
+    const runaway = watch.writesAt.length > mostWrites ? [`more than ${mostWrites} writes`] : [];
+    return { ...summary(), problems: [...watch.problems, ...runaway], failovers: 0, counts: false };
+  }
+
+  function summary() {
+    return {
+      seed,
+      problems: watch.problems,
+      faults: faults.counts(),
+      missing: faults.missing().filter((name) => !options.without?.includes(name)),
+      pods: history.pods.size,
+      processes: fleet?.started ?? 0,
+      terms: history.terms.filter((term) => term.holder !== "").length,
+      strays: [...history.pods.values()].filter((pod) => pod.stray).length,
+      people: did,
+      answers: fleet?.answers ?? { conflict: 0, alreadyExists: 0, quotaExceeded: 0, fenced: 0 },
+    };
+  }
 
   async function live(): Promise<SimulationResult> {
     for (const crd of readCrds()) await client.create(customResourceDefinitions, crd);
@@ -132,7 +161,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     });
     watch.attach(world.ledger);
     for (const fault of options.aimed ?? []) faults.arm(fault);
-    const fleet = startOperatorFleet({
+    fleet = startOperatorFleet({
       server,
       faults,
       clock,
@@ -148,7 +177,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
       typeof options.jobs === "object"
         ? options.jobs
         : makeJobs(chance(), { count: options.jobs ?? 3, endAt: firingEnd, editsMs: faultyMs + firingMs / 2 });
-    const did = await playPeople(people, made);
+    did = await playPeople(people, made);
     if (rounds > 0 && people.random.next() < 0.4)
       playQuota(people, Math.floor(people.random.next() * (faultyMs - 300_000)), 60_000 + Math.floor(people.random.next() * 200_000), did);
     for (const event of options.events ?? []) clock.after(event.atMs, () => event.act(world));
@@ -163,23 +192,15 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     const restless = watch.writesAt.filter((at) => at > clock.now() - restMs).length;
     watch.judge(calmFrom);
     const problems = restless === 0 ? watch.problems : [...watch.problems, `${restless} writes at rest`];
-    const missing = faults.missing().filter((name) => !options.without?.includes(name));
     const failovers = completedFailovers(history, world.ledger);
+    const told = summary();
     await fleet.stop();
     await world.close();
     return {
-      seed,
+      ...told,
       problems,
-      faults: faults.counts(),
-      missing,
       failovers,
-      counts: missing.length === 0 && failovers > 0,
-      pods: history.pods.size,
-      processes: fleet.started,
-      terms: history.terms.filter((term) => term.holder !== "").length,
-      strays: [...history.pods.values()].filter((pod) => pod.stray).length,
-      people: did,
-      answers: fleet.answers,
+      counts: told.missing.length === 0 && failovers > 0,
       ...(hash !== undefined && { fingerprint: hash.digest("hex") }),
     };
   }

@@ -1,0 +1,25 @@
+import type { FaultClass } from "../../../src/simulator/world/faults.ts";
+import { type SimulationResult, simulate } from "../../../src/simulator/harness/simulation.ts";
+import { crashScenario } from "./crash-scenario.ts";
+import { mutants } from "./mutants.ts";
+
+/** One simulation, told in words that pass from thread to thread. */
+export type SeedTask =
+  | { readonly kind: "seed"; readonly seed: number; readonly fingerprint?: boolean }
+  | { readonly kind: "mutant"; readonly seed: number; readonly name: string }
+  | { readonly kind: "crash"; readonly process: string; readonly class: FaultClass; readonly write: number };
+
+/** Plays a task. */
+export function playTask(task: SeedTask): Promise<SimulationResult> {
+  switch (task.kind) {
+    case "seed":
+      return simulate({ seed: task.seed, fingerprint: task.fingerprint ?? false });
+    case "mutant": {
+      const mutant = mutants.find((each) => each.name === task.name);
+      if (mutant === undefined) throw new RangeError(`no mutant "${task.name}"`);
+      return simulate({ seed: task.seed, untilProblem: true, ...mutant.options() });
+    }
+    case "crash":
+      return simulate({ ...crashScenario(), aimed: [{ class: task.class, process: task.process, write: task.write }] });
+  }
+}
