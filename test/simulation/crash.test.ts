@@ -30,7 +30,7 @@ describe("a crash of the operator before and after every write", function () {
 
   it("has writes of each kind to crash at", () => {
     assert.deepEqual(faultless.problems, []);
-    assert.equal(faultless.failovers, 1);
+    assert.ok(faultless.failovers > 0);
     const kinds = new Set(aimed.map(({ method, path }) => `${method} ${kindOf(path)}`));
     assert.deepEqual([...kinds].sort(), [
       "DELETE pods",

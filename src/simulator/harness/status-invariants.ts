@@ -95,7 +95,8 @@ function checkScheduleChange(job: JobFacts, { at, status, previous }: StatusFact
   const before = previous.schedule?.hash;
   if (before === undefined || before === status.schedule?.hash) return;
   const changedAt = job.statuses.findLast((fact) => fact.status.schedule?.hash === before && fact.previous.schedule?.hash !== before)?.at;
-  const specs = job.versions.filter((version, index) => index === 0 || version.at > (changedAt ?? 0) - writeDelayMs);
+  const from = (changedAt ?? 0) - writeDelayMs;
+  const specs = job.versions.filter((_, index) => (job.versions[index + 1]?.at ?? Number.POSITIVE_INFINITY) > from);
   if (specs.every((version) => sameSchedule(version.spec, (specs[0] as (typeof specs)[number]).spec)))
     say("the schedule is called changed, and nobody changed it");
   const since = parseTime(status.schedule?.since) ?? 0;

@@ -36,7 +36,14 @@ class Process implements FaultProcess {
   constructor(faults: Faults, name: string, inner: Transport, onCrash: (signal: CrashSignal) => void) {
     this.name = name;
     this.#world = faults.options.clock;
-    this.#faulty = new FaultyTransport({ faults, process: name, inner, onCrash, resumed: () => this.#resumed() });
+    this.#faulty = new FaultyTransport({
+      faults,
+      process: name,
+      inner,
+      onCrash,
+      pause: (durationMs) => this.pause(durationMs),
+      resumed: () => this.#resumed(),
+    });
     this.transport = this.#faulty;
     const after = (delayMs: number, action: () => void) => this.#after(delayMs, action);
     this.clock = {

@@ -49,6 +49,10 @@ export function scheduleFaults(options: FaultScheduleOptions): { readonly finish
       faultClasses.filter((name) => name !== "nodeReturned" && !without.includes(name)),
       random,
     );
+    // Lists are made when somebody takes over or a watch breaks: it lies in wait from early on.
+    const lists = deck.indexOf("listsApart");
+    const early = Math.floor(lists / 2);
+    if (lists >= 0) [deck[early], deck[lists]] = [deck[lists] as FaultClass, deck[early] as FaultClass];
     deck.forEach((name, index) => {
       // The last tenth is kept free, so that what is dealt late still finds its opportunity.
       const at = (0.9 * durationMs * (round + (index + random.next()) / deck.length)) / rounds;
@@ -114,9 +118,10 @@ function strike(state: ScheduleState, name: FaultClass): boolean | "armed" {
   }
 }
 
-/** Most faults strike writes of objects, some the lease, some reads. */
-function scopeOf(name: FaultClass, random: Random): Pick<ArmedFault, "scope"> {
+/** Most faults strike writes of objects, some the lease, some reads; a delayed write is mostly a pod's, and its process is mostly deposed. */
+function scopeOf(name: FaultClass, random: Random): Pick<ArmedFault, "scope" | "resource" | "thenPausedMs"> {
   const dice = random.next();
+  if (name === "delayedWrite") return { ...(dice < 0.7 && { resource: "pods" }), ...(dice % 0.1 < 0.07 && { thenPausedMs: 100_000 }) };
   if (name === "connectionRefused" || name === "throttled429" || name === "internal500") {
     if (dice < 0.2) return { scope: "leases" };
   } else if (name === "timedOutDone" || name === "timedOutNotDone" || name === "conflict409") {
@@ -210,7 +215,7 @@ function pick<T>(values: readonly T[], random: Random): T | undefined {
   return values[randomInteger(random, values.length)];
 }
 
-function shuffled<T>(values: readonly T[], random: Random): readonly T[] {
+function shuffled<T>(values: readonly T[], random: Random): T[] {
   const result = [...values];
   for (let at = result.length - 1; at > 0; at--) {
     const other = randomInteger(random, at + 1);

@@ -53,6 +53,8 @@ export interface ArmedFault {
   readonly resource?: string;
   /** The request class that it may strike; absent = "writes" but for the lease's. */
   readonly scope?: "writes" | "leases" | "reads";
+  /** The process stands still for so long from then on: what it sent is executed when somebody else leads. */
+  readonly thenPausedMs?: number;
 }
 
 /** The death of a process, as its transport tells it. Whoever runs the process stops it; its requests fail with this from then on. */

@@ -8,6 +8,8 @@ export interface FaultyTransportOptions {
   readonly process: string;
   readonly inner: Transport;
   readonly onCrash: (signal: CrashSignal) => void;
+  /** Lets the process stand still. */
+  readonly pause: (durationMs: number) => void;
   /** What to wait for while the process is paused. */
   readonly resumed: () => Promise<void> | undefined;
 }
@@ -144,18 +146,25 @@ export class FaultyTransport implements Transport {
         await clock.sleep(timeoutMs);
         throw errors.timedOut(what);
       case "delayedWrite":
-        return this.#delayed(request, inner, timeoutMs, what);
+        return this.#delayed(request, inner, timeoutMs, what, fault.thenPausedMs ?? 0);
       default:
         return inner.request(request);
     }
   }
 
   /** The bytes are on their way: the fence was asked when they were written, and nothing can stop them any more. */
-  async #delayed(request: TransportRequest, inner: Transport, timeoutMs: number, what: string): Promise<TransportResponse> {
+  async #delayed(
+    request: TransportRequest,
+    inner: Transport,
+    timeoutMs: number,
+    what: string,
+    thenPausedMs: number,
+  ): Promise<TransportResponse> {
     const { clock, random, errors } = this.#options.faults.options;
     const { fence: _, ...unfenced } = request;
     const delayMs = draw(delayedMs, random);
     const answer = clock.sleep(delayMs).then(() => inner.request(unfenced));
+    if (thenPausedMs > 0) this.#options.pause(thenPausedMs);
     if (delayMs < timeoutMs) return answer;
     answer.catch(() => undefined);
     await clock.sleep(timeoutMs);

@@ -218,6 +218,20 @@ export const mutants: readonly Mutant[] = [
     },
   },
   {
+    name: "a pod that is stopped is deleted whatever has become of it",
+    options: () => ({
+      ...busy,
+      ...doing((plan) => ({
+        ...plan,
+        actions: plan.actions.map((action) => {
+          if (action.tag !== "delete") return action;
+          const { resourceVersion: _, ...blind } = action;
+          return blind;
+        }),
+      }))(),
+    }),
+  },
+  {
     name: "an end is never recorded",
     options: doing((plan, observed) => {
       const ended = plan.reasons.some((reason) => reason.includes(" ended: "));
