@@ -107,6 +107,8 @@ export function createElasticJobKind(options: ElasticJobKindOptions): ElasticJob
   const jobs = createInformer<ElasticJob>({
     ...common,
     resource: elasticJobs,
+    // some 40 MB; the whole of most clusters is one page
+    pageSize: 10_000,
     onChange: ({ object }) => loop.enqueue(refOf(object)),
   });
 

@@ -38,9 +38,10 @@ export interface ReflectorOptions<T> {
   readonly random: Random;
   /** Ask for the list as the first events of a watch. */
   readonly watchList: boolean;
+  /** Objects of one page of a list. */
+  readonly pageSize: number;
 }
 
-const pageSize = 500;
 /** Bookmarks come about once a minute; 121 s of silence were measured on a healthy watch. */
 const silenceLimitMs = 150_000;
 const watchSeconds = { least: 300, spread: 300 };
@@ -175,7 +176,7 @@ export class Reflector<T extends KubeObject> {
     const { resource, ...selection } = this.#options.scope;
     const page = await this.#options.client.list<T>(resource, {
       ...selection,
-      limit: pageSize,
+      limit: this.#options.pageSize,
       ...(continueToken === undefined ? {} : { continue: continueToken }),
     });
     this.#sawLife();

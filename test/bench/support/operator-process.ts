@@ -51,7 +51,8 @@ export class OperatorProcess {
       if (metrics?.get("nuptse_leader") === 1 && reconciled(metrics) >= objects) return elapsed;
       if (!this.#child.isRunning) throw new Error(`the operator ended:\n${await this.#child.lastLines()}`);
       if (elapsed > withinMs) throw new Error(`the operator does not lead after ${withinMs} ms:\n${await this.#child.lastLines()}`);
-      await sleep(20);
+      // each answer costs the operator some 10 ms, so it is not asked all the time
+      await sleep(50);
     }
   }
 
