@@ -120,9 +120,22 @@ function zoneOf(text: string): Zone {
   }
 }
 
+/**
+ * Expressions parsed lately, by dialect and text: an object is checked and then armed, and many have the same one. They never change, so
+ * schedules may share them.
+ */
+const parsed = new Map<string, CronExpression>();
+const mostParsed = 256;
+
 function expressionOf(text: string, dialect: CronDialect | undefined, index: number): CronExpression {
+  const key = `${dialect ?? ""} ${text}`;
+  const known = parsed.get(key);
+  if (known !== undefined) return known;
   try {
-    return parseCron(text, { dialect });
+    const expression = parseCron(text, { dialect });
+    if (parsed.size >= mostParsed) parsed.clear();
+    parsed.set(key, expression);
+    return expression;
   } catch (error) {
     throw error instanceof CronError ? error.withPath(`crons[${index}]`) : error;
   }
