@@ -60,6 +60,8 @@ export function stepRuns(
   };
 
   let wakeAtDeadline = Number.POSITIVE_INFINITY;
+  // What ends in this plan makes room once that is recorded: until then a new leader may find it unfinished (decision 6).
+  const ending = spec.concurrencyPolicy === "Allow" ? 0 : steps.filter((step) => step.outcome !== undefined).length;
   let running = steps.filter((step) => step.outcome === undefined).length;
   const places = spec.concurrencyPolicy === "Allow" ? mostRunning : 1;
   let waiting = 0;
@@ -71,7 +73,7 @@ export function stepRuns(
     }
     // It would otherwise be given up only when something else wakes the job.
     wakeAtDeadline = Math.min(wakeAtDeadline, run.fireTime + spec.misfire.startingDeadlineMs + 1);
-    const mayStart = running < places && !spec.suspend && revision !== undefined;
+    const mayStart = running + ending < places && !spec.suspend && revision !== undefined;
     steps.push(stepRun(observed, run, mayStart));
     if (mayStart) running++;
     else waiting++;
@@ -104,7 +106,7 @@ export function stepRuns(
   for (const why of ["Downtime", "Overlap", "Deadline"] as const) skip(why, [], due.dropped[why]);
   skipped.times.push(...due.droppedTimes);
   return recordBlocked(
-    begin({ ...idle, firstOpen: Number.POSITIVE_INFINITY, skipped, wakeAt }, observed, due, revision, running, waiting),
+    begin({ ...idle, firstOpen: Number.POSITIVE_INFINITY, skipped, wakeAt }, observed, due, revision, { running, waiting, ending }),
     armed.schedule,
   );
 }
@@ -127,7 +129,13 @@ function recordBlocked(step: RunsStep, schedule: Schedule): RunsStep {
 }
 
 /** Lets fire times that are due begin, or keeps them for later. */
-function begin(step: RunsStep, observed: ObservedJob, due: DueFireTimes, revision: string, running: number, waiting: number): RunsStep {
+function begin(
+  step: RunsStep,
+  observed: ObservedJob,
+  due: DueFireTimes,
+  revision: string,
+  { running, waiting, ending }: { readonly running: number; readonly waiting: number; readonly ending: number },
+): RunsStep {
   const { spec } = observed;
   const items = IntervalSet.upTo(spec.total).minus(spec.disabledItems);
   const runOf = (kind: "Schedule" | "Misfire", time: number) => newRun(runIdOf(time), kind, time, revision, items);
@@ -148,7 +156,7 @@ function begin(step: RunsStep, observed: ObservedJob, due: DueFireTimes, revisio
   switch (spec.concurrencyPolicy) {
     case "Forbid":
       // What was kept goes first; the rest passes behind it and is settled at its end.
-      return kept.length > 0 ? base : { ...base, fired: [start(due.fire[0] as number)] };
+      return kept.length > 0 || ending > 0 ? base : { ...base, fired: [start(due.fire[0] as number)] };
     case "Allow": {
       const now = Math.max(0, mostRunning - running);
       const later = due.fire.slice(now, now + Math.max(0, mostWaiting - waiting - kept.length));
@@ -170,7 +178,7 @@ function begin(step: RunsStep, observed: ObservedJob, due: DueFireTimes, revisio
     case "Replace": {
       const newest = due.fire.at(-1) as number;
       const older = due.fire.slice(0, -1);
-      if (running + waiting === 0 && older.length === 0) return { ...base, fired: [start(newest)] };
+      if (running + waiting + ending === 0 && older.length === 0) return { ...base, fired: [start(newest)] };
       return replace(base, runOf("Schedule", newest), older);
     }
   }

@@ -35,6 +35,11 @@ export function checkPodCreated(pod: PodFacts, history: ApiHistory, moment: Mome
   if (settled && current) told("for a fire time that had been handled");
   if (active !== undefined && recordedEnd(active, pod.item)) pod.stray = true;
   const attempts = job.runs.get(pod.run)?.pods.filter((other) => other.item === pod.item && other !== pod) ?? [];
+  // The name is the lock (decision 10): where others take the pod away, nothing keeps a late write out.
+  if (!current && attempts.some((other) => other.name === pod.name && other.disturbedAt !== undefined)) {
+    pod.stray = true;
+    return;
+  }
   if (pod.stray) {
     // A write may come late, but never so late that the name of what was done is free again (decision 10).
     const done = attempts.find((other) => other.doneAt !== undefined && other.disturbedAt === undefined && !history.nodeWasDeleted(other));

@@ -88,6 +88,32 @@ describe("found in the simulation", () => {
     assert.ok(written === undefined || written === iso("12:00:00"), String(written));
   });
 
+  it("a run that waits for another begins once the end of that one is recorded, not in the plan that records it", () => {
+    // The record was lost and the pod's node took its object along: the next leader ran the first one again beside the second.
+    const world = JobWorld.accepted({ start: "11:30:00" });
+    const observed = world.observe();
+    const revision = observed.revisions[0]?.metadata.name as string;
+    const first = {
+      run: "20261121t120000z",
+      kind: "Schedule",
+      phase: "Running",
+      fireTime: iso("12:00:00"),
+      items: "0",
+      total: 1,
+      revision,
+    };
+    const second = { ...first, run: "20261121t130000z", kind: "Misfire", phase: "Waiting", fireTime: iso("13:00:00") };
+    const status = { ...world.status, lastHandledFireTime: iso("13:00:00"), active: [first, second] };
+    const pods = [makeAttempt({ node: "n1", exits: [0], finished: "13:05:00", history: { revision } })];
+    const now = at("13:05:01");
+    const plan = planElasticJob({ ...observed, job: { ...observed.job, status }, pods, now, serverNow: now });
+    assert.deepEqual(plan.recorded.ended, [{ kind: "Schedule", phase: "Succeeded" }]);
+    assert.deepEqual(
+      plan.actions.filter((action) => action.tag === "create"),
+      [],
+    );
+  });
+
   describe("finished pods of a run", () => {
     const ended = { run: "20261121t110000z", phase: "Succeeded", fireTime: iso("11:00:00"), endedAt: iso("11:00:40") };
     const job = makeJob(
