@@ -1,7 +1,7 @@
 import type { ActionResult } from "../api/action.ts";
 import { labels } from "../api/names.ts";
 import { controllerRevisions, nodes, podTemplates, pods, resourceName } from "../api/resource.ts";
-import type { AttemptPod } from "./rules/attempt.ts";
+import { type AttemptPod, endedBeforeDeletion } from "./rules/attempt.ts";
 import type { JobMemory, Refusal, VanishedPod } from "./rules/observed.ts";
 
 /** A refusal that is true now is tried again after 5 s, 10 s, ... at most 5 min (decision 49), or when a quota of the namespace changes. */
@@ -58,7 +58,8 @@ export class JobNotes implements JobMemory {
       return;
     }
     this.vanished.delete(pod.metadata.name);
-    if (pod.end !== undefined && pod.deletion === undefined) this.endedUndeleted.add(uid);
+    // Later versions of it may not tell any more.
+    if (endedBeforeDeletion(pod)) this.endedUndeleted.add(uid);
   }
 
   /** Forgets vanished pods that no rule asks about any more. */

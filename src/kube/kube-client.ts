@@ -11,7 +11,7 @@ import type {
   WatchOptions,
   WriteOptions,
 } from "./client.ts";
-import { errorFromResponse, TimedOutError, UnreachableError } from "./errors.ts";
+import { errorFromResponse, ServerTimeout, TimedOutError, UnreachableError } from "./errors.ts";
 import { describeRequest } from "./request-info.ts";
 import type { Transport, TransportRequest, TransportResponse } from "./transport.ts";
 
@@ -19,8 +19,8 @@ import type { Transport, TransportRequest, TransportResponse } from "./transport
 export interface KubeClientOptions {
   /** An object as the server holds it after our write; never for dry runs, and never for what is not of the resource's own kind. */
   readonly onWrite?: (resource: Resource, object: KubeObject) => void;
-  /** A write ended without an answer. */
-  readonly onLostWrite?: (resource: Resource, error: TimedOutError | UnreachableError) => void;
+  /** A write ended without an answer, or with one that does not say whether it was done. */
+  readonly onLostWrite?: (resource: Resource, error: TimedOutError | UnreachableError | ServerTimeout) => void;
 }
 
 const patchTypes: Readonly<Record<Patch["type"], string>> = {
@@ -44,7 +44,8 @@ export function createKubeClient(transport: Transport, options: KubeClientOption
       if (request.query?.["dryRun"] === undefined && isOfKind(body, resource)) options.onWrite?.(resource, body);
       return body;
     } catch (error) {
-      if (error instanceof TimedOutError || error instanceof UnreachableError) options.onLostWrite?.(resource, error);
+      if (error instanceof TimedOutError || error instanceof UnreachableError || error instanceof ServerTimeout)
+        options.onLostWrite?.(resource, error);
       throw error;
     }
   };

@@ -214,7 +214,7 @@ export function judge(pod: AttemptPod, context: AttemptContext = {}): Verdict | 
   // An end without a time of its own counts from the creation, so that waits that are measured from it do come to an end.
   const at = end?.finishedAt ?? context.vanishedAt ?? context.nodeGoneAt ?? pod.createdAt;
   const account = { at, message: end?.message ?? "", ...(end?.exitCode !== undefined && { exitCode: end.exitCode }) };
-  const succeeded = end?.success === true && (context.endedUndeleted === true || endedBeforeDeletion(pod, end));
+  const succeeded = end?.success === true && (context.endedUndeleted === true || endedBeforeDeletion(pod));
   if (context.stop === "NotScheduled" && !succeeded) return { ...account, outcome: "Withdrawn", reason: context.stop };
   // A program that finished its work while we were about to stop it has finished its work.
   if (context.stop !== undefined && !succeeded) return { ...account, outcome: "Failed", reason: context.stop };
@@ -230,11 +230,12 @@ export function judge(pod: AttemptPod, context: AttemptContext = {}): Verdict | 
 const shortenedGraceMs = 1000;
 
 /**
- * deletionTimestamp is the request's time plus grace; both sides have whole seconds, and equal ones count as disrupted. The kubelet's last
- * act, a deletion with a grace of 0, moves the timestamp to its own instant: when the first request came can then not be read any more.
+ * Whether the pod tells that its program ended before anybody asked for its deletion. deletionTimestamp is the request's time plus grace;
+ * both sides have whole seconds, and equal ones count as disrupted. The kubelet's last act, a deletion with a grace of 0, moves the
+ * timestamp to its own instant: when the first request came can then not be read any more.
  */
-function endedBeforeDeletion(pod: AttemptPod, end: AttemptEnd): boolean {
-  if (pod.deletion === undefined) return true;
-  if (pod.deletion.graceMs <= shortenedGraceMs) return false;
-  return end.finishedAt !== undefined && end.finishedAt < pod.deletion.at - pod.deletion.graceMs;
+export function endedBeforeDeletion({ end, deletion }: AttemptPod): boolean {
+  if (end === undefined || deletion === undefined) return end !== undefined;
+  if (deletion.graceMs <= shortenedGraceMs) return false;
+  return end.finishedAt !== undefined && end.finishedAt < deletion.at - deletion.graceMs;
 }

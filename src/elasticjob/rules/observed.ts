@@ -15,7 +15,7 @@ export interface ObservedJob {
   readonly vanished: readonly VanishedPod[];
   /** Runs whose labels a pod of somebody else carries too: a selector would take that one along. */
   readonly foreignRuns?: ReadonlySet<string>;
-  /** UIDs of pods whose end was seen before anybody asked for their deletion. */
+  /** UIDs of pods that once told that their program ended before anybody asked for their deletion. */
   readonly endedUndeleted: ReadonlySet<string>;
   readonly revisions: readonly ControllerRevision[];
   /** Its spec with defaults; what is wrong in it stands in `problems`, and is left out here. */

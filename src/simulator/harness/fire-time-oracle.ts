@@ -14,6 +14,9 @@ type Claim = "Succeeded" | "Failed" | "Cancelled" | "Skipped" | "Active";
 /** How long an edit may go unnoticed while somebody leads and nothing is wrong but a stalled watch. */
 const unnoticedMs = 155_000;
 
+/** A term begins when the caches are filled, some time after the lease was won. */
+const refillMs = 60_000;
+
 /**
  * Judges every fire time of a job once everything is at rest: run or, by the job's own policy, given up and said so, never both and never
  * neither. What is owed comes from the specs that were stored and from the simulation's own reading of schedules; what was run, from the
@@ -98,7 +101,7 @@ function judgeDropped(job: JobFacts, time: number, editedAt: number, ran: boolea
 
 /** Whether something explains that a fire time was not met: another run, a change of leader, a wrong clock, a name or quota. */
 function excused(job: JobFacts, time: number, upTo: number, history: ApiHistory): boolean {
-  if (busyAround(job, time, history) || history.tookOverBetween(time - 1, upTo)) return true;
+  if (busyAround(job, time, history) || history.tookOverBetween(time - refillMs, upTo)) return true;
   return history.troubledBetween(time - unnoticedMs, Math.min(upTo, time + unnoticedMs));
 }
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { KubeObject } from "../../../src/api/meta.ts";
 import { elasticJobs, nodes, pods } from "../../../src/api/resource.ts";
 import type { KubeClient } from "../../../src/kube/client.ts";
-import { Conflict, Gone, TimedOutError } from "../../../src/kube/errors.ts";
+import { Conflict, Gone, ServerTimeout, TimedOutError } from "../../../src/kube/errors.ts";
 import { createKubeClient } from "../../../src/kube/kube-client.ts";
 import type { Transport, TransportRequest, TransportResponse } from "../../../src/kube/transport.ts";
 
@@ -226,6 +226,19 @@ describe("kube/kube-client", () => {
     body = { kind: "PodList", metadata: { resourceVersion: "9" }, items: [written] };
     await client.deleteCollection(pods, { namespace: "shop", labelSelector: "a=b" });
     assert.deepEqual(told, ["pods 7", "pods 7", "pods 7"]);
+  });
+
+  it("tells of writes of which the server says that they timed out: they may have been executed", async () => {
+    const lost: string[] = [];
+    const { transport } = scripted(() => ({
+      status: 504,
+      headers: { "content-type": "application/json" },
+      body: { kind: "Status", apiVersion: "v1", status: "Failure", reason: "Timeout", message: "no answer within 60 s", code: 504 },
+    }));
+    const client = createKubeClient(transport, { onLostWrite: (resource) => lost.push(resource.plural) });
+    await assert.rejects(client.create(pods, pod), ServerTimeout);
+    await assert.rejects(client.get(pods, { name: "a" }), ServerTimeout);
+    assert.deepEqual(lost, ["pods"]);
   });
 
   it("tells of writes whose answer was lost, and of no reads", async () => {

@@ -1,5 +1,6 @@
 // Mistakes that the simulation found, each as small as it can be.
 import assert from "node:assert/strict";
+import { JobNotes } from "../../../../src/elasticjob/job-memory.ts";
 import { judge } from "../../../../src/elasticjob/rules/attempt.ts";
 import { planElasticJob } from "../../../../src/elasticjob/rules/plan.ts";
 import { makeAttempt } from "../../../support/builders/attempt-pod.ts";
@@ -36,6 +37,15 @@ describe("found in the simulation", () => {
         assert.equal(judge(pod, { endedUndeleted: seen })?.outcome, want);
       });
     }
+  });
+
+  it("an end that came before the request stays one when the kubelet's last deletion hides when that was", () => {
+    const notes = new JobNotes(new Map());
+    const shown = { node: "n1", exits: [0], finished: "12:00:30", uid: "pod-a" };
+    notes.seePod("modified", makeAttempt({ ...shown, deletionTimestamp: "12:01:10", grace: 30 }), at("12:00:50"));
+    const last = makeAttempt({ ...shown, deletionTimestamp: "12:00:51", grace: 0 });
+    notes.seePod("deleted", last, at("12:00:51"));
+    assert.equal(judge(last, { endedUndeleted: notes.endedUndeleted.has("pod-a"), vanishedAt: at("12:00:51") })?.outcome, "Succeeded");
   });
 
   describe("a leader whose clock jumps plans nothing", () => {
