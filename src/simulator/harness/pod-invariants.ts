@@ -24,7 +24,10 @@ export function checkPodCreated(pod: PodFacts, history: ApiHistory, moment: Mome
   const { now } = moment;
   const job = history.liveJob(pod.jobUid);
   // Its creation was on the way when the job went; the garbage collector takes it away.
-  if (job === undefined) return;
+  if (job === undefined) {
+    pod.stray = true;
+    return;
+  }
   const told = (text: string) => say(`${pod.name} was created ${text}`);
   if (pod.fireTime !== undefined && now + moment.earlinessMs < pod.fireTime) told(`${pod.fireTime - now} ms before its fire time`);
   const current = pod.createdBy === history.holder && !moment.lateWrites;
