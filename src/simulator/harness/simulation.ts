@@ -28,13 +28,13 @@ export interface SimulationOptions {
   readonly faultyMs?: number;
   /** How long the jobs go on firing after that. Absent = 10 min. */
   readonly firingMs?: number;
-  /** How long everything is given to come to rest then, and must be at rest at last. Absent = 25 min. */
+  /** How long everything is given to come to rest then, and must be at rest at last. Absent = 90 min. */
   readonly calmMs?: number;
   /** How many jobs are made up, or the jobs themselves. Absent = 3. */
   readonly jobs?: number | readonly SimulatedJob[];
   readonly nodes?: number;
   readonly replicas?: number;
-  /** How often each class of faults is dealt; 0 = none is. Absent = twice. */
+  /** How often each class of faults is dealt; 0 = none is. Absent = once. */
   readonly rounds?: number;
   readonly without?: readonly FaultClass[];
   /** Faults that lie in wait from the beginning. */
@@ -90,7 +90,7 @@ const mostWrites = 30_000;
 
 /** Runs one seed on virtual time: operators, an API server, people and a world with faults, then calm; a function of its options alone. */
 export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
-  const { seed, faultyMs = 25 * 60_000, firingMs = 10 * 60_000, calmMs = 25 * 60_000, rounds = 2 } = options;
+  const { seed, faultyMs = 25 * 60_000, firingMs = 10 * 60_000, calmMs = 90 * 60_000, rounds = 1 } = options;
   const clock = new VirtualClock(start);
   const random = createSeededRandom(seed);
   const chance = () => createSeededRandom(Math.floor(random.next() * 2 ** 32));
