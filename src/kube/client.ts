@@ -36,6 +36,11 @@ export interface ListOptions {
   readonly continue?: string;
   readonly resourceVersion?: string;
   readonly resourceVersionMatch?: "Exact" | "NotOlderThan";
+  /**
+   * Told the token of the next page while this page is not parsed yet, so that the server can be at work on that one meanwhile. Not told
+   * by every transport, and no promise: the token in the page itself decides.
+   */
+  readonly onContinue?: (token: string) => void;
 }
 
 export interface WriteOptions {

@@ -19,6 +19,8 @@ export interface Exchange {
   readonly fence: (() => boolean) | undefined;
   readonly clock: Clock;
   readonly onServerDate: ((date: ServerDate) => void) | undefined;
+  /** See {@link TransportRequest.onText}. */
+  readonly onText?: (text: string) => void;
 }
 
 export type ExchangeOutcome = (
@@ -82,7 +84,9 @@ export function runExchange(client: Client, exchange: Exchange): Promise<Exchang
         },
         onResponseEnd() {
           try {
-            finish({ response: { status, headers, body: parseBody(headers, chunks) }, connectionUnusable: false });
+            const text = textOf(chunks);
+            if (status < 300) exchange.onText?.(text);
+            finish({ response: { status, headers, body: parseText(headers, text) }, connectionUnusable: false });
           } catch (error) {
             const message = `${exchange.what}: the answer (${status}) is not the JSON that it says it is; it may have happened`;
             finish({ error: new TimedOutError(message, { cause: error }), connectionUnusable: false });
@@ -129,7 +133,14 @@ export function isJson(headers: Readonly<Record<string, string>>): boolean {
 
 /** Throws SyntaxError for what calls itself JSON and is not. */
 export function parseBody(headers: Readonly<Record<string, string>>, chunks: readonly Buffer[]): unknown {
-  const text = (chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)).toString("utf8");
+  return parseText(headers, textOf(chunks));
+}
+
+function textOf(chunks: readonly Buffer[]): string {
+  return (chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)).toString("utf8");
+}
+
+function parseText(headers: Readonly<Record<string, string>>, text: string): unknown {
   return isJson(headers) && text !== "" ? JSON.parse(text) : text;
 }
 

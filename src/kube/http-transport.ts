@@ -103,6 +103,7 @@ export function createHttpTransport(options: HttpTransportOptions): HttpTranspor
       fence: request.fence,
       clock,
       onServerDate: options.onServerDate,
+      ...(request.onText !== undefined && { onText: request.onText }),
     };
   };
 

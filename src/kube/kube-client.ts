@@ -57,8 +57,13 @@ export function createKubeClient(transport: Transport, options: KubeClientOption
     },
 
     async list<T extends KubeObject>(resource: Resource, list: ListOptions = {}): Promise<KubeList<T>> {
-      const { namespace, ...query } = list;
-      const { body } = await send({ method: "GET", path: resourcePath(resource, namespace), query: queryOf(query) });
+      const { namespace, onContinue, ...query } = list;
+      const onText = (text: string) => {
+        const token = continueToken(text);
+        if (token !== undefined) onContinue?.(token);
+      };
+      const path = resourcePath(resource, namespace);
+      const { body } = await send({ method: "GET", path, query: queryOf(query), ...(onContinue !== undefined && { onText }) });
       return body as KubeList<T>;
     },
 
@@ -131,6 +136,17 @@ export function createKubeClient(transport: Transport, options: KubeClientOption
       throw errorFromResponse(describeRequest(request), { status, headers, body: await firstOf(lines) });
     },
   };
+}
+
+/** The metadata of a list stand first for built-in kinds, last for custom resources. */
+const firstToken = /^\{"kind":"\w+","apiVersion":"[\w./]+","metadata":\{(?:"resourceVersion":"[^"]*",)?"continue":"([^"\\]+)"/;
+const lastToken = /"metadata":\{"continue":"([^"\\]+)"[^{}]*\}\}\s*$/;
+/** Tokens have some hundred characters. */
+const longestMetadata = 4096;
+
+/** The token of the next page in the text of a list, as far as it can be seen without parsing it. */
+function continueToken(text: string): string | undefined {
+  return (firstToken.exec(text.slice(0, longestMetadata)) ?? lastToken.exec(text.slice(-longestMetadata)))?.[1];
 }
 
 function queryOf(values: Readonly<Record<string, string | number | boolean | undefined>>): Record<string, string> {

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from "../base/clock.ts";
 import { type Random, randomInteger } from "../base/random.ts";
-import type { KubeObject } from "../api/meta.ts";
+import type { KubeList, KubeObject } from "../api/meta.ts";
 import { type Resource, resourceName } from "../api/resource.ts";
 import type { KubeClient, WatchEvent } from "./client.ts";
 import { ApiError, errorFromStatus, Forbidden, Gone, NotFound, Throttled, Unauthorized } from "./errors.ts";
@@ -53,6 +53,12 @@ interface Operation {
   timer?: Timer;
 }
 
+/** The next page of a list, asked for while the one before it was being parsed. */
+interface PageAhead<T> {
+  readonly token: string;
+  readonly page: Promise<KubeList<T>>;
+}
+
 type Subject<T> = { readonly event: WatchEvent<T> } | { readonly items: readonly T[] } | undefined;
 
 /** Drives {@link stepReflector} with a client and a clock. */
@@ -61,6 +67,7 @@ export class Reflector<T extends KubeObject> {
   #state: ReflectorState = { phase: "stopped" };
   #operation: Operation | undefined;
   #collected = new Map<string, T>();
+  #ahead: PageAhead<T> | undefined;
   #lastEventAt: number | undefined;
   #startedAt = 0;
   #silence: Timer | undefined;
@@ -98,7 +105,7 @@ export class Reflector<T extends KubeObject> {
   #stop(): void {
     this.#silence?.cancel();
     this.#step({ type: "stop" });
-    this.#collected.clear();
+    this.#collected = new Map();
   }
 
   /** An input that a target gives while it is told something (a doubt, a stop) waits until the effects of the present one are done. */
@@ -173,16 +180,32 @@ export class Reflector<T extends KubeObject> {
   }
 
   async #fetchPage(operation: Operation, continueToken: string | undefined): Promise<void> {
-    const { resource, ...selection } = this.#options.scope;
-    const page = await this.#options.client.list<T>(resource, {
-      ...selection,
-      limit: this.#options.pageSize,
-      ...(continueToken === undefined ? {} : { continue: continueToken }),
-    });
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
+    const page = await (continueToken !== undefined && ahead?.token === continueToken ? ahead.page : this.#askForPage(continueToken));
     this.#sawLife();
     const version = page.metadata.resourceVersion ?? "";
     const next = page.metadata.continue;
     this.#ifCurrent(operation, { type: "page", version, ...(next ? { continueToken: next } : {}) }, { items: page.items });
+  }
+
+  /** The answer's token is enough to ask for the page after it, so that server and client are at work at the same time. */
+  #askForPage(token: string | undefined): Promise<KubeList<T>> {
+    const { resource, ...selection } = this.#options.scope;
+    const list = this.#collected;
+    return this.#options.client.list<T>(resource, {
+      ...selection,
+      limit: this.#options.pageSize,
+      ...(token === undefined ? {} : { continue: token }),
+      onContinue: (next) => {
+        // one page ahead is enough, and bounds what is held
+        if (list !== this.#collected || this.#ahead !== undefined) return;
+        const page = this.#askForPage(next);
+        // whoever takes it up hears of a failure
+        page.catch(() => undefined);
+        this.#ahead = { token: next, page };
+      },
+    });
   }
 
   async #watch(operation: Operation, version: string | undefined): Promise<void> {

@@ -24,6 +24,8 @@ export interface TransportRequest {
   readonly lane?: "normal" | "lease";
   /** Asked in the very tick in which the bytes of the request are written; false = FencedError, and nothing was sent (decision 10). */
   readonly fence?: () => boolean;
+  /** Told the text of a successful answer before it is parsed, where there is a text: an embedded cluster has none. Must not throw. */
+  readonly onText?: (text: string) => void;
 }
 
 export interface TransportResponse {

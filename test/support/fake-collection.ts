@@ -23,6 +23,10 @@ export class FakeCollection implements Transport {
   readonly requests: { readonly verb: "list" | "watch"; readonly query: Readonly<Record<string, string>> }[] = [];
   /** Watches accept a connection and then say nothing. */
   stalled = false;
+  /** Lists tell their text before they are parsed, as over the network, and with a token that this makes of the true one. */
+  tokenInText: ((token: string) => string) | undefined;
+  /** Lists that were asked for while the answer of another one was being told. */
+  askedAhead = 0;
   #version = 100;
   #objects = new Map<string, FakeObject>();
   #log: LogEntry[] = [];
@@ -117,6 +121,11 @@ export class FakeCollection implements Transport {
       metadata: { resourceVersion: String(at), ...(more ? { continue: `${start + limit}@${at}` } : {}) },
       items: items.slice(start, start + limit),
     };
+    const { kind, apiVersion, metadata, items: page } = body;
+    const told = { ...metadata, ...(metadata.continue !== undefined && { continue: this.tokenInText?.(metadata.continue) }) };
+    const asked = this.requests.length;
+    if (this.tokenInText !== undefined) request.onText?.(JSON.stringify({ kind, apiVersion, metadata: told, items: page }));
+    this.askedAhead += this.requests.length - asked;
     return { status: 200, headers: { "content-type": "application/json" }, body };
   }
 

@@ -64,6 +64,44 @@ describe("kube/informer", () => {
     );
   });
 
+  it("asks for the next page before it has parsed a page, and for none twice", async () => {
+    const { collection, informer, abort } = setUp();
+    for (let i = 0; i < 1703; i++) collection.write(`pod-${i}`, i);
+    collection.tokenInText = (token) => token;
+    informer.start(abort.signal);
+    await informer.synced;
+    await settle();
+    assert.equal(informer.store.size, 1703);
+    assert.deepEqual(
+      collection.requests.map(({ verb, query }) => `${verb} ${query["continue"] ?? ""}`),
+      ["list ", "list 500@1803", "list 1000@1803", "list 1500@1803", "watch "],
+    );
+    assert.ok(collection.askedAhead >= 2, `${collection.askedAhead} asked ahead`);
+  });
+
+  it("believes the page and not its text", async () => {
+    const { collection, informer, abort } = setUp();
+    for (let i = 0; i < 703; i++) collection.write(`pod-${i}`, i);
+    collection.tokenInText = () => "0@1";
+    informer.start(abort.signal);
+    await informer.synced;
+    assert.equal(informer.store.size, 703);
+    assert.equal(informer.store.resourceVersion, "803");
+  });
+
+  it("begins anew when a page that was asked for ahead has expired", async () => {
+    const { collection, informer, abort, pass } = setUp();
+    for (let i = 0; i < 703; i++) collection.write(`pod-${i}`, i);
+    collection.tokenInText = (token) => {
+      if (collection.requests.length === 1) collection.failNext("list", () => refusal(410, "Expired"));
+      return token;
+    };
+    informer.start(abort.signal);
+    await pass(60_000);
+    await informer.synced;
+    assert.equal(informer.store.size, 703);
+  });
+
   it("keeps objects without managedFields and with the kind that lists leave out", async () => {
     const { informer } = await synced();
     const object = informer.store.get("shop", "a");

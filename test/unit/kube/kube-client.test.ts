@@ -144,11 +144,14 @@ const cases: readonly {
   },
 ];
 
-function scripted(answer: () => TransportResponse | Error): { readonly transport: Transport; readonly requests: TransportRequest[] } {
+function scripted(answer: (request: TransportRequest) => TransportResponse | Error): {
+  readonly transport: Transport;
+  readonly requests: TransportRequest[];
+} {
   const requests: TransportRequest[] = [];
   const respond = async (request: TransportRequest) => {
     requests.push(request);
-    const result = answer();
+    const result = answer(request);
     if (result instanceof Error) throw result;
     return result;
   };
@@ -227,6 +230,39 @@ describe("kube/kube-client", () => {
     await client.deleteCollection(pods, { namespace: "shop", labelSelector: "a=b" });
     assert.deepEqual(told, ["pods 7", "pods 7", "pods 7"]);
   });
+
+  const texts = [
+    {
+      name: "of a built-in kind, whose metadata stand first",
+      text: '{"kind":"PodList","apiVersion":"v1","metadata":{"resourceVersion":"65595","continue":"eyJ2IjoibWV0YQ"},"items":[{"metadata":{}}]}\n',
+      want: ["eyJ2IjoibWV0YQ"],
+    },
+    {
+      name: "of a custom resource, whose metadata stand last",
+      text: '{"apiVersion":"nuptse.dev/v1alpha1","items":[{"metadata":{"continue":"a user\'s"}}],"kind":"ElasticJobList","metadata":{"continue":"eyJ2IjoibWV0YQ","resourceVersion":"65595"}}\n',
+      want: ["eyJ2IjoibWV0YQ"],
+    },
+    {
+      name: "that is the last page",
+      text: '{"kind":"PodList","apiVersion":"v1","metadata":{"resourceVersion":"65595"},"items":[{"metadata":{"resourceVersion":"1","continue":"no"}}]}\n',
+      want: [],
+    },
+    {
+      name: "that is the last page of a custom resource",
+      text: '{"apiVersion":"nuptse.dev/v1alpha1","items":[{"metadata":{"continue":"no"}}],"kind":"ElasticJobList","metadata":{"continue":"","resourceVersion":"65595"}}\n',
+      want: [],
+    },
+  ];
+  for (const { name, text, want } of texts)
+    it(`tells the token of the next page from the text of a list ${name}`, async () => {
+      const { transport } = scripted(({ onText }) => {
+        onText?.(text);
+        return ok(JSON.parse(text));
+      });
+      const told: string[] = [];
+      await createKubeClient(transport).list(pods, { onContinue: (token) => told.push(token) });
+      assert.deepEqual(told, want);
+    });
 
   it("tells of writes of which the server says that they timed out: they may have been executed", async () => {
     const lost: string[] = [];
