@@ -46,12 +46,14 @@ export function createOperator(options: OperatorOptions): Manager {
     // Nobody knows what became of it, so the caches of that kind may be old (decision 2).
     onLostWrite: (resource) => elasticJob.informers.find((informer) => informer.resource === resource)?.markSuspect(),
   });
+  const onError = createTroubleTeller(logger, clock);
   const lease = createLeaderLease({
     client,
     clock,
     random,
     logger,
     metrics,
+    onError,
     namespace: options.namespace,
     name: options.leaseName,
     identity: options.identity,
@@ -77,7 +79,7 @@ export function createOperator(options: OperatorOptions): Manager {
     maxClockSkewMs: options.maxClockSkewMs,
     retainedPods: options.retainedPods,
     ...(options.planElasticJob !== undefined && { planElasticJob: options.planElasticJob }),
-    onError: createTroubleTeller(logger, clock),
+    onError,
   });
   const stores = new Map<string, OwnWriteStore>(elasticJob.informers.map((informer) => [resourceName(informer.resource), informer]));
   const applier = createApplier({ client, stores, recorder, fence: () => lease.fence(), metrics, clock });

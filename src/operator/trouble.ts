@@ -18,7 +18,7 @@ export function adviceFor(error: unknown): string | undefined {
   return undefined;
 }
 
-/** Says what troubles a cache: advice where there is some, and never the same line twice a minute. */
+/** Says what troubles a cache or the lease: advice where there is some, and never the same line twice a minute. */
 export function createTroubleTeller(logger: Logger, clock: Clock): (error: unknown) => void {
   const said = new Map<string, number>();
   return (error) => {
@@ -28,7 +28,7 @@ export function createTroubleTeller(logger: Logger, clock: Clock): (error: unkno
     if (last !== undefined && clock.monotonic() - last < repeatMs) return;
     if (said.size > 100) said.clear();
     said.set(key, clock.monotonic());
-    if (advice === undefined) logger.warn("a list or watch failed and is tried again", { error });
+    if (advice === undefined) logger.warn("a request failed and is tried again", { error });
     else logger.warn(advice);
   };
 }

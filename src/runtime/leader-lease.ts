@@ -29,6 +29,8 @@ export interface LeaderLeaseOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Told each request that failed; it is tried again. */
+  readonly onError: (error: unknown) => void;
   readonly namespace: string;
   readonly name: string;
   /** Unique for each start of a process: host name and something random. */
@@ -130,7 +132,7 @@ export function createLeaderLease(options: LeaderLeaseOptions): LeaderLease {
     };
     timer = clock.after(timings.renewDeadlineMs / 2, () => answer({ kind: "failed" }));
     send(command).then(answer, (error: unknown) => {
-      logger.warn("a request for the lease failed", { request: command.kind, error });
+      options.onError(error);
       answer({ kind: "failed" });
     });
   }

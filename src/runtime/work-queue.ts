@@ -73,7 +73,7 @@ interface Entry {
   running: boolean;
   /** In one of the lines; which one is `priority`. */
   ready: boolean;
-  /** Added for now while it was running. */
+  /** Added while it was running: it runs again at once. */
   dirty: boolean;
   priority: WorkPriority;
   /** Monotonic time since when it is due. */

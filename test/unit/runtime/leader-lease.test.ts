@@ -78,6 +78,7 @@ function replica(
     random: createSeededRandom(options.seed ?? 1),
     logger: silentLogger,
     metrics: noMetrics,
+    onError: () => undefined,
     namespace: "nuptse",
     name: "operator",
     identity,
