@@ -40,6 +40,7 @@ export interface ElasticJobSpec {
   readonly template: PodTemplateSpec;
   readonly retry?: ElasticJobSpecRetry;
   readonly failover?: ElasticJobSpecFailover;
+  readonly completion?: ElasticJobSpecCompletion;
   /**
    * From the pod's scheduling to all its containers' start; after that the attempt has failed. An image that cannot be pulled must not block a job for ever.
    * Default: 600.
@@ -54,6 +55,19 @@ export interface ElasticJobSpec {
    */
   readonly itemTimeoutSeconds?: number;
   readonly results?: ElasticJobSpecResults;
+  /**
+   * Where pods may go, and where not; for pods that are created while a rule holds.
+   */
+  readonly nodeRules?: readonly ElasticJobSpecNodeRule[];
+  /**
+   * false: node autoscalers must not remove the node of a pod at work; the pods get the annotations cluster-autoscaler.kubernetes.io/safe-to-evict "false" and karpenter.sh/do-not-disrupt "true". true: cluster-autoscaler may, even where local storage would keep it from it. Absent = neither annotation. Priorities and drains by people are another matter.
+   */
+  readonly safeToEvict?: boolean;
+  /**
+   * The last argument of the program is the JSON of SHARDING_CONTEXT, as ElasticJob (Java) gives it to its script jobs. For the container that stands for the pod, which must have a command or arguments of its own.
+   * Default: false.
+   */
+  readonly appendShardingContext?: boolean;
   readonly podRetention?: ElasticJobSpecPodRetention;
   readonly history?: ElasticJobSpecHistory;
 }
@@ -151,6 +165,14 @@ export interface ElasticJobSpecRetry {
    */
   readonly otherNodes?: number;
   readonly backoff?: ElasticJobSpecRetryBackoff;
+  /**
+   * An attempt that was at work for at least so long before it failed is counted as the first one again, and nodes that failed before it may be used again. For programs that go on for days. Absent = every failure of a run counts.
+   */
+  readonly resetAfterSeconds?: number;
+  /**
+   * What follows an attempt that did not succeed, as in a Job's podFailurePolicy: read from the top, the first rule that matches decides. Where none matches a loss is a failover, and a failure counts.
+   */
+  readonly rules?: readonly ElasticJobSpecRetryRule[];
 }
 /**
  * The wait before the next attempt, also after a failover.
@@ -173,16 +195,75 @@ export interface ElasticJobSpecRetryBackoff {
    */
   readonly maxSeconds?: number;
 }
+export interface ElasticJobSpecRetryRule {
+  readonly onExitCodes?: ElasticJobSpecRetryRuleOnExitCodes;
+  /**
+   * Matches when the pod has any of these conditions, such as DisruptionTarget.
+   */
+  readonly onPodConditions?: readonly ElasticJobSpecRetryRuleOnPodCondition[];
+  /**
+   * Matches any of these. OOMKilled: a container went over its memory limit. Evicted: the pod was evicted, preempted or deleted by somebody, for whatever reason. NodeLost: its node was deleted, shut down, or given up by failover.unreachableSeconds. ImagePull: an image could not be pulled within startTimeoutSeconds. StartTimeout: its containers had not started by then.
+   */
+  readonly onReasons?: readonly ("OOMKilled" | "Evicted" | "NodeLost" | "ImagePull" | "StartTimeout")[];
+  /**
+   * FailRun: the item has failed, and the run with it: its other items are cancelled. FailItem: the item has failed, whatever attempts are left. Ignore: it is tried again without that counting, until it has had 100 attempts. Count: it counts, also where it was lost.
+   */
+  readonly action: "FailRun" | "FailItem" | "Ignore" | "Count";
+}
+/**
+ * Matches exit codes other than 0 of the pod's containers.
+ */
+export interface ElasticJobSpecRetryRuleOnExitCodes {
+  /**
+   * In: some container's code is listed. NotIn: some container's code is not.
+   */
+  readonly operator: "In" | "NotIn";
+  /**
+   * Exit codes.
+   */
+  readonly values: readonly number[];
+}
+export interface ElasticJobSpecRetryRuleOnPodCondition {
+  /**
+   * The condition's type. Those that only tell how far a pod has come (PodScheduled, Initialized, ContainersReady, Ready) are refused.
+   */
+  readonly type: string;
+  /**
+   * The condition's status.
+   * Default: "True".
+   */
+  readonly status?: "True" | "False" | "Unknown";
+}
 /**
  * Items whose pod is lost (deleted by others, evicted, its node gone) are run again elsewhere.
  * Default: {}.
  */
 export interface ElasticJobSpecFailover {
   /**
-   * How often an item of a run may be lost without that counting as a failed attempt; 0 = every loss counts. A node that is only unreachable may still run the item: it is waited for.
+   * How often an item of a run may be lost without that counting as a failed attempt; 0 = every loss counts. A node that is only unreachable may still run the item: it is waited for, unless unreachableSeconds is given.
    * Default: 3.
    */
   readonly limit?: number;
+  /**
+   * So long after a node became unreachable (its Ready condition Unknown) its pods are taken for dead: they are deleted, and their items run elsewhere. A node that is cut off may work on all the same, so an item may be at work twice. Absent = such a pod is waited for until its node is back or is deleted.
+   */
+  readonly unreachableSeconds?: number;
+}
+/**
+ * When a run has succeeded, and when it is given up.
+ * Default: {}.
+ */
+export interface ElasticJobSpecCompletion {
+  /**
+   * The run succeeds with up to so many failed items, a number or a share of its items such as "10%", rounded down.
+   * Default: 0.
+   */
+  readonly maxFailedItems?: number | string;
+  /**
+   * Once more items have failed the other ones are cancelled. false: they go on to their end, and the run has failed then.
+   * Default: true.
+   */
+  readonly failFast?: boolean;
 }
 /**
  * What programs write to their termination message (the file named by NUPTSE_RESULT_FILE) is kept in status.
@@ -194,6 +275,24 @@ export interface ElasticJobSpecResults {
    * Default: 1024.
    */
   readonly maxBytes?: number;
+}
+export interface ElasticJobSpecNodeRule {
+  /**
+   * The name of the node.
+   */
+  readonly node: string;
+  /**
+   * Prefer: rather there. Avoid: rather elsewhere. Exclude: never there; an attempt that waits for a repetition there goes elsewhere.
+   */
+  readonly effect: "Prefer" | "Avoid" | "Exclude";
+  /**
+   * From this instant on the rule is not there. Absent = it stays.
+   */
+  readonly expiresAt?: string;
+  /**
+   * Why; for people.
+   */
+  readonly reason?: string;
 }
 /**
  * Ended runs whose pods stay for kubectl logs; at most 100 pods of a job.
@@ -461,7 +560,7 @@ export interface ElasticJobRun {
  */
 export interface ElasticJobRunEnding {
   /**
-   * Replaced, RunTimeout, NameTaken or TemplateRefused.
+   * ItemsFailed, Replaced, RunTimeout, RetryRule, NameTaken or TemplateRefused.
    */
   readonly reason?: string;
   /**
@@ -483,7 +582,7 @@ export interface ElasticJobRunStop {
    */
   readonly attempt?: number;
   /**
-   * StartTimeout, ImagePull, ItemTimeout or NotScheduled.
+   * StartTimeout, ImagePull, ItemTimeout, NotScheduled, Unreachable or Superseded.
    */
   readonly reason?: string;
   /**
@@ -501,7 +600,7 @@ export interface ElasticJobRunFailure {
    */
   readonly attempt?: number;
   /**
-   * RetriesExhausted, TooManyAttempts or Cancelled.
+   * RetriesExhausted, TooManyAttempts, RetryRule or Cancelled.
    */
   readonly reason?: string;
   /**

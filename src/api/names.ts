@@ -16,6 +16,9 @@ export const labels = {
 export const annotations = {
   /** JSON of {@link RunAnnotation}: what the newest attempt must tell to rebuild its item's history (decision 15). */
   run: "nuptse.dev/run",
+  /** Read by cluster-autoscaler, and by karpenter. */
+  safeToEvict: "cluster-autoscaler.kubernetes.io/safe-to-evict",
+  doNotDisrupt: "karpenter.sh/do-not-disrupt",
   defaultContainer: "kubectl.kubernetes.io/default-container",
 } as const;
 

@@ -213,6 +213,11 @@ function nodeFacts(caches: ElasticJobCaches): NodeFacts {
   return {
     usable: (name) => usable(caches.nodes.get(undefined, name)),
     known: (name) => caches.nodes.get(undefined, name) !== undefined,
+    unreachableSince(name) {
+      const node = caches.nodes.get(undefined, name);
+      const ready = node?.status?.conditions?.find((condition) => condition.type === "Ready");
+      return ready?.status === "Unknown" ? parseTime(ready.lastTransitionTime) : undefined;
+    },
     usableNames: (nodeSelector) =>
       [...caches.nodes.all().filter((node) => usable(node) && hasLabels(node, nodeSelector))].map((node) => node.metadata.name),
   };

@@ -164,7 +164,11 @@ function foreignPod(pod: Pod): AttemptPod {
   };
 }
 
-/** Heartbeats change a node every few seconds; only its coming, going and cordoning concern a run. */
+/** Heartbeats change a node every few seconds; only its coming, going, cordoning and silence concern a run. */
 function matters({ type, object, previous }: Change<Node>): boolean {
-  return type !== "modified" || object.spec?.unschedulable !== previous?.spec?.unschedulable;
+  if (type !== "modified" || object.spec?.unschedulable !== previous?.spec?.unschedulable) return true;
+  return readiness(object) !== readiness(previous);
 }
+
+const readiness = (node: Node | undefined): string | undefined =>
+  node?.status?.conditions?.find((condition) => condition.type === "Ready")?.status;

@@ -1,3 +1,4 @@
+import { defaultContainer } from "../api/default-container.ts";
 import type { ElasticJobSpec } from "../api/elastic-job.gen.ts";
 import type { SpecProblem } from "../api/problem.ts";
 import { IntervalSet, IntervalSetError } from "../base/interval-set.ts";
@@ -8,7 +9,7 @@ import { imageReferenceProblem } from "./image-reference.ts";
 
 /** What the CRD's schema cannot say about an ElasticJob's spec; empty when it is right. */
 export function elasticJobProblems(spec: ElasticJobSpec): readonly SpecProblem[] {
-  return [...scheduleProblems(spec), ...shardingProblems(spec), ...imageProblems(spec)];
+  return [...scheduleProblems(spec), ...shardingProblems(spec), ...imageProblems(spec), ...argumentProblems(spec)];
 }
 
 function scheduleProblems({ schedule }: ElasticJobSpec): readonly SpecProblem[] {
@@ -62,4 +63,13 @@ function imageProblems({ template }: ElasticJobSpec): readonly SpecProblem[] {
     }
   }
   return problems;
+}
+
+function argumentProblems({ template, appendShardingContext }: ElasticJobSpec): readonly SpecProblem[] {
+  if (appendShardingContext !== true) return [];
+  const name = defaultContainer(template);
+  const container = template.spec.containers.find((each) => each.name === name);
+  if (container === undefined || container.command !== undefined || container.args !== undefined) return [];
+  const message = `needs command or args in the container "${name}": a last argument would take the place of those that its image brings`;
+  return [{ path: "spec.appendShardingContext", message }];
 }

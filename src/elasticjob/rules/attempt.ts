@@ -1,4 +1,5 @@
 import type { ContainerStatus, Pod } from "../../api/core.ts";
+import { defaultContainer } from "../../api/default-container.ts";
 import type { KubeObject } from "../../api/meta.ts";
 import { annotations, labels } from "../../api/names.ts";
 import { parseTime } from "../../base/time.ts";
@@ -43,6 +44,8 @@ export interface AttemptPod extends KubeObject {
   readonly waiting?: string;
   readonly deletion?: { readonly at: number; readonly graceMs: number };
   readonly disrupted: boolean;
+  /** Conditions that may tell why it ended, as "DisruptionTarget=True"; absent = none. */
+  readonly conditions?: readonly string[];
   readonly end?: AttemptEnd;
   /** Set when it is no attempt of ours: what its labels say, as those of a copy do. */
   readonly foreign?: { readonly jobUid: string; readonly run: string };
@@ -55,6 +58,8 @@ export interface AttemptEnd {
   readonly success: boolean;
   /** Of the container that stands for the pod. */
   readonly exitCode?: number;
+  /** Exit codes other than 0 of all containers that have ended; absent = none. */
+  readonly failedCodes?: readonly number[];
   readonly finishedAt?: number;
   readonly message: string;
   readonly reason: string;
@@ -67,6 +72,15 @@ const imagePullReasons: ReadonlySet<string> = new Set([
   "ErrImageNeverPull",
   "ImageInspectError",
   "RegistryUnavailable",
+]);
+
+/** How far a pod has come, which says nothing of why it ended. */
+const progressConditions: ReadonlySet<string> = new Set([
+  "PodReadyToStartContainers",
+  "PodScheduled",
+  "Initialized",
+  "ContainersReady",
+  "Ready",
 ]);
 
 /** Whether a waiting reason of a container is about its image. */
@@ -90,6 +104,7 @@ export function attemptPod(pod: Pod): AttemptPod | undefined {
   const waiting = statuses.find((container) => container.state?.waiting !== undefined)?.state?.waiting?.reason;
   const end = attemptEnd(pod, statuses);
   const scheduledAt = parseTime(scheduled?.lastTransitionTime);
+  const conditions = (status?.conditions ?? []).filter((condition) => !progressConditions.has(condition.type));
   return {
     metadata: {
       name: metadata.name,
@@ -110,6 +125,7 @@ export function attemptPod(pod: Pod): AttemptPod | undefined {
     ...(waiting !== undefined && { waiting }),
     ...(deletedAt !== undefined && { deletion: { at: deletedAt, graceMs: (metadata.deletionGracePeriodSeconds ?? 0) * 1000 } }),
     disrupted: status?.conditions?.some((condition) => condition.type === "DisruptionTarget" && condition.status === "True") ?? false,
+    ...(conditions.length > 0 && { conditions: conditions.map((condition) => `${condition.type}=${condition.status}`) }),
     ...(end !== undefined && { end }),
   };
 }
@@ -130,15 +146,6 @@ function parseHistory(text: string | undefined): RunAnnotation | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** The name of the container that gives exit code and result (decision 44). */
-export function defaultContainer(
-  pod: Pick<Pod, "spec"> & { readonly metadata?: { readonly annotations?: Readonly<Record<string, string>> } },
-): string {
-  const named = pod.metadata?.annotations?.[annotations.defaultContainer];
-  const first = pod.spec.containers[0]?.name ?? "";
-  return pod.spec.containers.some((container) => container.name === named) ? (named as string) : first;
 }
 
 function containersStartedAt(pod: Pod, statuses: readonly ContainerStatus[]): number | undefined {
@@ -166,16 +173,19 @@ function attemptEnd(pod: Pod, statuses: readonly ContainerStatus[]): AttemptEnd 
   const main = (ended.find((container) => container.name === name) ?? ended[0] ?? init)?.state?.terminated;
   const finishedTimes = ended.map((container) => parseTime(container.state?.terminated?.finishedAt) ?? 0);
   const finishedAt = finishedTimes.length === 0 ? undefined : Math.max(...finishedTimes);
+  const failedCodes = [...ended, ...(init === undefined ? [] : [init])].flatMap((container) => container.state?.terminated?.exitCode || []);
+  const oom = ended.find((container) => container.state?.terminated?.reason === "OOMKilled");
   const allZero = terminated && ended.every((container) => container.state?.terminated?.exitCode === 0);
   return {
     terminated: ended.length > 0 || init !== undefined,
     // Failed with nothing but zeros: the kubelet evicted it or its time was over, and the program took the TERM for an order to end.
     success: phase !== "Failed" && (allZero || (phase === "Succeeded" && ended.length === 0)),
     ...(main !== undefined && { exitCode: main.exitCode }),
+    ...(failedCodes.length > 0 && { failedCodes }),
     ...(finishedAt !== undefined && finishedAt > 0 && { finishedAt }),
     message: main?.message ?? pod.status?.message ?? "",
     // Not "Completed" when it is another container that failed.
-    reason: pod.status?.reason ?? ended.find(failed)?.state?.terminated?.reason ?? main?.reason ?? "",
+    reason: pod.status?.reason ?? (oom ?? ended.find(failed))?.state?.terminated?.reason ?? main?.reason ?? "",
   };
 }
 
@@ -190,7 +200,7 @@ export interface Verdict {
 }
 
 /** Why the operator itself is ending an attempt; stands in status before the pod is deleted (decision 6). */
-export type StopReason = "StartTimeout" | "ImagePull" | "ItemTimeout" | "NotScheduled";
+export type StopReason = "StartTimeout" | "ImagePull" | "ItemTimeout" | "NotScheduled" | "Unreachable" | "Superseded";
 
 /** What is known of an attempt besides its pod. */
 export interface AttemptContext {
@@ -202,6 +212,8 @@ export interface AttemptContext {
   readonly nodeGoneAt?: number;
   /** When the object was surely seen to be gone. */
   readonly vanishedAt?: number;
+  /** When its node had been unreachable for so long that it is taken for dead (failover.unreachableSeconds). */
+  readonly givenUpAt?: number;
 }
 
 /**
@@ -210,20 +222,29 @@ export interface AttemptContext {
  */
 export function judge(pod: AttemptPod, context: AttemptContext = {}): Verdict | undefined {
   const { end } = pod;
-  if (end === undefined && context.vanishedAt === undefined && context.nodeGoneAt === undefined) return undefined;
+  const goneAt = context.vanishedAt ?? context.nodeGoneAt ?? context.givenUpAt;
+  if (end === undefined && goneAt === undefined) return undefined;
   // An end without a time of its own counts from the creation, so that waits that are measured from it do come to an end.
-  const at = end?.finishedAt ?? context.vanishedAt ?? context.nodeGoneAt ?? pod.createdAt;
+  const at = end?.finishedAt ?? goneAt ?? pod.createdAt;
   const account = { at, message: end?.message ?? "", ...(end?.exitCode !== undefined && { exitCode: end.exitCode }) };
   const succeeded = end?.success === true && (context.endedUndeleted === true || endedBeforeDeletion(pod));
   if (context.stop === "NotScheduled" && !succeeded) return { ...account, outcome: "Withdrawn", reason: context.stop };
+  if (context.stop === "Unreachable" && !succeeded) return { ...account, outcome: "Lost", reason: context.stop };
   // A program that finished its work while we were about to stop it has finished its work.
   if (context.stop !== undefined && !succeeded) return { ...account, outcome: "Failed", reason: context.stop };
   if (succeeded) return { ...account, outcome: "Succeeded", reason: "Completed" };
-  if (end === undefined) return { ...account, outcome: "Lost", reason: context.nodeGoneAt === undefined ? "Vanished" : "NodeGone" };
+  if (end === undefined) return { ...account, outcome: "Lost", reason: goneReason(context) };
   if (end.reason === "DeadlineExceeded") return { ...account, outcome: "Failed", reason: "ItemTimeout" };
   if (pod.deletion !== undefined || pod.disrupted) return { ...account, outcome: "Lost", reason: "Disrupted" };
+  // A kubelet that is short of something calls its evictions disruptions; without that the pod went over a limit of its own (decision 18).
+  if (end.reason === "Evicted") return { ...account, outcome: "Failed", reason: "Evicted" };
   if (!end.terminated) return { ...account, outcome: "Lost", reason: end.reason || "Rejected" };
   return { ...account, outcome: "Failed", reason: end.reason || "Error" };
+}
+
+function goneReason({ nodeGoneAt, vanishedAt }: AttemptContext): string {
+  if (nodeGoneAt !== undefined) return "NodeGone";
+  return vanishedAt !== undefined ? "Vanished" : "Unreachable";
 }
 
 /** A deletion that is shortened once its grace is over gets the instant of that for its timestamp, and a grace of 0 or 1 s. */

@@ -1,5 +1,8 @@
 import type { ElasticJobSpec } from "../../api/elastic-job.gen.ts";
 import { IntervalSet } from "../../base/interval-set.ts";
+import type { CompletionPolicy } from "./completion.ts";
+import type { NodeRule } from "./node-rule.ts";
+import type { RetryRule } from "./retry-rule.ts";
 
 /** A spec with every default filled in, as the CRD's schema fills them; durations in milliseconds. */
 export interface EffectiveSpec {
@@ -12,11 +15,15 @@ export interface EffectiveSpec {
   /** Infinity = all. */
   readonly parallelism: number;
   readonly retry: RetryPolicy;
+  /** Pods of a node unreachable for so long are taken for dead; Infinity = never. */
+  readonly unreachableMs: number;
+  readonly completion: CompletionPolicy;
   readonly startTimeoutMs: number;
   /** Infinity = none. */
   readonly runTimeoutMs: number;
   /** Infinity = none. */
   readonly itemTimeoutMs: number;
+  readonly nodeRules: readonly NodeRule[];
   readonly resultBytes: number;
   readonly podRetention: { readonly succeeded: number; readonly failed: number; readonly minMs: number };
   readonly history: { readonly succeeded: number; readonly failed: number };
@@ -38,6 +45,9 @@ export interface RetryPolicy {
   /** How often an item may be lost without that counting. */
   readonly failoverLimit: number;
   readonly backoff: { readonly initialMs: number; readonly factor: number; readonly maxMs: number };
+  /** An attempt at work for so long before it failed counts as the first one again; Infinity = none does. */
+  readonly resetAfterMs: number;
+  readonly rules: readonly RetryRule[];
 }
 
 const seconds = (value: number | undefined): number => (value === undefined ? Number.POSITIVE_INFINITY : value * 1000);
@@ -71,10 +81,15 @@ export function effectiveSpec(spec: ElasticJobSpec): EffectiveSpec {
         factor: backoff?.factor ?? 2,
         maxMs: (backoff?.maxSeconds ?? 300) * 1000,
       },
+      resetAfterMs: seconds(spec.retry?.resetAfterSeconds),
+      rules: spec.retry?.rules ?? [],
     },
+    unreachableMs: seconds(spec.failover?.unreachableSeconds),
+    completion: { maxFailedItems: spec.completion?.maxFailedItems ?? 0, failFast: spec.completion?.failFast ?? true },
     startTimeoutMs: seconds(spec.startTimeoutSeconds ?? 600),
     runTimeoutMs: seconds(spec.runTimeoutSeconds),
     itemTimeoutMs: seconds(spec.itemTimeoutSeconds),
+    nodeRules: spec.nodeRules ?? [],
     resultBytes: spec.results?.maxBytes ?? 1024,
     podRetention: {
       succeeded: spec.podRetention?.succeeded ?? 1,

@@ -6,6 +6,12 @@ import type { AttemptPod, RunAnnotation, RunKind, StopReason } from "./attempt.t
 import type { VanishedPod } from "./observed.ts";
 import { fireTimeOf } from "./run-id.ts";
 
+/** An intention about an attempt, as status holds it. */
+export interface RecordedStop {
+  readonly reason: StopReason;
+  readonly at: number;
+}
+
 /** A run that has not been recorded as ended: from status.active, or known by its pods alone while it is young. */
 export interface LiveRun {
   readonly id: string;
@@ -18,7 +24,7 @@ export interface LiveRun {
   readonly startedAt?: number;
   readonly ending?: { readonly reason: string; readonly message: string; readonly at: number };
   /** Recorded intentions about attempts, by "item/attempt". */
-  readonly stops: ReadonlyMap<string, StopReason>;
+  readonly stops: ReadonlyMap<string, RecordedStop>;
   /** Items whose end is recorded. */
   readonly succeeded: IntervalSet;
   readonly failed: IntervalSet;
@@ -151,7 +157,9 @@ function liveRun(id: string, recorded: ElasticJobRun | undefined, pods: readonly
     ...(recorded !== undefined && { recorded }),
     ...(startedAt !== undefined && { startedAt }),
     ...(ending !== undefined && { ending: { reason: ending.reason ?? "", message: ending.message ?? "", at: parseTime(ending.at) ?? 0 } }),
-    stops: new Map(recorded?.stops?.map((stop) => [`${stop.item}/${stop.attempt}`, stop.reason as StopReason])),
+    stops: new Map(
+      recorded?.stops?.map((stop) => [`${stop.item}/${stop.attempt}`, { reason: stop.reason as StopReason, at: parseTime(stop.at) ?? 0 }]),
+    ),
     succeeded: IntervalSet.parse(recorded?.succeeded),
     failed: IntervalSet.parse(recorded?.failed),
     newest,

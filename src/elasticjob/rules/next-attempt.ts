@@ -1,6 +1,7 @@
 import { backoffDelay } from "../../base/backoff.ts";
 import type { AttemptPod, Verdict } from "./attempt.ts";
 import type { RetryPolicy } from "./effective-spec.ts";
+import { matchRule } from "./retry-rule.ts";
 
 /** An item that ends as Failed after so many attempts, whatever they were (decision 18). */
 export const mostAttempts = 100;
@@ -20,25 +21,45 @@ export interface NextAttempt {
 
 export type AfterAttempt =
   | { readonly kind: "again"; readonly next: NextAttempt; readonly failedOver: boolean }
-  | { readonly kind: "failed"; readonly reason: "RetriesExhausted" | "TooManyAttempts" };
+  | {
+      readonly kind: "failed";
+      readonly reason: "RetriesExhausted" | "TooManyAttempts" | "RetryRule";
+      /** Set when the whole run fails with the item: what to tell people. */
+      readonly failsRun?: string;
+    };
+
+/** What can be told of nodes where an attempt is to come. */
+export interface NodeJudgement {
+  /** Whether a node can take the item again (present, not cordoned, not excluded). */
+  mayReuse(node: string): boolean;
+  known(node: string): boolean;
+}
 
 /**
- * What follows an attempt that failed or was lost. Local before cross-machine: `sameNode` repetitions on the node, then the whole on
- * another one, `otherNodes` times; nodes that failed are left out. Losses count only beyond the failover limit (decision 18). Every wait
- * is that of the attempt's number, whatever the class.
- * @param mayReuse whether a node can take the item again (present, not cordoned)
+ * What follows an attempt that failed or was lost (decision 18). The first of retry.rules that matches decides; else a loss is a failover
+ * while under its limit; else it counts. Local before cross-machine: `sameNode` repetitions on the node, then the whole on another one,
+ * `otherNodes` times; nodes that failed are left out. Every wait is that of the attempt's number, whatever the class.
  */
-export function afterAttempt(pod: AttemptPod, verdict: Verdict, policy: RetryPolicy, mayReuse: (node: string) => boolean): AfterAttempt {
-  const failedOver = verdict.outcome === "Lost" && pod.history.lost < policy.failoverLimit;
-  const counts = verdict.outcome !== "Withdrawn" && !failedOver;
-  const counted = pod.history.counted + (counts ? 1 : 0);
+export function afterAttempt(pod: AttemptPod, verdict: Verdict, policy: RetryPolicy, nodes: NodeJudgement): AfterAttempt {
+  const rule = matchRule(policy.rules, pod, verdict, (node) => nodes.known(node));
+  if (rule?.action === "FailItem") return { kind: "failed", reason: "RetryRule" };
+  if (rule?.action === "FailRun") {
+    const failsRun = `item ${pod.item}, attempt ${pod.attempt}: ${verdict.reason}; retry.rules[${rule.index}] fails the run`;
+    return { kind: "failed", reason: "RetryRule", failsRun };
+  }
+  const ignored = rule?.action === "Ignore";
+  const failedOver = verdict.outcome === "Lost" && rule === undefined && pod.history.lost < policy.failoverLimit;
+  const counts = verdict.outcome !== "Withdrawn" && !failedOver && !ignored;
+  const anew = verdict.outcome === "Failed" && pod.startedAt !== undefined && verdict.at - pod.startedAt >= policy.resetAfterMs;
+  const counted = (anew ? 0 : pod.history.counted) + (counts ? 1 : 0);
   const perNode = policy.sameNode + 1;
   if (counted >= perNode * (policy.otherNodes + 1)) return { kind: "failed", reason: "RetriesExhausted" };
   if (pod.attempt >= mostAttempts) return { kind: "failed", reason: "TooManyAttempts" };
-  const stays = verdict.outcome === "Failed" && counted % perNode !== 0 && pod.node !== undefined && mayReuse(pod.node);
-  // An attempt that waited in vain for the node that it was pinned to goes elsewhere too.
+  const stays = verdict.outcome === "Failed" && counted % perNode !== 0 && pod.node !== undefined && nodes.mayReuse(pod.node);
+  // An attempt that waited in vain for the node that it was pinned to goes elsewhere too; a failure that is ignored is none of its node's.
   const left = pod.node ?? pod.history.pinned;
-  const leave = stays || left === undefined || pod.history.nodes.includes(left) ? [] : [left];
+  const before = anew ? [] : pod.history.nodes;
+  const leave = stays || left === undefined || before.includes(left) || (ignored && verdict.outcome === "Failed") ? [] : [left];
   return {
     kind: "again",
     failedOver,
@@ -46,7 +67,7 @@ export function afterAttempt(pod: AttemptPod, verdict: Verdict, policy: RetryPol
       attempt: pod.attempt + 1,
       counted,
       lost: pod.history.lost + (failedOver ? 1 : 0),
-      nodes: [...pod.history.nodes, ...leave],
+      nodes: [...before, ...leave],
       ...(stays && { node: pod.node as string }),
       notBefore: verdict.at + backoffDelay(policy.backoff, pod.attempt),
     },

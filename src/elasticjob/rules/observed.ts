@@ -60,6 +60,8 @@ export interface NodeFacts {
   usable(name: string): boolean;
   /** It is in the cache. A node that is not may be too new for it: that alone proves nothing (decision 20). */
   known(name: string): boolean;
+  /** Since when nothing has been heard of it (its Ready condition is Unknown); undefined = it is heard of, or not known. */
+  unreachableSince(name: string): number | undefined;
   /** All nodes that are usable and have these labels. */
   usableNames(nodeSelector: Readonly<Record<string, string>>): readonly string[];
 }

@@ -1,4 +1,5 @@
 import type { Action, EventAction, Plan } from "../../api/action.ts";
+import type { ElasticJobRunFailure } from "../../api/elastic-job.gen.ts";
 import { conditionReasons, conditionTypes, eventReasons } from "../../api/reasons.ts";
 import { elasticJobs } from "../../api/resource.ts";
 import { shortHash } from "../../base/hash.ts";
@@ -187,11 +188,11 @@ function eventsOf(
 /** What failed, how, where, and the next step for whoever reads it. */
 function failureNote(observed: ObservedJob, step: RunStep): string {
   const { run, outcome } = step;
-  const failed = step.ended.filter((item) => !item.succeeded);
+  const failed = failuresOf(step);
   const items = failed.slice(0, 10).map((item) => item.item);
-  const codes = [...new Set(failed.flatMap((item) => item.verdict?.exitCode ?? []))].slice(0, 3);
-  const nodes = [...new Set(failed.flatMap((item) => item.pod?.node ?? []))].slice(0, 5);
-  const attempts = Math.max(0, ...failed.map((item) => item.pod?.attempt ?? 0));
+  const codes = [...new Set(failed.flatMap((item) => item.exitCode ?? []))].slice(0, 3);
+  const nodes = [...new Set(failed.flatMap((item) => item.node ?? []))].slice(0, 5);
+  const attempts = Math.max(0, ...failed.map((item) => item.attempt ?? 0));
   const what =
     outcome?.reason === "ItemsFailed"
       ? `items ${items.join(",")}${failed.length > items.length ? ",..." : ""}`
@@ -203,6 +204,20 @@ function failureNote(observed: ObservedJob, step: RunStep): string {
       : ` after ${attempts} attempt${attempts === 1 ? "" : "s"}${nodes.length === 0 ? "" : ` (nodes ${nodes.join(", ")})`}`;
   const selector = `nuptse.dev/job=${observed.job.metadata.name},nuptse.dev/run=${run.id}${items.length === 0 ? "" : `,nuptse.dev/item=${items[0]}`}`;
   return `run ${run.id} failed: ${what}${how}${tries}; see: kubectl logs -n ${observed.job.metadata.namespace} -l ${selector}`;
+}
+
+/** Items that failed by themselves, if any did; else those that were cancelled. */
+function failuresOf({ run, ended }: RunStep): readonly ElasticJobRunFailure[] {
+  const recorded = run.recorded?.failures ?? [];
+  const now = ended.flatMap(({ item, succeeded, reason, pod, verdict }): readonly ElasticJobRunFailure[] => {
+    const { exitCode } = verdict ?? {};
+    if (succeeded) return [];
+    const where = { ...(pod?.node !== undefined && { node: pod.node }), ...(pod !== undefined && { attempt: pod.attempt }) };
+    return [{ item, reason, ...where, ...(exitCode !== undefined && { exitCode }) }];
+  });
+  const all = [...recorded, ...now];
+  const own = all.filter((failure) => failure.reason !== "Cancelled");
+  return own.length > 0 ? own : all;
 }
 
 function strayEvent(observed: ObservedJob, pod: string, run: string): EventAction {

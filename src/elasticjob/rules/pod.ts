@@ -1,15 +1,17 @@
 import type { EnvVar, NodeAffinity, NodeSelectorRequirement, Pod, PodSpec, PodTemplateSpec } from "../../api/core.ts";
+import { defaultContainer } from "../../api/default-container.ts";
 import type { ElasticJob, ElasticJobSpec } from "../../api/elastic-job.gen.ts";
 import type { ObjectMeta } from "../../api/meta.ts";
 import { annotations, itemsPerChunk, labelPrefix, labels } from "../../api/names.ts";
 import { formatSeconds } from "../../base/time.ts";
 import type { RunAnnotation } from "./attempt.ts";
+import { excludedNodes, type NodeRule, withPreferences } from "./node-rule.ts";
 import { podName } from "./run-id.ts";
 
 /** What of a spec a ControllerRevision holds: all that pins a run (decision 15). */
 export type RevisionData = Pick<
   ElasticJobSpec,
-  "template" | "sharding" | "parameter" | "results" | "itemTimeoutSeconds" | "startTimeoutSeconds"
+  "template" | "sharding" | "parameter" | "results" | "itemTimeoutSeconds" | "startTimeoutSeconds" | "safeToEvict" | "appendShardingContext"
 >;
 
 /** Kubernetes' own default for a container's termination message. */
@@ -25,6 +27,8 @@ export interface PodOrder {
   readonly item: number;
   readonly attempt: number;
   readonly history: RunAnnotation;
+  /** Those that hold now; absent = none. */
+  readonly nodeRules?: readonly NodeRule[];
 }
 
 /** The owner reference of everything that belongs to a job; it never blocks the job's deletion (decision 76). */
@@ -47,8 +51,10 @@ export function renderPod(order: PodOrder): Pod {
   const uid = job.metadata.uid as string;
   const template = revision.template as PodTemplateSpec;
   const variables = environment(order);
+  const last = revision.appendShardingContext === true ? defaultContainer(template) : undefined;
   const containers = template.spec.containers.map((container) => ({
     ...container,
+    ...(container.name === last && { args: [...(container.args ?? []), verbatim(shardingContext(order))] }),
     // Ours come first, so that a user's variables may refer to them.
     env: [
       ...variables,
@@ -58,7 +64,9 @@ export function renderPod(order: PodOrder): Pod {
   }));
   const deadline =
     revision.itemTimeoutSeconds === undefined ? undefined : revision.itemTimeoutSeconds + (revision.startTimeoutSeconds ?? 600);
-  const affinity = placement(template.spec.affinity, order.history.nodes, order.history.pinned);
+  const rules = order.nodeRules ?? [];
+  const leave = [...new Set([...order.history.nodes, ...excludedNodes(rules)])];
+  const affinity = withPreferences(placement(template.spec.affinity, leave, order.history.pinned), rules);
   const spec: PodSpec = {
     ...template.spec,
     restartPolicy: "Never",
@@ -81,7 +89,11 @@ export function renderPod(order: PodOrder): Pod {
         [labels.chunk]: String(Math.floor(item / itemsPerChunk)),
         [labels.attempt]: String(attempt),
       },
-      annotations: { ...withoutOurs(template.metadata?.annotations), [annotations.run]: JSON.stringify(order.history) },
+      annotations: {
+        ...withoutOurs(template.metadata?.annotations),
+        ...disruption(revision.safeToEvict),
+        [annotations.run]: JSON.stringify(order.history),
+      },
       ownerReferences: ownedBy(job),
     },
     spec,
@@ -92,20 +104,33 @@ function withoutOurs(texts: Readonly<Record<string, string>> = {}): Record<strin
   return Object.fromEntries(Object.entries(texts).filter(([key]) => !key.startsWith(labelPrefix)));
 }
 
+/** What node autoscalers read (decision 51). */
+function disruption(safeToEvict: boolean | undefined): Record<string, string> {
+  if (safeToEvict === undefined) return {};
+  return { [annotations.safeToEvict]: String(safeToEvict), ...(!safeToEvict && { [annotations.doNotDisrupt]: "true" }) };
+}
+
+/** Kubernetes expands $(NAME) and takes $$ for $; a text of the user's is data, not a reference. */
+const verbatim = (text: string): string => text.replaceAll("$", () => "$$");
+
+/** ElasticJob's JSON, as its script jobs and its Java interface know it. */
+function shardingContext({ job, revision, run, item, attempt }: PodOrder): string {
+  return JSON.stringify({
+    jobName: job.metadata.name,
+    taskId: `${job.metadata.name}@-@${item}@-@${run}@-@${attempt}`,
+    shardingTotalCount: revision.sharding?.total ?? 1,
+    jobParameter: revision.parameter ?? "",
+    shardingItem: item,
+    shardingParameter: revision.sharding?.parameters?.[item] ?? "",
+  });
+}
+
 /** What a program learns about its work (elasticjob.md section 3); JOB_COMPLETION_INDEX lets images made for Indexed Jobs run unchanged. */
 function environment(order: PodOrder): readonly EnvVar[] {
   const { job, revision, item } = order;
   const total = revision.sharding?.total ?? 1;
   const shardingParameter = revision.sharding?.parameters?.[item] ?? "";
   const jobParameter = revision.parameter ?? "";
-  const context = {
-    jobName: job.metadata.name,
-    taskId: `${job.metadata.name}@-@${item}@-@${order.run}@-@${order.attempt}`,
-    shardingTotalCount: total,
-    jobParameter,
-    shardingItem: item,
-    shardingParameter,
-  };
   const values: Record<string, string> = {
     NUPTSE_JOB: job.metadata.name,
     NUPTSE_NAMESPACE: job.metadata.namespace ?? "",
@@ -118,10 +143,9 @@ function environment(order: PodOrder): readonly EnvVar[] {
     SHARDING_PARAMETER: shardingParameter,
     JOB_PARAMETER: jobParameter,
     JOB_COMPLETION_INDEX: String(item),
-    SHARDING_CONTEXT: JSON.stringify(context),
+    SHARDING_CONTEXT: shardingContext(order),
   };
-  // Kubernetes expands $(NAME) in values and takes $$ for $; a text of the user's is data, not a reference.
-  return Object.entries(values).map(([name, value]) => ({ name, value: value.replaceAll("$", () => "$$") }));
+  return Object.entries(values).map(([name, value]) => ({ name, value: verbatim(value) }));
 }
 
 /** Adds our node rules to whatever affinity the template has; selector terms are alternatives, so the rule goes into each. */

@@ -31,7 +31,7 @@ export function readSpec(job: ElasticJob, problems: readonly SpecProblem[]): Rea
 
 /** The part of a spec that runs are pinned to. */
 function revisionDataOf(spec: ElasticJobSpec): RevisionData {
-  const { template, sharding, parameter, results, itemTimeoutSeconds, startTimeoutSeconds } = spec;
+  const { template, sharding, parameter, results, itemTimeoutSeconds, startTimeoutSeconds, safeToEvict, appendShardingContext } = spec;
   return {
     template,
     ...(sharding !== undefined && { sharding }),
@@ -39,6 +39,8 @@ function revisionDataOf(spec: ElasticJobSpec): RevisionData {
     ...(results !== undefined && { results }),
     ...(itemTimeoutSeconds !== undefined && { itemTimeoutSeconds }),
     ...(startTimeoutSeconds !== undefined && { startTimeoutSeconds }),
+    ...(safeToEvict !== undefined && { safeToEvict }),
+    ...(appendShardingContext === true && { appendShardingContext }),
   };
 }
 

@@ -7,10 +7,13 @@ import { nodes as nodeResource, pods as podResource } from "../../api/resource.t
 import { IntervalSet } from "../../base/interval-set.ts";
 import { formatMillis } from "../../base/time.ts";
 import { type AttemptPod, isImagePull, judge, type RunAnnotation, type StopReason, type Verdict } from "./attempt.ts";
+import { allowedFailures } from "./completion.ts";
 import type { LiveRun } from "./live-run.ts";
-import { type AfterAttempt, afterAttempt, type NextAttempt } from "./next-attempt.ts";
+import { type AfterAttempt, afterAttempt, type NextAttempt, type NodeJudgement } from "./next-attempt.ts";
+import { excludedNodes, nodeRulesAt } from "./node-rule.ts";
 import type { ObservedJob } from "./observed.ts";
 import { type RevisionData, renderPod } from "./pod.ts";
+import { givenUpAt, givenUpFrom } from "./unreachable.ts";
 
 /** An item that ended for good, and the attempt that decided it. */
 export interface EndedItem {
@@ -71,6 +74,9 @@ export function stepRun(observed: ObservedJob, run: LiveRun, mayStart: boolean):
   const fresh: number[] = [];
   const newStops: { item: number; attempt: number; reason: StopReason }[] = [];
   const probed = new Set<string>();
+  const nodes = nodeJudgement(observed);
+  const older = run.pods.filter((pod) => pod.end?.success === true && pod !== run.newest.get(pod.item));
+  let failsRun: string | undefined;
   let losses = 0;
   let delayed = 0;
   let wakeAt = never;
@@ -79,21 +85,38 @@ export function stepRun(observed: ObservedJob, run: LiveRun, mayStart: boolean):
   };
 
   for (const item of run.items) {
-    if (run.succeeded.has(item) || run.failed.has(item)) continue;
     const pod = run.newest.get(item);
+    if (run.succeeded.has(item) || run.failed.has(item)) {
+      // Its end came from another attempt, or it was begun by a write that was late: the run is not over before it is.
+      if (pod === undefined || pod.end !== undefined || verdictOf(observed, run, pod) !== undefined) continue;
+      atWork.add(item);
+      if (pod.deletion === undefined) actions.push(deletePod(pod));
+      else wake(givenUpFrom(observed, pod) ?? never);
+      continue;
+    }
     if (pod === undefined) {
       fresh.push(item);
       continue;
     }
     const verdict = verdictOf(observed, run, pod);
+    const other = verdict?.outcome === "Succeeded" ? undefined : earlierSuccess(observed, older, pod);
+    if (other !== undefined) {
+      ended.push({ item, succeeded: true, reason: "", ...other });
+      if (verdict === undefined) {
+        atWork.add(item);
+        newStops.push({ item, attempt: pod.attempt, reason: "Superseded" });
+      }
+      continue;
+    }
     if (verdict === undefined) {
       atWork.add(item);
       const stop = run.stops.get(`${item}/${pod.attempt}`);
       if (stop !== undefined || run.ending !== undefined) {
         if (pod.deletion === undefined) actions.push(deletePod(pod));
+        else wake(givenUpFrom(observed, pod) ?? never);
         continue;
       }
-      const limit = timeLimit(observed, pod);
+      const limit = timeLimit(observed, pod, nodes);
       if (limit !== undefined && limit.at <= now) newStops.push({ item, attempt: pod.attempt, reason: limit.reason });
       else if (limit !== undefined) wake(limit.at);
       if (pod.node !== undefined && !observed.nodes.known(pod.node)) {
@@ -112,8 +135,9 @@ export function stepRun(observed: ObservedJob, run: LiveRun, mayStart: boolean):
       ended.push({ item, succeeded: false, reason: "Cancelled", pod, verdict });
       continue;
     }
-    const after: AfterAttempt = afterAttempt(pod, verdict, spec.retry, (node) => observed.nodes.usable(node));
+    const after: AfterAttempt = afterAttempt(pod, verdict, spec.retry, nodes);
     if (after.kind === "failed") {
+      failsRun ??= after.failsRun;
       ended.push({ item, succeeded: false, reason: after.reason, pod, verdict });
       continue;
     }
@@ -131,13 +155,15 @@ export function stepRun(observed: ObservedJob, run: LiveRun, mayStart: boolean):
   const refusal = memory.refusals.get(run.id);
   const blocked = memory.invalid.get(run.id) ?? memory.nameTaken.get(run.id);
   let newEnding: RunStep["newEnding"];
+  const rest = atWork.size + due.length + delayed + fresh.length;
+  const failed = failedOf(run, ended);
+  const allowed = allowedFailures(spec.completion, run.items.size);
   if (run.ending === undefined) {
     if (blocked !== undefined) newEnding = { reason: memory.invalid.has(run.id) ? "TemplateRefused" : "NameTaken", message: blocked };
-    else if (
-      run.startedAt !== undefined &&
-      run.startedAt + spec.runTimeoutMs <= now &&
-      atWork.size + due.length + delayed + fresh.length > 0
-    )
+    else if (failsRun !== undefined && rest > 0) newEnding = { reason: "RetryRule", message: failsRun };
+    else if (spec.completion.failFast && failed > allowed && rest > 0)
+      newEnding = { reason: "ItemsFailed", message: failedText(run, failed) };
+    else if (run.startedAt !== undefined && run.startedAt + spec.runTimeoutMs <= now && rest > 0)
       newEnding = { reason: "RunTimeout", message: `not ended ${spec.runTimeoutMs / 1000} s after its first pod was created` };
     else if (run.startedAt !== undefined) wake(run.startedAt + spec.runTimeoutMs);
   }
@@ -160,7 +186,7 @@ export function stepRun(observed: ObservedJob, run: LiveRun, mayStart: boolean):
       ? undefined
       : { reason: run.recorded?.reason ?? "ConcurrencyPolicy", message: run.recorded?.message ?? "an earlier run is at work" };
   const over = atWork.size === 0 && waiting === 0 && !(newEnding !== undefined && run.ending === undefined);
-  const outcome = over ? outcomeOf(run, ended) : undefined;
+  const outcome = over ? outcomeOf(run, failedOf(run, ended), allowed, failsRun) : undefined;
   return {
     run,
     ended,
@@ -176,6 +202,11 @@ export function stepRun(observed: ObservedJob, run: LiveRun, mayStart: boolean):
   };
 }
 
+function nodeJudgement({ nodes, spec, now }: ObservedJob): NodeJudgement {
+  const excluded = excludedNodes(nodeRulesAt(spec.nodeRules, now));
+  return { mayReuse: (node) => nodes.usable(node) && !excluded.includes(node), known: (node) => nodes.known(node) };
+}
+
 /** What has become of an attempt of the run. */
 function verdictOf(observed: ObservedJob, run: LiveRun, pod: AttemptPod): Verdict | undefined {
   const stop = run.stops.get(`${pod.item}/${pod.attempt}`);
@@ -183,18 +214,43 @@ function verdictOf(observed: ObservedJob, run: LiveRun, pod: AttemptPod): Verdic
   // A node that was gone before the pod was bound to it has come back under its name (decision 20).
   const goneAt = pod.node === undefined ? undefined : observed.memory.goneNodes.get(pod.node);
   const nodeGoneAt = goneAt !== undefined && goneAt >= (pod.scheduledAt ?? pod.createdAt) ? goneAt : undefined;
+  const lostAt = givenUpAt(observed, run, pod);
   return judge(pod, {
-    ...(stop !== undefined && { stop }),
+    ...(stop !== undefined && { stop: stop.reason }),
     ...(vanishedAt !== undefined && { vanishedAt }),
     ...(nodeGoneAt !== undefined && { nodeGoneAt }),
+    ...(lostAt !== undefined && { givenUpAt: lostAt }),
     endedUndeleted: observed.endedUndeleted.has(pod.metadata.uid as string),
   });
 }
 
+/** An attempt that was given up for its unreachable node, and had done its work: the first outcome that is recorded counts (decision 20). */
+function earlierSuccess(
+  observed: ObservedJob,
+  older: readonly AttemptPod[],
+  newest: AttemptPod,
+): Pick<EndedItem, "pod" | "verdict"> | undefined {
+  for (const pod of older) {
+    if (pod.item !== newest.item || pod.attempt >= newest.attempt) continue;
+    const verdict = judge(pod, { endedUndeleted: observed.endedUndeleted.has(pod.metadata.uid as string) });
+    if (verdict?.outcome === "Succeeded") return { pod, verdict };
+  }
+  return undefined;
+}
+
 /** The first limit that an attempt at work runs into. */
-function timeLimit(observed: ObservedJob, pod: AttemptPod): { readonly at: number; readonly reason: StopReason } | undefined {
-  const { spec } = observed;
-  if (pod.deletion !== undefined) return undefined;
+function timeLimit(observed: ObservedJob, pod: AttemptPod, nodes: NodeJudgement): TimeLimit | undefined {
+  const own = pod.deletion === undefined ? ownTimeLimit(observed, pod, nodes) : undefined;
+  const at = givenUpFrom(observed, pod) ?? never;
+  return at === never || (own !== undefined && own.at <= at) ? own : { at, reason: "Unreachable" };
+}
+
+interface TimeLimit {
+  readonly at: number;
+  readonly reason: StopReason;
+}
+
+function ownTimeLimit({ spec, now }: ObservedJob, pod: AttemptPod, nodes: NodeJudgement): TimeLimit | undefined {
   if (pod.startedAt !== undefined) {
     return spec.itemTimeoutMs === never ? undefined : { at: pod.startedAt + spec.itemTimeoutMs, reason: "ItemTimeout" };
   }
@@ -203,7 +259,7 @@ function timeLimit(observed: ObservedJob, pod: AttemptPod): { readonly at: numbe
   }
   const pinned = pod.history.pinned;
   if (pinned === undefined) return undefined;
-  return { at: observed.nodes.usable(pinned) ? pod.createdAt + sameNodePatienceMs : observed.now, reason: "NotScheduled" };
+  return { at: nodes.mayReuse(pinned) ? pod.createdAt + sameNodePatienceMs : now, reason: "NotScheduled" };
 }
 
 function createPods(
@@ -229,12 +285,14 @@ function createPods(
     since,
   };
   const localDate = observed.armed?.localDate(run.fireTime) ?? formatMillis(run.fireTime).slice(0, 10);
-  const usable = observed.nodes.usableNames(revision.template.spec.nodeSelector ?? {});
+  const nodeRules = nodeRulesAt(observed.spec.nodeRules, observed.now);
+  const excluded = excludedNodes(nodeRules);
+  const usable = observed.nodes.usableNames(revision.template.spec.nodeSelector ?? {}).filter((name) => !excluded.includes(name));
   const add = (item: number, attempt: number, history: RunAnnotation) =>
     actions.push({
       tag: "create",
       resource: podResource,
-      object: renderPod({ job: observed.job, revision, run: run.id, fireTime: run.fireTime, localDate, item, attempt, history }),
+      object: renderPod({ job: observed.job, revision, run: run.id, fireTime: run.fireTime, localDate, item, attempt, history, nodeRules }),
       lane: `${observed.job.metadata.uid}/${run.id}`,
     });
   let left = places;
@@ -295,13 +353,18 @@ function thin(observed: ObservedJob, run: LiveRun, actions: Action[]): void {
   }
 }
 
-function outcomeOf(run: LiveRun, ended: readonly EndedItem[]): NonNullable<RunStep["outcome"]> {
-  const failed = run.failed.size + ended.filter((item) => !item.succeeded).length;
+function outcomeOf(run: LiveRun, failed: number, allowed: number, failsRun: string | undefined): NonNullable<RunStep["outcome"]> {
   if (failed === 0) return { phase: "Succeeded", reason: "Completed", message: "" };
   if (run.ending?.reason === "Replaced") return { phase: "Cancelled", reason: "Replaced", message: run.ending.message };
   if (run.ending !== undefined) return { phase: "Failed", reason: run.ending.reason, message: run.ending.message };
-  return { phase: "Failed", reason: "ItemsFailed", message: `${failed} of ${run.items.size} items failed` };
+  if (failsRun !== undefined) return { phase: "Failed", reason: "RetryRule", message: failsRun };
+  if (failed <= allowed) return { phase: "Succeeded", reason: "Completed", message: `${failedText(run, failed)}, and ${allowed} may` };
+  return { phase: "Failed", reason: "ItemsFailed", message: failedText(run, failed) };
 }
+
+const failedOf = (run: LiveRun, ended: readonly EndedItem[]): number => run.failed.size + ended.filter((item) => !item.succeeded).length;
+
+const failedText = (run: LiveRun, failed: number): string => `${failed} of ${run.items.size} items failed`;
 
 /** What a run uses of its revision; undefined when the cache does not hold it. */
 function revisionData(revisions: readonly ControllerRevision[], name: string): RevisionData | undefined {

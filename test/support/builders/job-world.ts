@@ -40,6 +40,8 @@ export class JobWorld {
   revisions: ControllerRevision[] = [];
   nodes: string[];
   cordoned: string[] = [];
+  /** Nodes of which nothing is heard, since when. */
+  unreachable = new Map<string, number>();
   refuse: Refusing = () => undefined;
   /** Writes that reached the API server, in words. */
   writes: string[] = [];
@@ -99,7 +101,7 @@ export class JobWorld {
 
   observe(): ObservedJob {
     this.notes.seeGeneration(this.job.metadata.generation as number);
-    const nodes = makeNodes(this.nodes, this.cordoned);
+    const nodes = makeNodes(this.nodes, this.cordoned, this.unreachable);
     return {
       job: this.job,
       ...readSpec(this.job, elasticJobProblems(this.job.spec)),

@@ -4,10 +4,19 @@ import { readSpec } from "../../../src/elasticjob/rules/read-spec.ts";
 import { elasticJobProblems } from "../../../src/validation/elastic-job.ts";
 import { at, makeJob } from "./elastic-job.ts";
 
-/** Nodes that exist, all of them usable but the cordoned ones. */
-export function makeNodes(names: readonly string[] = ["n1", "n2", "n3"], cordoned: readonly string[] = []): NodeFacts {
-  const usable = names.filter((name) => !cordoned.includes(name));
-  return { usable: (name) => usable.includes(name), known: (name) => names.includes(name), usableNames: () => usable };
+/** Nodes that exist, all of them usable but the cordoned ones and those of which nothing is heard, with the instant since which. */
+export function makeNodes(
+  names: readonly string[] = ["n1", "n2", "n3"],
+  cordoned: readonly string[] = [],
+  unreachable: ReadonlyMap<string, number> = new Map(),
+): NodeFacts {
+  const usable = names.filter((name) => !cordoned.includes(name) && !unreachable.has(name));
+  return {
+    usable: (name) => usable.includes(name),
+    known: (name) => names.includes(name),
+    unreachableSince: (name) => unreachable.get(name),
+    usableNames: () => usable,
+  };
 }
 
 /** What a plan is made from, at noon, with nothing going on. */

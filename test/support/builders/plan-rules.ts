@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import type { ElasticJobRun } from "../../../src/api/elastic-job.gen.ts";
+import { IntervalSet } from "../../../src/base/interval-set.ts";
 import type { AttemptPod } from "../../../src/elasticjob/rules/attempt.ts";
 import type { ObservedJob } from "../../../src/elasticjob/rules/observed.ts";
 import type { ElasticJobPlan } from "../../../src/elasticjob/rules/plan.ts";
@@ -13,7 +15,7 @@ export function checkPlan(observed: ObservedJob, plan: ElasticJobPlan, goneNodes
       const run = status.active?.find((entry) => entry.run === pod.run);
       const stopped = run?.stops?.some((stop) => stop.item === pod.item && stop.attempt === pod.attempt) ?? false;
       assert.ok(
-        run === undefined || run.ending !== undefined || stopped,
+        run === undefined || run.ending !== undefined || stopped || recordedEnd(run, pod.item),
         `pod ${action.ref.name} is deleted without a reason in the observed status`,
       );
     }
@@ -36,7 +38,8 @@ export function checkPlan(observed: ObservedJob, plan: ElasticJobPlan, goneNodes
           String(pod.item) === labels["nuptse.dev/item"] &&
           pod.metadata.name !== action.object.metadata.name &&
           pod.end === undefined &&
-          !(pod.node !== undefined && goneNodes.has(pod.node)),
+          !(pod.node !== undefined && goneNodes.has(pod.node)) &&
+          !isGivenUp(observed, pod),
       );
       assert.equal(rival, undefined, `${action.object.metadata.name} would work beside ${rival?.metadata.name}`);
     }
@@ -50,6 +53,15 @@ export function checkPlan(observed: ObservedJob, plan: ElasticJobPlan, goneNodes
   if (before !== undefined && after !== undefined && !ahead)
     assert.ok(after >= before, `lastHandledFireTime falls from ${before} to ${after}`);
   if (plan.status !== undefined) assert.equal(plan.status.object, observed.job, "a status is written on the version that was observed");
+}
+
+const recordedEnd = (run: ElasticJobRun, item: number): boolean =>
+  IntervalSet.parse(run.succeeded).has(item) || IntervalSet.parse(run.failed).has(item);
+
+/** Its deletion was asked for, and its node has been unreachable for failover.unreachableSeconds. */
+function isGivenUp({ spec, nodes, now }: ObservedJob, pod: AttemptPod): boolean {
+  const since = pod.node === undefined ? undefined : nodes.unreachableSince(pod.node);
+  return pod.deletion !== undefined && since !== undefined && since + spec.unreachableMs <= now;
 }
 
 const labelsOf = (pod: AttemptPod): Record<string, string> => ({

@@ -56,6 +56,12 @@ const cases: readonly { readonly name: string; readonly spec: Partial<ElasticJob
   },
   { name: "all but one disabled", spec: { sharding: { total: 3, disabledItems: "0-1" } }, want: [] },
   {
+    name: "appendShardingContext without a command or arguments would replace those of the image",
+    spec: { appendShardingContext: true, template: { spec: { containers: [{ name: "main", image: "report:1" }] } } },
+    want: [["spec.appendShardingContext", /^needs command or args in the container "main"/]],
+  },
+  { name: "appendShardingContext with a command", spec: { appendShardingContext: true }, want: [] },
+  {
     name: "as many parameters as items",
     spec: { sharding: { total: 3, parameters: ["a", "b"] } },
     want: [["spec.sharding.parameters", /has 2 entries; .* sharding\.total = 3/]],

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type AttemptContext, attemptPod, defaultContainer, judge } from "../../../../src/elasticjob/rules/attempt.ts";
+import { defaultContainer } from "../../../../src/api/default-container.ts";
+import { type AttemptContext, attemptPod, judge } from "../../../../src/elasticjob/rules/attempt.ts";
 import { makeAttempt, makePod, type PodFacts } from "../../../support/builders/attempt-pod.ts";
 import { at } from "../../../support/builders/elastic-job.ts";
 

@@ -10,6 +10,8 @@ const policy = (differs: Partial<RetryPolicy> = {}): RetryPolicy => ({
   otherNodes: 0,
   failoverLimit: 3,
   backoff: { initialMs: 10_000, factor: 2, maxMs: 300_000 },
+  resetAfterMs: Number.POSITIVE_INFINITY,
+  rules: [],
   ...differs,
 });
 
@@ -178,7 +180,10 @@ describe("what follows an attempt that did not succeed", () => {
         ...(tc.history !== undefined && { history: tc.history }),
       });
       const verdict: Verdict = { outcome: tc.outcome, reason: "", at: at("12:00:30"), message: "" };
-      const after = afterAttempt(pod, verdict, policy(tc.policy), (name) => tc.usable?.includes(name) ?? true);
+      const after = afterAttempt(pod, verdict, policy(tc.policy), {
+        mayReuse: (name) => tc.usable?.includes(name) ?? true,
+        known: () => true,
+      });
       if (after.kind === "failed") {
         assert.equal(after.reason, tc.want);
         return;
@@ -187,6 +192,35 @@ describe("what follows an attempt that did not succeed", () => {
       assert.deepEqual({ counted, lost, nodes, ...(after.next.node !== undefined && { node: after.next.node }) }, tc.want);
       assert.equal(after.next.attempt, (tc.attempt ?? 1) + 1);
       assert.equal(after.failedOver, tc.outcome === "Lost" && lost > (tc.history?.lost ?? 0));
+    });
+  }
+
+  // It started at 12:00:00 and failed at 12:00:30.
+  const resets: readonly { name: string; resetAfterSeconds: number; outcome?: Verdict["outcome"]; started?: boolean; want: string }[] = [
+    {
+      name: "an attempt that ran for resetAfterSeconds before it failed is counted as the first one again",
+      resetAfterSeconds: 30,
+      want: "1 n2",
+    },
+    { name: "one that ran for less counts on", resetAfterSeconds: 31, want: "RetriesExhausted" },
+    { name: "a loss resets nothing", resetAfterSeconds: 30, outcome: "Lost", want: "3 n1 n2" },
+    { name: "one that never started resets nothing", resetAfterSeconds: 0, started: false, want: "RetriesExhausted" },
+  ];
+  for (const tc of resets) {
+    it(tc.name, () => {
+      const pod = makeAttempt({
+        attempt: 9,
+        node: "n2",
+        history: { counted: 3, nodes: ["n1"] },
+        ...(tc.started !== false && { started: "12:00:00", exits: [7] }),
+      });
+      const verdict: Verdict = { outcome: tc.outcome ?? "Failed", reason: "", at: at("12:00:30"), message: "" };
+      const after = afterAttempt(pod, verdict, policy({ otherNodes: 3, resetAfterMs: tc.resetAfterSeconds * 1000 }), {
+        mayReuse: () => true,
+        known: () => true,
+      });
+      assert.equal(after.kind === "failed" ? after.reason : [after.next.counted, ...after.next.nodes].join(" "), tc.want);
+      if (after.kind === "again") assert.equal(after.next.attempt, 10, "the number goes on: 100 attempts are the end of all");
     });
   }
 
@@ -202,12 +236,10 @@ describe("what follows an attempt that did not succeed", () => {
   for (const tc of waits) {
     it(tc.name, () => {
       const verdict: Verdict = { outcome: tc.outcome, reason: "", at: at("12:00:30"), message: "" };
-      const after = afterAttempt(
-        makeAttempt({ attempt: tc.attempt, node: "n1" }),
-        verdict,
-        policy({ sameNode: 20, otherNodes: 20 }),
-        () => true,
-      );
+      const after = afterAttempt(makeAttempt({ attempt: tc.attempt, node: "n1" }), verdict, policy({ sameNode: 20, otherNodes: 20 }), {
+        mayReuse: () => true,
+        known: () => true,
+      });
       assert.equal(after.kind === "again" && after.next.notBefore, at("12:00:30") + tc.wantSeconds * 1000);
     });
   }

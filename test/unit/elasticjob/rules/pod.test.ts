@@ -123,6 +123,55 @@ describe("what the program in the pod gets (elasticjob.md section 3)", () => {
   }
 });
 
+describe("appendShardingContext", () => {
+  const appended = (containers: PodSpec["containers"], annotations: Record<string, string> = {}) =>
+    renderPod(
+      order({
+        revision: { template: { metadata: { annotations }, spec: { containers } }, parameter: "cost $(X)", appendShardingContext: true },
+      }),
+    ).spec.containers.map((container) => container.args);
+  const json =
+    '{"jobName":"report","taskId":"report@-@0@-@20261121t120000z@-@1","shardingTotalCount":1,"jobParameter":"cost $$(X)","shardingItem":0,"shardingParameter":""}';
+
+  it("the JSON of SHARDING_CONTEXT is the last argument, verbatim for whoever expands it", () => {
+    assert.deepEqual(appended([{ name: "main", command: ["sh", "run.sh"], args: ["-v"] }]), [["-v", json]]);
+  });
+  it("the first argument of a command without any", () => assert.deepEqual(appended([{ name: "main", command: ["run.sh"] }]), [[json]]));
+  it("of the container that stands for the pod alone", () => {
+    const containers = [
+      { name: "side", args: ["x"] },
+      { name: "main", args: ["y"] },
+    ];
+    assert.deepEqual(appended(containers, { "kubectl.kubernetes.io/default-container": "main" }), [["x"], ["y", json]]);
+  });
+  it("without it arguments stay as they are", () => {
+    const pod = renderPod(order({ revision: { template: { spec: { containers: [{ name: "main", args: ["y"] }] } } } }));
+    assert.deepEqual(pod.spec.containers[0]?.args, ["y"]);
+  });
+});
+
+describe("safeToEvict (decision 51)", () => {
+  const annotated = (revision: Partial<PodOrder["revision"]>) => {
+    const { "nuptse.dev/run": _, ...rest } =
+      renderPod(order({ revision: { template: plainTemplate, ...revision } })).metadata.annotations ?? {};
+    return rest;
+  };
+  it("false renders the annotations of cluster-autoscaler and karpenter", () => {
+    assert.deepEqual(annotated({ safeToEvict: false }), {
+      "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
+      "karpenter.sh/do-not-disrupt": "true",
+    });
+  });
+  it("true renders cluster-autoscaler's own leave", () => {
+    assert.deepEqual(annotated({ safeToEvict: true }), { "cluster-autoscaler.kubernetes.io/safe-to-evict": "true" });
+  });
+  it("absent renders nothing", () => assert.deepEqual(annotated({}), {}));
+  it("wins over the template's own annotation", () => {
+    const template = { ...plainTemplate, metadata: { annotations: { "karpenter.sh/do-not-disrupt": "false" } } };
+    assert.equal(annotated({ template, safeToEvict: false })["karpenter.sh/do-not-disrupt"], "true");
+  });
+});
+
 describe("how a pod is rendered", () => {
   it("is a function of its order alone", () => {
     assert.deepEqual(renderPod(order()), renderPod(order()));

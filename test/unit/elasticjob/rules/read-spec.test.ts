@@ -29,7 +29,17 @@ describe("the spec with its defaults", () => {
     { name: "of the smallest job", spec: { template: plainTemplate } },
     {
       name: "of one with every block left empty",
-      spec: { ...makeSpec(), misfire: {}, sharding: {}, retry: {}, failover: {}, results: {}, podRetention: {}, history: {} },
+      spec: {
+        ...makeSpec(),
+        misfire: {},
+        sharding: {},
+        retry: {},
+        failover: {},
+        completion: {},
+        results: {},
+        podRetention: {},
+        history: {},
+      },
     },
     {
       name: "of one with half of a block",
@@ -51,6 +61,8 @@ describe("the spec with its defaults", () => {
     assert.deepEqual(spec.podRetention, { succeeded: 1, failed: 3, minMs: 90_000 });
     assert.deepEqual(spec.history, { succeeded: 3, failed: 3 });
     assert.deepEqual([spec.retry.sameNode, spec.retry.otherNodes, spec.retry.failoverLimit], [0, 0, 3]);
+    assert.deepEqual([spec.retry.resetAfterMs, spec.retry.rules, spec.unreachableMs, spec.nodeRules], [Infinity, [], Infinity, []]);
+    assert.deepEqual(spec.completion, { maxFailedItems: 0, failFast: true });
     assert.deepEqual([spec.startTimeoutMs, spec.runTimeoutMs, spec.itemTimeoutMs], [600_000, Infinity, Infinity]);
     assert.deepEqual([spec.parallelism, spec.misfire.startingDeadlineMs, spec.resultBytes], [Infinity, Infinity, 1024]);
   });
