@@ -66,7 +66,7 @@ export function renderPod(order: PodOrder): Pod {
     revision.itemTimeoutSeconds === undefined ? undefined : revision.itemTimeoutSeconds + (revision.startTimeoutSeconds ?? 600);
   const rules = order.nodeRules ?? [];
   const leave = [...new Set([...order.history.nodes, ...excludedNodes(rules)])];
-  const affinity = withPreferences(placement(template.spec.affinity, leave, order.history.pinned), rules);
+  const affinity = withPreferences(placement(template.spec.affinity, leave, order.history.pinned) ?? template.spec.affinity, rules);
   const spec: PodSpec = {
     ...template.spec,
     restartPolicy: "Never",

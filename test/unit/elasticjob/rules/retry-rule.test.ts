@@ -108,11 +108,16 @@ const cases: readonly Case[] = [
     pod: { exits: [143], disrupted: true },
     want: "0/1",
   },
-  { name: "Evicted for its own ephemeral-storage limit counts", rules: [], pod: { phase: "Failed", reason: "Evicted" }, want: "1/0" },
+  {
+    name: "Evicted for its own ephemeral-storage limit counts",
+    rules: [],
+    pod: { exits: [], phase: "Failed", reason: "Evicted" },
+    want: "1/0",
+  },
   {
     name: "and is Evicted for rules",
     rules: [{ onReasons: ["Evicted"], action: "FailItem" }],
-    pod: { phase: "Failed", reason: "Evicted" },
+    pod: { exits: [], phase: "Failed", reason: "Evicted" },
     want: "RetryRule",
   },
   {
@@ -132,13 +137,13 @@ const cases: readonly Case[] = [
   {
     name: "the kubelet ends it for a shutdown of its node: NodeLost",
     rules: [ignoring({ onReasons: ["NodeLost"] })],
-    pod: { phase: "Failed", reason: "Terminated" },
+    pod: { exits: [], phase: "Failed", reason: "Terminated" },
     want: "0/0",
   },
   {
     name: "a kubelet's rejection is none of the reasons",
     rules: [ignoring({ onReasons: ["NodeLost", "Evicted"] })],
-    pod: { phase: "Failed", reason: "OutOfcpu" },
+    pod: { exits: [], phase: "Failed", reason: "OutOfcpu" },
     want: "0/1",
   },
   {
