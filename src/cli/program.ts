@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import type { CommandContext } from "./command-context.ts";
+import { convertCommand } from "./convert.ts";
 import { cronCommand } from "./cron.ts";
 import { type OperatorOptions, operatorCommand } from "./operator.ts";
 import { type PlaygroundOptions, playgroundCommand } from "./playground.ts";
@@ -19,5 +20,6 @@ export function createProgram(context: CommandContext, services: Services): Comm
     .addCommand(operatorCommand((options) => services.runOperator(options)))
     .addCommand(playgroundCommand((options) => services.runPlayground(options)))
     .addCommand(cronCommand(context))
+    .addCommand(convertCommand(context))
     .addCommand(versionCommand(context));
 }

@@ -1,0 +1,52 @@
+import type { ElasticJob } from "../api/elastic-job.gen.ts";
+
+/** What a field of the source became that has no equal, or what a person has to see to. */
+export interface Note {
+  /** The field of the source, `spec.jobTemplate.spec.ttlSecondsAfterFinished`; empty = the whole. */
+  readonly path: string;
+  /** A sentence or two, without a line's end. */
+  readonly text: string;
+}
+
+/** One job, converted. */
+export interface Conversion {
+  /** What it was, for people: `CronJob default/backup`. */
+  readonly source: string;
+  readonly manifest: ElasticJob;
+  readonly notes: readonly Note[];
+  /** The CronJob that it was made from, as a cut-over writes it back; absent for what never was in a cluster. */
+  readonly cronJob?: object;
+}
+
+/** What holds for all jobs of one call. */
+export interface ConvertOptions {
+  /** The zone of schedules that name none: of the controller-manager (CronJob) or the JVM. */
+  readonly timeZone: string;
+  /** The image of jobs whose source names none (ElasticJob for Java, XXL-JOB). */
+  readonly image?: string | undefined;
+  /** For jobs whose source names none. */
+  readonly namespace?: string | undefined;
+  /** Now, in milliseconds: whether a zone changes its clocks is asked for the year that follows. */
+  readonly now: number;
+}
+
+/** The input cannot be converted. The message names the place and says what would be right. */
+export class ConvertError extends Error {
+  constructor(path: string, message: string) {
+    super(path === "" ? message : `${path}: ${message}`);
+    this.name = "ConvertError";
+  }
+}
+
+/** The notes of one job as they are found. */
+export class Notes {
+  readonly #notes: Note[] = [];
+
+  add(path: string, text: string): void {
+    this.#notes.push({ path, text });
+  }
+
+  all(): readonly Note[] {
+    return [...this.#notes];
+  }
+}
