@@ -2,7 +2,9 @@
 //   [seeds]          the invariants in so many counting seeds; 500 when absent
 //   --seed <number>  plays one seed again and tells what was wrong with it
 //   --mutants        every rule broken on purpose, and after how many seeds that is caught
+//   --million        a million runs of 10,000 jobs on virtual time, each judged by the world's ledger
 import { join } from "node:path";
+import { playLoad } from "../test/bench/support/simulated-load.ts";
 import { Coverage, failureText } from "../test/simulation/support/coverage.ts";
 import { playTask } from "../test/simulation/support/seed-task.ts";
 import { runFolder } from "./ladder/folder-run.ts";
@@ -15,12 +17,13 @@ if (what === "--seed" && seed !== undefined && /^\d+$/.test(seed) && rest.length
 else if (what === "--mutants" && seed === undefined) {
   process.env.NUPTSE_SIMULATION_MUTANTS = "all";
   await run("mutants");
-} else if (/^[1-9]\d*$/.test(what) && seed === undefined) {
+} else if (what === "--million" && seed === undefined) await million();
+else if (/^[1-9]\d*$/.test(what) && seed === undefined) {
   // The test reads the count here; without it it runs the short one.
   process.env.NUPTSE_SIMULATION_SEEDS = what;
   await run("elasticjob");
 } else {
-  console.error("usage: npm run soak [-- <seeds> | --seed <number> | --mutants]");
+  console.error("usage: npm run soak [-- <seeds> | --seed <number> | --mutants | --million]");
   process.exitCode = 2;
 }
 
@@ -32,6 +35,13 @@ async function replay(number: number): Promise<void> {
   if (result.missing.length > 0) console.log(`    classes of faults that never struck: ${result.missing.join(", ")}`);
   console.log(result.problems.length === 0 ? "every invariant holds" : failureText(result));
   process.exitCode = result.problems.length === 0 ? 0 : 1;
+}
+
+async function million(): Promise<void> {
+  const { problems, problemCount, ...figures } = await playLoad({ jobs: 10_000, perHour: 4, runs: 1_000_000 });
+  console.log(figures);
+  console.log(problemCount === 0 ? "every run happened exactly once" : [`${problemCount} problems`, ...problems].join("\n    "));
+  process.exitCode = problemCount === 0 ? 0 : 1;
 }
 
 async function run(file: string): Promise<void> {

@@ -28,7 +28,7 @@ export function quartzSchedule(
     ...(timeZone !== "Etc/UTC" && { timeZone }),
   };
   try {
-    createSchedule({ ...schedule, dialect: "Quartz", anchor: options.now });
+    createSchedule({ crons: [expression], dialect: "Quartz", timeZone, anchor: options.now });
     const changes = changesClocks(timeZone, options.now);
     if (times.timeZone === undefined && options.timeZone === "Etc/UTC") {
       notes.add(paths.zone, "The old scheduler used the zone of its JVM; this is UTC. Name another with --time-zone.");

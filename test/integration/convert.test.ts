@@ -159,9 +159,13 @@ function templateOf(yaml: string): unknown {
   return (load(yaml) as { spec: { jobTemplate: { spec: { template: unknown } } } }).spec.jobTemplate.spec.template;
 }
 
-/** Fields that people write, as the API server keeps them: what it adds by default is left out of the comparison. */
-function plain({ name, image, command, args, env, envFrom, volumeMounts, resources }: Container): object {
-  return { name, image, command, args, env: env ?? [], envFrom, volumeMounts, resources: resources ?? {} };
+/** Fields that people write; what the API server adds by default is left out of the comparison. */
+function plain({ name, image, command, args, env = [], envFrom, volumeMounts, resources = {} }: Container): object {
+  const variables = env.map(({ valueFrom, ...variable }) => {
+    if (valueFrom?.fieldRef === undefined) return { ...variable, valueFrom };
+    return { ...variable, valueFrom: { fieldRef: { fieldPath: valueFrom.fieldRef.fieldPath } } };
+  });
+  return { name, image, command, args, env: variables, envFrom, volumeMounts, resources };
 }
 
 /** Our variables come first and end with NUPTSE_RESULT_FILE. */

@@ -9,6 +9,9 @@ export interface LoadedJob {
   readonly secondsOfHour: readonly number[];
 }
 
+/** How many of a job's turns in an hour differ from job to job. */
+const lateTurns = 9;
+
 /**
  * So many jobs that fire `perHour` times an hour each, no two of them on the same schedule, and all of them together evenly over time. Quartz
  * expressions: one second, and irregular minutes. Throws RangeError where there are not as many different schedules.
@@ -17,14 +20,14 @@ export function manyJobs(count: number, perHour: number): readonly LoadedJob[] {
   const gap = 60 / perHour;
   if (!Number.isInteger(gap)) throw new RangeError("runs an hour of a job must divide 60");
   // The spread of a job's minutes: each may be late by less than a gap, which makes schedules with the same beginning differ.
-  const distinct = 60 * gap * gap ** Math.min(perHour - 1, 3);
+  const distinct = 60 * gap * gap ** Math.min(perHour - 1, lateTurns);
   if (count > distinct) throw new RangeError(`there are ${distinct} different schedules of this kind, and ${count} jobs were asked for`);
   return Array.from({ length: count }, (_, index) => {
     const second = index % 60;
     const first = Math.floor(index / 60) % gap;
     const shape = Math.floor(index / 60 / gap);
     const minutes = Array.from({ length: perHour }, (__, turn) => {
-      const late = turn >= 1 && turn <= 3 ? Math.floor(shape / gap ** (turn - 1)) % gap : first;
+      const late = turn >= 1 && turn <= lateTurns ? Math.floor(shape / gap ** (turn - 1)) % gap : first;
       return turn * gap + late;
     });
     return {

@@ -111,7 +111,7 @@ export async function playLoad(load: SimulatedLoad): Promise<SimulatedLoadResult
     if (until % hourMs === 0) tell(`${virtual.toFixed(1)} h of virtual time, ${((performance.now() - fired) / 1000).toFixed(0)} s`);
   }
   const seconds = (performance.now() - fired) / 1000;
-  const judged = judge(jobs, world.ledger, firstFire, endAt);
+  const judged = judgeRuns(jobs, world.ledger, firstFire, endAt);
   operator.stop();
   const stopped = operatorEnd.then(() => world.close());
   await advance(clock.now() + 60_000);
@@ -119,8 +119,8 @@ export async function playLoad(load: SimulatedLoad): Promise<SimulatedLoadResult
   return { ...judged, seconds, armingSeconds, virtualHours: (endAt - firstFire) / hourMs, peakRss };
 }
 
-/** Compares what ran with what was due. */
-function judge(jobs: readonly LoadedJob[], ledger: Ledger, from: number, to: number) {
+/** Compares what the ledger saw with what was due in [from, to). */
+export function judgeRuns(jobs: readonly LoadedJob[], ledger: Ledger, from: number, to: number) {
   const problems: string[] = [];
   let problemCount = 0;
   const say = (text: string) => {

@@ -40,7 +40,7 @@ describe("convert/cron-job-schedule", function () {
         const found =
           schedule === undefined
             ? []
-            : createSchedule({ ...schedule, anchor: now })
+            : createSchedule({ crons: schedule.crons, anchor: now })
                 .between(now, now + years, 6)
                 .times.map(formatSeconds);
         assert.deepEqual(found, wanted);

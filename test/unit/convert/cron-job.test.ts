@@ -45,9 +45,8 @@ describe("convert/cron-job", () => {
 
   for (const shape of cronJobShapes.filter(({ fires }) => fires.length > 0)) {
     it(`${shape.name}: the fire times are those of the CronJob`, () => {
-      const schedule = createSchedule({ ...(convertOne(shape.yaml).manifest.spec.schedule ?? { crons: [] }), anchor: now } as Parameters<
-        typeof createSchedule
-      >[0]);
+      const { crons = [], timeZone } = convertOne(shape.yaml).manifest.spec.schedule ?? {};
+      const schedule = createSchedule({ crons, timeZone, anchor: now });
       assert.deepEqual(schedule.between(now, now + 366 * 86_400_000, shape.fires.length).times.map(formatSeconds), shape.fires);
     });
   }
