@@ -30,6 +30,15 @@ export interface ElasticJobSpec {
   readonly concurrencyPolicy?: "Allow" | "Forbid" | "Replace";
   readonly sharding?: ElasticJobSpecSharding;
   /**
+   * Jobs of this namespace on which runs wait. With a schedule, a run begins at its fire time and not before all of them allow it. Without one, the job has the fire times of the jobs with fireTime Same, and a run begins when the last of their runs of that fire time has ended. A fire time that they can no longer allow is skipped (DependencyNotMet).
+   */
+  readonly after?: readonly ElasticJobSpecAfterItem[];
+  /**
+   * From the fire time; a run that still waits for a job of 'after' then has failed (DependencyTimeout).
+   * Default: 86400.
+   */
+  readonly dependencyTimeoutSeconds?: number;
+  /**
    * Free text for all items, given to their programs as JOB_PARAMETER.
    * Default: "".
    */
@@ -149,6 +158,26 @@ export interface ElasticJobSpecSharding {
    * The number of items of one run at work at once. Absent = all.
    */
   readonly parallelism?: number;
+}
+export interface ElasticJobSpecAfterItem {
+  /**
+   * The name of an ElasticJob of this namespace. One that does not exist yet is waited for.
+   */
+  readonly job: string;
+  /**
+   * How its run must have ended. Completed: in any way; a fire time that was skipped counts too. Failed: only if it failed.
+   * Default: "Succeeded".
+   */
+  readonly outcome?: "Succeeded" | "Completed" | "Failed";
+  /**
+   * Which of its runs. Same: that of the same fire time. Latest: the newest that has ended. AllInPeriod: those of all its fire times since the fire time before of this job.
+   * Default: "Same".
+   */
+  readonly fireTime?: "Same" | "Latest" | "AllInPeriod";
+  /**
+   * For Latest: how much older than this job's fire time the fire time of that run may be; with an older one, the next is waited for. Absent = any.
+   */
+  readonly maxAgeSeconds?: number;
 }
 /**
  * Tries after a failure: each attempt is first repeated on its node sameNode times, then the whole is repeated on another node otherNodes times, so an item has (sameNode+1) x (otherNodes+1) attempts. Absent = one attempt.
@@ -478,7 +507,7 @@ export interface ElasticJobRun {
    */
   readonly run: string;
   /**
-   * Why it was started: Schedule or Misfire.
+   * Why it was started: Schedule, Misfire or Dependency.
    */
   readonly kind?: string;
   /**

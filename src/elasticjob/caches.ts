@@ -5,7 +5,8 @@ import type { AttemptPod } from "./rules/attempt.ts";
 
 /** What the controller reads. All stores are filled by informers; nothing here is written by it. */
 export interface ElasticJobCaches {
-  readonly jobs: Store<ElasticJob>;
+  /** "after": by "namespace/name" of the jobs in spec.after. */
+  readonly jobs: Store<ElasticJob, "after">;
   /** "job": by the job's UID; "node": by the node's name; "foreign": pods of others that carry our labels, by the job's UID in them. */
   readonly pods: Store<AttemptPod, "job" | "node" | "foreign">;
   readonly revisions: Store<ControllerRevision, "job">;

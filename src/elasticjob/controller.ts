@@ -1,10 +1,12 @@
 import type { ActionResult } from "../api/action.ts";
 import type { Node } from "../api/core.ts";
 import type { ElasticJob } from "../api/elastic-job.gen.ts";
+import type { ObjectRef } from "../api/meta.ts";
 import type { Clock } from "../base/clock.ts";
 import { IntervalSet } from "../base/interval-set.ts";
 import { getOrMake } from "../base/map.ts";
 import { parseTime } from "../base/time.ts";
+import type { Change } from "../kube/store.ts";
 import type { Controller } from "../runtime/controller.ts";
 import type { Metrics } from "../runtime/metrics.ts";
 import { elasticJobProblems } from "../validation/elastic-job.ts";
@@ -14,6 +16,7 @@ import type { AttemptPod } from "./rules/attempt.ts";
 import type { NodeFacts, ObservedJob } from "./rules/observed.ts";
 import { type ElasticJobPlan, planElasticJob } from "./rules/plan.ts";
 import { type ReadSpec, readSpec } from "./rules/read-spec.ts";
+import { UpstreamGraph } from "./upstream-graph.ts";
 
 export interface ElasticJobControllerOptions {
   readonly caches: () => ElasticJobCaches;
@@ -35,6 +38,8 @@ export interface ElasticJobController extends Controller<ObservedJob> {
   seePod(type: "added" | "modified" | "deleted", pod: AttemptPod): void;
   /** A node exists again. */
   seeNode(name: string): void;
+  /** A job changed. Returns those that are after it and must look at it. */
+  seeJob(change: Change<ElasticJob>): readonly ObjectRef[];
   /** A quota of a namespace changed; true when the job waits for one. */
   seeQuota(jobUid: string): boolean;
   /** Jobs that must keep no pods for their logs. */
@@ -52,6 +57,8 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
   const waiting = new Map<string, readonly string[]>();
   let termStart = clock.now();
   let trimmed: ReadonlySet<string> = new Set();
+
+  const upstreams = new UpstreamGraph({ jobs: () => options.caches().jobs, readSpec: specOf, now: () => clock.now() });
 
   const notesOf = (uid: string): JobNotes => getOrMake(notes, uid, () => new JobNotes(goneNodes));
 
@@ -90,9 +97,11 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
       const memory = notesOf(uid);
       memory.seeGeneration(job.metadata.generation ?? 0);
       if (memory.vanished.size > 0) memory.prune(neededVanished(job));
+      const read = specOf(job);
       return {
         job,
-        ...specOf(job),
+        ...read,
+        ...upstreams.observe(job, read),
         pods: caches.pods.byIndex("job", uid),
         ...foreignRuns(caches, uid),
         vanished: [...memory.vanished.values()],
@@ -140,6 +149,10 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
 
     seeNode(name) {
       goneNodes.delete(name);
+    },
+
+    seeJob(change) {
+      return upstreams.see(change);
     },
 
     seeQuota(jobUid) {

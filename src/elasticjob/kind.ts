@@ -12,6 +12,7 @@ import type { ControllerLoop } from "../runtime/controller-loop.ts";
 import { createElasticJobController, type ElasticJobController, type ElasticJobControllerOptions } from "./controller.ts";
 import { jobsToTrim } from "./retained-pods.ts";
 import { type AttemptPod, attemptPod } from "./rules/attempt.ts";
+import { upstreamKeys } from "./upstream-graph.ts";
 
 export interface ElasticJobKindOptions extends Omit<ElasticJobControllerOptions, "caches"> {
   readonly client: KubeClient;
@@ -104,12 +105,16 @@ export function createElasticJobKind(options: ElasticJobKindOptions): ElasticJob
       for (const pod of attempts.store.byIndex("node", name)) loop.enqueue(jobOf(pod));
     },
   });
-  const jobs = createInformer<ElasticJob>({
+  const jobs = createInformer<ElasticJob, "after">({
     ...common,
     resource: elasticJobs,
     // some 40 MB; the whole of most clusters is one page
     pageSize: 10_000,
-    onChange: ({ object }) => loop.enqueue(refOf(object)),
+    indexes: { after: upstreamKeys },
+    onChange(change) {
+      loop.enqueue(refOf(change.object));
+      for (const dependent of controller.seeJob(change)) loop.enqueue(dependent);
+    },
   });
 
   function trimSoon(): void {

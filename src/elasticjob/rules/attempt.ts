@@ -5,7 +5,7 @@ import { annotations, labels } from "../../api/names.ts";
 import { parseTime } from "../../base/time.ts";
 
 /** Why a run was started. */
-export type RunKind = "Schedule" | "Misfire";
+export type RunKind = "Schedule" | "Misfire" | "Dependency";
 
 /** What the annotation nuptse.dev/run of every pod tells, so that the newest attempt alone rebuilds its item's history (decision 15). */
 export interface RunAnnotation {

@@ -1,9 +1,11 @@
 import { IntervalSet } from "../../base/interval-set.ts";
 import { parseTime } from "../../base/time.ts";
 import type { Schedule } from "../../cron/schedule.ts";
-import { type DueFireTimes, type Occupied, sortDueFireTimes } from "./firing.ts";
+import type { RunKind } from "./attempt.ts";
+import { type GatedFireTimes, gateFireTimes, ripeFireTimes, timedOutStep, turnOf } from "./dependent-runs.ts";
+import { type Occupied, sortDueFireTimes } from "./firing.ts";
 import { type LiveRun, newRun } from "./live-run.ts";
-import type { ObservedJob } from "./observed.ts";
+import type { ArmedSchedule, ObservedJob } from "./observed.ts";
 import { runIdOf } from "./run-id.ts";
 import { type RunStep, stepRun } from "./run-step.ts";
 
@@ -23,8 +25,10 @@ export interface RunsStep {
   readonly fired: readonly RunStep[];
   /** Runs that get an entry in status.active and begin when a later step observes it there. */
   readonly kept: readonly { readonly run: LiveRun; readonly reason: string; readonly message: string }[];
-  /** Fire times given up: how many, and the newest of them. */
-  readonly skipped: { readonly counts: Readonly<Record<string, number>>; readonly times: readonly number[] };
+  /** Fire times given up: how many, the newest of them, and what the upstreams said of the newest that they did not allow. */
+  readonly skipped: { readonly counts: Readonly<Record<string, number>>; readonly times: readonly number[]; readonly because?: string };
+  /** Upstreams know nothing of fire times up to here, so nothing is known of them as fire times of this job. */
+  readonly unknownUpTo?: number;
   /** All fire times up to here are settled by `kept` and `skipped`. */
   readonly settledUpTo?: number;
   /** The first fire time that is neither recorded nor to be recorded by this step. */
@@ -53,7 +57,7 @@ export function stepRuns(
   const { spec, now, armed } = observed;
   const begun = (run: LiveRun) => run.newest.size > 0 || run.startedAt !== undefined || run.succeeded.size + run.failed.size > 0;
   const steps: RunStep[] = live.filter(begun).map((run) => stepRun(observed, run, true));
-  const skipped = { counts: {} as Record<string, number>, times: [] as number[] };
+  const skipped: { counts: Record<string, number>; times: number[]; because?: string } = { counts: {}, times: [] };
   const skip = (why: string, times: readonly number[], count = times.length) => {
     if (count > 0) skipped.counts[why] = (skipped.counts[why] ?? 0) + count;
     skipped.times.push(...times);
@@ -65,6 +69,8 @@ export function stepRuns(
   let running = steps.filter((step) => step.outcome === undefined).length;
   const places = spec.concurrencyPolicy === "Allow" ? mostRunning : 1;
   let waiting = 0;
+  // A run that waits for its upstreams holds the lane, so that fire times keep their order.
+  let held = false;
   for (const run of live) {
     if (begun(run)) continue;
     if (changed || run.fireTime + spec.misfire.startingDeadlineMs < now) {
@@ -73,10 +79,22 @@ export function stepRuns(
     }
     // It would otherwise be given up only when something else wakes the job.
     wakeAtDeadline = Math.min(wakeAtDeadline, run.fireTime + spec.misfire.startingDeadlineMs + 1);
-    const mayStart = running + ending < places && !spec.suspend && revision !== undefined;
-    steps.push(stepRun(observed, run, mayStart));
-    if (mayStart) running++;
-    else waiting++;
+    const mayStart = running + ending < places && !held && !spec.suspend && revision !== undefined;
+    const turn = mayStart ? turnOf(observed, run) : undefined;
+    if (turn?.kind === "dropped") {
+      skip("DependencyNotMet", [run.fireTime]);
+      skipped.because = turn.message;
+    } else if (turn?.kind === "timedOut") steps.push(timedOutStep(run, turn.message));
+    else if (turn?.kind === "waits") {
+      steps.push({ ...stepRun(observed, run, false), waitReason: { reason: turn.reason, message: turn.message } });
+      wakeAtDeadline = Math.min(wakeAtDeadline, turn.until);
+      waiting++;
+      held = places === 1;
+    } else {
+      steps.push(stepRun(observed, run, mayStart));
+      if (mayStart) running++;
+      else waiting++;
+    }
   }
 
   const taken = new Set<number>(live.map((run) => run.fireTime));
@@ -96,6 +114,7 @@ export function stepRuns(
   const wakeAt = Math.min(wakeAtDeadline, nextWake(observed, until, observed.serverNow));
   if (spec.concurrencyPolicy === "Forbid" && running + waiting > 0) return idle;
 
+  if (observed.dependencies?.derived === true) return stepRipe(idle, observed, revision, after, until, taken, { running, waiting, ending });
   const due = sortDueFireTimes(
     armed.schedule,
     { after, until, now, termStart: observed.termStart },
@@ -105,11 +124,53 @@ export function stepRuns(
   );
   for (const why of ["Downtime", "Overlap", "Deadline"] as const) skip(why, [], due.dropped[why]);
   skipped.times.push(...due.droppedTimes);
+  const isBlocked = spec.concurrencyPolicy === "Forbid" && due.keep.length + ending > 0;
+  const gated = isBlocked
+    ? { due, held: [], dropped: [], rest: Number.POSITIVE_INFINITY }
+    : gateFireTimes(observed, due, mostWaiting - waiting);
+  skip("DependencyNotMet", gated.dropped);
+  if (gated.because !== undefined) skipped.because = gated.because;
   return recordBlocked(
-    begin({ ...idle, firstOpen: Number.POSITIVE_INFINITY, skipped, wakeAt }, observed, due, revision, { running, waiting, ending }),
+    begin({ ...idle, firstOpen: gated.rest, skipped, wakeAt }, observed, gated, revision, { running, waiting, ending }),
     armed.schedule,
   );
 }
+
+/** The fire times of a job that has them from its upstreams: it is woken by their ends, never by the clock. */
+function stepRipe(
+  idle: RunsStep,
+  observed: ObservedJob,
+  revision: string,
+  after: number,
+  until: number,
+  taken: ReadonlySet<number>,
+  lane: { readonly running: number; readonly waiting: number; readonly ending: number },
+): RunsStep {
+  const { spec } = observed;
+  const places =
+    spec.concurrencyPolicy === "Allow" ? Math.max(0, mostRunning - lane.running) : spec.concurrencyPolicy === "Forbid" ? 1 : 250;
+  const ripe = ripeFireTimes(observed, after, until, taken, places);
+  const { timedOut, late, dropped, unknownUpTo } = ripe;
+  const counts = { ...idle.skipped.counts };
+  if (dropped.length > 0) counts["DependencyNotMet"] = (counts["DependencyNotMet"] ?? 0) + dropped.length;
+  if (late.length > 0) counts["Deadline"] = (counts["Deadline"] ?? 0) + late.length;
+  const run = timedOut === undefined ? undefined : newRun(runIdOf(timedOut.time), "Dependency", timedOut.time, revision, itemsOf(observed));
+  const step: RunsStep = {
+    ...idle,
+    steps: run === undefined ? idle.steps : [...idle.steps, timedOutStep(run, timedOut?.message ?? "")],
+    skipped: {
+      counts,
+      times: [...idle.skipped.times, ...dropped, ...late],
+      ...(ripe.because !== undefined && { because: ripe.because }),
+    },
+    ...(unknownUpTo !== undefined && { unknownUpTo }),
+    firstOpen: ripe.rest,
+    wakeAt: Math.min(idle.wakeAt, ripe.wakeAt),
+  };
+  return recordBlocked(begin(step, observed, ripe, revision, lane), (observed.armed as ArmedSchedule).schedule);
+}
+
+const itemsOf = ({ spec }: ObservedJob): IntervalSet => IntervalSet.upTo(spec.total).minus(spec.disabledItems);
 
 /** The first fire time that no run has taken: one before it may have been given up by a record that was never stored. */
 function firstOpen(schedule: Schedule, after: number, taken: ReadonlySet<number>): number {
@@ -132,16 +193,19 @@ function recordBlocked(step: RunsStep, schedule: Schedule): RunsStep {
 function begin(
   step: RunsStep,
   observed: ObservedJob,
-  due: DueFireTimes,
+  { due, held }: GatedFireTimes,
   revision: string,
   { running, waiting, ending }: { readonly running: number; readonly waiting: number; readonly ending: number },
 ): RunsStep {
   const { spec } = observed;
-  const items = IntervalSet.upTo(spec.total).minus(spec.disabledItems);
-  const runOf = (kind: "Schedule" | "Misfire", time: number) => newRun(runIdOf(time), kind, time, revision, items);
+  const items = itemsOf(observed);
+  const onTime = observed.dependencies?.derived === true ? "Dependency" : "Schedule";
+  const runOf = (kind: RunKind, time: number) => newRun(runIdOf(time), kind, time, revision, items);
   const kept: { run: LiveRun; reason: string; message: string }[] = [];
   for (const time of due.keep)
     kept.push({ run: runOf("Misfire", time), reason: "Misfire", message: "makes up for fire times that passed" });
+  const waits = spec.concurrencyPolicy === "Replace" ? held.at(-1) : undefined;
+  if (waits === undefined) for (const { time, reason, message } of held) kept.push({ run: runOf(onTime, time), reason, message });
   const settledUpTo = due.settledUpTo;
   const base = {
     ...step,
@@ -150,9 +214,10 @@ function begin(
     urgent: step.urgent || due.urgent || kept.length > 0,
     firstOpen: due.fire[0] ?? step.firstOpen,
   };
+  if (waits !== undefined) return replace({ ...base, firstOpen: step.firstOpen }, runOf(onTime, waits.time), due.fire, waits);
   if (due.fire.length === 0) return base;
 
-  const start = (time: number) => stepRun(observed, runOf("Schedule", time), true);
+  const start = (time: number) => stepRun(observed, runOf(onTime, time), true);
   switch (spec.concurrencyPolicy) {
     case "Forbid":
       // What was kept goes first; the rest passes behind it and is settled at its end.
@@ -162,16 +227,16 @@ function begin(
       const later = due.fire.slice(now, now + Math.max(0, mostWaiting - waiting - kept.length));
       const refused = due.fire.slice(now + later.length);
       for (const time of later)
-        kept.push({ run: runOf("Schedule", time), reason: "ConcurrencyLimit", message: `${mostRunning} runs are at work` });
+        kept.push({ run: runOf(onTime, time), reason: "ConcurrencyLimit", message: `${mostRunning} runs are at work` });
       const counts = refused.length === 0 ? step.skipped.counts : { ...step.skipped.counts, QueueFull: refused.length };
       const fired = due.fire.slice(0, now).map(start);
       const settled = fired.length === 0 ? due.fire.at(-1) : settledUpTo;
       return {
         ...base,
         fired,
-        skipped: { counts, times: [...step.skipped.times, ...refused] },
+        skipped: { ...step.skipped, counts, times: [...step.skipped.times, ...refused] },
         ...(settled !== undefined && { settledUpTo: settled }),
-        firstOpen: fired.length === 0 ? Number.POSITIVE_INFINITY : base.firstOpen,
+        firstOpen: fired.length === 0 ? step.firstOpen : base.firstOpen,
         urgent: base.urgent || later.length > 0,
       };
     }
@@ -179,13 +244,20 @@ function begin(
       const newest = due.fire.at(-1) as number;
       const older = due.fire.slice(0, -1);
       if (running + waiting + ending === 0 && older.length === 0) return { ...base, fired: [start(newest)] };
-      return replace(base, runOf("Schedule", newest), older);
+      return replace({ ...base, firstOpen: step.firstOpen }, runOf(onTime, newest), older);
     }
   }
 }
 
+const replacing = { reason: "Replacing", message: "waits until the pods of the run it replaces have ended" };
+
 /** The newest fire time takes the place of everything else: what runs is told to end, what waits is given up. */
-function replace(step: RunsStep, run: LiveRun, older: readonly number[]): RunsStep {
+function replace(
+  step: RunsStep,
+  run: LiveRun,
+  older: readonly number[],
+  waits: { readonly reason: string; readonly message: string } = replacing,
+): RunsStep {
   const steps: RunStep[] = [];
   const given = [...older];
   for (const other of step.steps) {
@@ -200,10 +272,9 @@ function replace(step: RunsStep, run: LiveRun, older: readonly number[]): RunsSt
   return {
     ...step,
     steps,
-    kept: [...step.kept, { run, reason: "Replacing", message: "waits until the pods of the run it replaces have ended" }],
-    skipped: { counts, times: [...step.skipped.times, ...given] },
+    kept: [...step.kept, { run, reason: waits.reason, message: waits.message }],
+    skipped: { ...step.skipped, counts, times: [...step.skipped.times, ...given] },
     settledUpTo: run.fireTime,
-    firstOpen: Number.POSITIVE_INFINITY,
     urgent: true,
     wakeAt: step.wakeAt,
   };
@@ -212,11 +283,14 @@ function replace(step: RunsStep, run: LiveRun, older: readonly number[]): RunsSt
 /** Runs that were in the way of fire times; only Forbid lets them count. */
 function occupied(observed: ObservedJob, steps: readonly RunStep[]): readonly Occupied[] {
   if (observed.spec.concurrencyPolicy !== "Forbid") return [];
+  // A run that waited for its upstreams was in the way from its fire time on.
+  const begins = (kind: string | undefined, fireTime: number | undefined, startedAt: number | undefined) =>
+    observed.dependencies !== undefined && kind === "Schedule" ? fireTime : startedAt;
   const past = (observed.job.status?.history ?? []).map((run) => ({
-    from: parseTime(run.startedAt) ?? Number.POSITIVE_INFINITY,
+    from: begins(run.kind, parseTime(run.fireTime), parseTime(run.startedAt)) ?? Number.POSITIVE_INFINITY,
     to: parseTime(run.endedAt) ?? Number.NEGATIVE_INFINITY,
   }));
-  const ending = steps.map((step) => ({ from: step.run.startedAt ?? step.run.fireTime, to: observed.now }));
+  const ending = steps.map(({ run }) => ({ from: begins(run.kind, run.fireTime, run.startedAt) ?? run.fireTime, to: observed.now }));
   return [...past, ...ending];
 }
 

@@ -35,6 +35,8 @@ export function readiness(
   if (problems.length > 0) {
     return no(conditionReasons.invalidSpec, problems.map((problem) => `${problem.path}: ${problem.message}`).join("; "));
   }
+  const { refusal: entangled } = observed.dependencies ?? {};
+  if (entangled !== undefined) return no(entangled.reason, entangled.message);
   if (revision.kind === "refused") return no(conditionReasons.templateRefused, revision.message);
   if (clockSkewed)
     return no(conditionReasons.clockSkew, "lastHandledFireTime was ahead of the API server's clock and has been set back to now");
@@ -43,9 +45,25 @@ export function readiness(
   if (revision.kind !== "ready") return no(conditionReasons.progressing, "the template is being checked", false);
   if (refusal !== undefined) return yes(refusal.reason, refusal.message);
   if (observed.spec.suspend) return yes(conditionReasons.suspended, "no new scheduled runs while spec.suspend is true");
-  if (armed === undefined) return yes(conditionReasons.noSchedule, "spec.schedule is absent: nothing fires by itself");
+  const missing = missingUpstreams(observed);
+  if (missing.length > 0) {
+    const which = missing.length === 1 ? `job ${missing[0]} does not exist` : `jobs ${missing.join(", ")} do not exist`;
+    return yes(conditionReasons.dependencyMissing, `spec.after: ${which} in this namespace; runs wait for it`);
+  }
+  if (armed === undefined)
+    return observed.spec.after.length > 0
+      ? yes(conditionReasons.noSchedule, "spec.schedule is absent, and the jobs of spec.after never fire together by themselves")
+      : yes(conditionReasons.noSchedule, "spec.schedule is absent: nothing fires by itself");
   if (armed.schedule.next(now) === undefined) return yes(conditionReasons.scheduleEnded, "no fire time is left; see spec.schedule.endAt");
+  if (observed.dependencies?.derived === true) {
+    const same = observed.spec.after.filter((dependency) => dependency.fireTime === "Same").map((dependency) => dependency.job);
+    return yes(conditionReasons.armed, `a run begins when the runs of ${same.join(", ")} of one fire time have ended`);
+  }
   return yes(conditionReasons.armed, `waits for its next fire time in ${job.spec.schedule?.timeZone ?? "Etc/UTC"}`);
+}
+
+function missingUpstreams({ dependencies, spec }: ObservedJob): readonly string[] {
+  return dependencies === undefined ? [] : spec.after.map(({ job }) => job).filter((name) => !dependencies.upstreams.has(name));
 }
 
 /** All conditions of the job as of now. */

@@ -9,6 +9,8 @@ export interface EffectiveSpec {
   readonly suspend: boolean;
   readonly concurrencyPolicy: "Allow" | "Forbid" | "Replace";
   readonly misfire: MisfirePolicy;
+  readonly after: readonly Dependency[];
+  readonly dependencyTimeoutMs: number;
   readonly timeZone: string;
   readonly total: number;
   readonly disabledItems: IntervalSet;
@@ -37,6 +39,15 @@ export interface MisfirePolicy {
   readonly limit: number;
   /** Infinity = none. */
   readonly startingDeadlineMs: number;
+}
+
+/** A job that runs wait for. */
+export interface Dependency {
+  readonly job: string;
+  readonly outcome: "Succeeded" | "Completed" | "Failed";
+  readonly fireTime: "Same" | "Latest" | "AllInPeriod";
+  /** Infinity = any. */
+  readonly maxAgeMs: number;
 }
 
 export interface RetryPolicy {
@@ -68,6 +79,13 @@ export function effectiveSpec(spec: ElasticJobSpec): EffectiveSpec {
       limit: spec.misfire?.limit ?? 10,
       startingDeadlineMs: seconds(spec.misfire?.startingDeadlineSeconds),
     },
+    after: (spec.after ?? []).map(({ job, outcome, fireTime, maxAgeSeconds }) => ({
+      job,
+      outcome: outcome ?? "Succeeded",
+      fireTime: fireTime ?? "Same",
+      maxAgeMs: seconds(maxAgeSeconds),
+    })),
+    dependencyTimeoutMs: seconds(spec.dependencyTimeoutSeconds ?? 86_400),
     timeZone: spec.schedule?.timeZone ?? "Etc/UTC",
     total: spec.sharding?.total ?? 1,
     disabledItems: IntervalSet.parse(spec.sharding?.disabledItems),

@@ -3,6 +3,7 @@ import type { ElasticJob } from "../../api/elastic-job.gen.ts";
 import type { SpecProblem } from "../../api/problem.ts";
 import type { Schedule } from "../../cron/schedule.ts";
 import type { AttemptPod } from "./attempt.ts";
+import type { Dependencies } from "./dependencies.ts";
 import type { EffectiveSpec } from "./effective-spec.ts";
 import type { RevisionData } from "./pod.ts";
 
@@ -21,8 +22,10 @@ export interface ObservedJob {
   /** Its spec with defaults; what is wrong in it stands in `problems`, and is left out here. */
   readonly spec: EffectiveSpec;
   readonly problems: readonly SpecProblem[];
-  /** Absent: none is given, or it is wrong. */
+  /** Absent: none is given, or it is wrong. Without a schedule of its own it is that of the upstreams (see `dependencies`). */
   readonly armed?: ArmedSchedule;
+  /** The jobs that it is after; absent when there are none. */
+  readonly dependencies?: Dependencies;
   /** What new runs are pinned to, and the same as canonical JSON. */
   readonly pinned: { readonly data: RevisionData; readonly canonical: string };
   /** Everything in the spec that decides when the job fires, as canonical JSON. */

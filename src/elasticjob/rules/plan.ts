@@ -1,5 +1,5 @@
 import type { Action, EventAction, Plan } from "../../api/action.ts";
-import type { ElasticJobRunFailure } from "../../api/elastic-job.gen.ts";
+import type { ElasticJobRunFailure, ElasticJobStatus } from "../../api/elastic-job.gen.ts";
 import { conditionReasons, conditionTypes, eventReasons } from "../../api/reasons.ts";
 import { elasticJobs } from "../../api/resource.ts";
 import { shortHash } from "../../base/hash.ts";
@@ -58,7 +58,8 @@ export function planElasticJob(observed: ObservedJob): ElasticJobPlan {
       : Math.max(stored ?? 0, now);
 
   const { live, ended } = sortPods(status, observed.pods, observed.vanished);
-  const mayFire = known && !clockSkewed && revision.kind === "ready" && observed.problems.length === 0 && !observed.spec.suspend;
+  const refused = observed.problems.length > 0 || observed.dependencies?.refusal !== undefined;
+  const mayFire = known && !clockSkewed && revision.kind === "ready" && !refused && !observed.spec.suspend;
   const after = Math.max(handled ?? Number.NEGATIVE_INFINITY, since);
   const newest = revision.kind === "ready" ? revision.name : undefined;
   const runs = stepRuns(observed, live, newest, mayFire, after, recordedHash !== undefined && !known);
@@ -66,7 +67,7 @@ export function planElasticJob(observed: ObservedJob): ElasticJobPlan {
   const handledUpTo = highestHandled(handled, runs);
   const written = stepStatus(observed, { revision, runs, schedule: { hash, since }, clockSkewed, handledUpTo });
   const retention = retain(observed, ended);
-  const events = written.patch === undefined ? [] : eventsOf(observed, runs, clockSkewed, written.next.conditions ?? []);
+  const events = written.patch === undefined ? [] : eventsOf(observed, runs, clockSkewed, written.next);
   const actions: Action[] = [
     ...("actions" in revision ? revision.actions : []),
     ...[...runs.steps, ...runs.fired].flatMap((step) => step.actions),
@@ -120,9 +121,10 @@ function futureOf({ serverNow, maxClockSkewMs }: ObservedJob): number {
   return maxClockSkewMs > 0 && serverNow !== undefined ? serverNow + maxClockSkewMs : Number.POSITIVE_INFINITY;
 }
 
-/** Over everything that decides when the job fires. A template that is refused disarms it like suspend does. */
+/** Over everything that decides when the job fires. A template or a dependency that is refused disarms it like suspend does. */
 function scheduleHash(observed: ObservedJob, refused: boolean): string {
-  return shortHash(`${observed.scheduleText} ${refused}`, 16);
+  const { refusal } = observed.dependencies ?? {};
+  return shortHash(`${observed.scheduleText} ${refused}${refusal === undefined ? "" : ` ${refusal.reason}`}`, 16);
 }
 
 /**
@@ -137,13 +139,12 @@ function highestHandled(handled: number | undefined, runs: RunsStep): number | u
   return highest;
 }
 
-function eventsOf(
-  observed: ObservedJob,
-  runs: RunsStep,
-  clockSkewed: boolean,
-  conditions: readonly { readonly type: string; readonly status: string; readonly reason: string; readonly message: string }[],
-): readonly EventAction[] {
+/** Waits for an upstream that end only when somebody does something; a run that merely waits for another to end is no news. */
+const unusualWaits: ReadonlySet<string> = new Set(["DependencyMissing", "UpstreamSuspended"]);
+
+function eventsOf(observed: ObservedJob, runs: RunsStep, clockSkewed: boolean, next: ElasticJobStatus): readonly EventAction[] {
   const { job } = observed;
+  const conditions = next.conditions ?? [];
   const event = (type: EventAction["type"], reason: string, note: string): EventAction => ({
     tag: "event",
     regarding: job,
@@ -152,26 +153,32 @@ function eventsOf(
     note: note.slice(0, 1024),
   });
   const events: EventAction[] = [];
+  const failures = job.status?.consecutiveFailures ?? 0;
   for (const step of runs.steps) {
-    if (step.outcome?.phase === "Failed") events.push(event("Warning", eventReasons.runFailed, failureNote(observed, step)));
-    if (step.outcome?.phase === "Succeeded" && (job.status?.consecutiveFailures ?? 0) > 0)
-      events.push(
-        event("Normal", eventReasons.runRecovered, `run ${step.run.id} succeeded after ${job.status?.consecutiveFailures} failed`),
-      );
+    if (step.outcome?.reason === "DependencyTimeout")
+      events.push(event("Warning", eventReasons.dependencyTimeout, `run ${step.run.id} failed: ${step.outcome.message}`));
+    else if (step.outcome?.phase === "Failed") events.push(event("Warning", eventReasons.runFailed, failureNote(observed, step)));
+    // Over outcomes in the order of fire times: an older run that ends late recovers nothing (decision 48).
+    if (step.outcome?.phase === "Succeeded" && failures > 0 && next.consecutiveFailures === 0)
+      events.push(event("Normal", eventReasons.runRecovered, `run ${step.run.id} succeeded after ${failures} failed`));
     const waits = step.waitReason;
-    if (waits !== undefined && step.run.recorded?.reason !== waits.reason)
+    if (waits !== undefined && step.run.recorded?.reason !== waits.reason && waits.reason !== "DependencyPending")
       events.push(event("Warning", eventReasons.runWaiting, `run ${step.run.id} waits: ${waits.reason}: ${waits.message}`));
   }
+  for (const { run, reason, message } of runs.kept)
+    if (unusualWaits.has(reason)) events.push(event("Warning", eventReasons.runWaiting, `run ${run.id} waits: ${reason}: ${message}`));
   for (const [why, count] of Object.entries(runs.skipped.counts)) {
     const newest = runs.skipped.times.at(-1);
     const which = newest === undefined ? "" : `, the newest at ${new Date(newest).toISOString()}`;
-    events.push(event("Normal", eventReasons.runSkipped, `${count} fire times skipped (${why})${which}`));
+    const because = why === "DependencyNotMet" && runs.skipped.because !== undefined ? `: ${runs.skipped.because}` : "";
+    events.push(event("Normal", eventReasons.runSkipped, `${count} fire times skipped (${why})${which}${because}`));
   }
   const before = job.status?.conditions?.find((condition) => condition.type === conditionTypes.ready);
   const ready = conditions.find((condition) => condition.type === conditionTypes.ready);
   if (ready !== undefined && ready.status === "False" && (before?.reason !== ready.reason || before.message !== ready.message)) {
     const told: Record<string, string> = {
       [conditionReasons.invalidSpec]: eventReasons.invalidSpec,
+      [conditionReasons.dependencyCycle]: eventReasons.dependencyCycle,
       [conditionReasons.templateRefused]: eventReasons.templateRefused,
       [conditionReasons.clockSkew]: eventReasons.clockSkew,
     };

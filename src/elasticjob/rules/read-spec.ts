@@ -25,7 +25,13 @@ export function readSpec(job: ElasticJob, problems: readonly SpecProblem[]): Rea
   const spec = effectiveSpec(wrong("spec.sharding.disabledItems") ? { ...rest, sharding: otherSharding } : job.spec);
   const armed = job.spec.schedule === undefined || wrong("spec.schedule") ? undefined : arm(job);
   const data = revisionDataOf(job.spec);
-  const scheduleText = canonicalJson({ schedule: job.spec.schedule ?? null, suspend: spec.suspend, wrong: problems.length > 0 });
+  const scheduleText = canonicalJson({
+    schedule: job.spec.schedule ?? null,
+    // Without a schedule it has its fire times from there.
+    ...(job.spec.schedule === undefined && spec.after.length > 0 && { after: job.spec.after }),
+    suspend: spec.suspend,
+    wrong: problems.length > 0,
+  });
   return { spec, problems, ...(armed !== undefined && { armed }), pinned: { data, canonical: canonicalJson(data) }, scheduleText };
 }
 

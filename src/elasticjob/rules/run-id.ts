@@ -1,6 +1,6 @@
 import { formatSeconds } from "../../base/time.ts";
 
-/** "20261120t160000z": the id of the run of a fire time, one lock for Schedule and Misfire (decision 14). */
+/** "20261120t160000z": the id of the run of a fire time, one lock for Schedule, Misfire and Dependency (decision 14). */
 export function runIdOf(fireTime: number): string {
   return formatSeconds(fireTime).replaceAll(/[-:]/g, "").toLowerCase();
 }

@@ -8,6 +8,7 @@ import { nextConditions } from "./conditions.ts";
 import type { ObservedJob } from "./observed.ts";
 import type { RevisionStep } from "./revision.ts";
 import { resultsOf, runEntry } from "./run-entry.ts";
+import { fireTimeOf } from "./run-id.ts";
 import type { RunStep } from "./run-step.ts";
 
 /** Fire times without success that status tells of. */
@@ -67,7 +68,7 @@ function nextStatus(observed: ObservedJob, { revision, runs, schedule, clockSkew
     ended.map((step) => runEntry(step, spec, now)),
     spec.history,
   );
-  const last = ended.at(-1);
+  const last = newestOf(ended, current);
   const outcomes = nextOutcomes(observed, ended, runs, schedule.since);
   const lastRun =
     last === undefined
@@ -98,6 +99,7 @@ function nextStatus(observed: ObservedJob, { revision, runs, schedule, clockSkew
       : current.collisionCount !== undefined && { collisionCount: current.collisionCount }),
     summary: {
       ...(job.spec.schedule !== undefined && { schedule: job.spec.schedule.crons.join(", ") }),
+      ...(job.spec.schedule === undefined && spec.after.length > 0 && { schedule: `after ${spec.after.map((one) => one.job).join(", ")}` }),
       ...summaryOf(active, history, current),
       ...(nextFireTime !== undefined && { next: observed.armed?.display(nextFireTime) as string }),
     },
@@ -108,6 +110,13 @@ function nextStatus(observed: ObservedJob, { revision, runs, schedule, clockSkew
     ...(history.length > 0 && { history }),
     conditions: nextConditions(observed, revision, clockSkewed, refusalOf(live), lastRun),
   };
+}
+
+/** The newest run that ends now, unless status tells of one of a later fire time already: one that began earlier may end later. */
+function newestOf(ended: readonly RunStep[], { history = [], results }: ElasticJobStatus): RunStep | undefined {
+  const last = ended.at(-1);
+  const known = [fireTimeOf(results?.run ?? ""), ...history.map((run) => parseTime(run.fireTime))];
+  return last === undefined || known.some((time) => time !== undefined && time > last.run.fireTime) ? undefined : last;
 }
 
 /** The refusal that a run waits for, as a condition's reason. */
@@ -172,7 +181,7 @@ function nextOutcomes(
   const from =
     sorted.length > mostOutcomes ? (sorted[sorted.length - mostOutcomes - 1]?.fireTime as string) : (current?.from ?? formatSeconds(since));
   // What an edit or a suspension dropped is not listed, and has not succeeded either.
-  const begins = formatSeconds(Math.max(parseTime(from) ?? since, since));
+  const begins = formatSeconds(Math.max(parseTime(from) ?? since, since, runs.unknownUpTo ?? since));
   return { from: begins, ...(lastSucceeded > -never && { lastSucceeded: formatSeconds(lastSucceeded) }), notSucceeded: kept };
 }
 

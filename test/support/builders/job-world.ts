@@ -6,7 +6,8 @@ import { JobNotes } from "../../../src/elasticjob/job-memory.ts";
 import { type AttemptPod, attemptPod } from "../../../src/elasticjob/rules/attempt.ts";
 import type { ObservedJob } from "../../../src/elasticjob/rules/observed.ts";
 import { type ElasticJobPlan, planElasticJob } from "../../../src/elasticjob/rules/plan.ts";
-import { readSpec } from "../../../src/elasticjob/rules/read-spec.ts";
+import { type ReadSpec, readSpec } from "../../../src/elasticjob/rules/read-spec.ts";
+import type { UpstreamGraph } from "../../../src/elasticjob/upstream-graph.ts";
 import { elasticJobProblems } from "../../../src/validation/elastic-job.ts";
 import { at, makeJob } from "./elastic-job.ts";
 import { makeNodes } from "./observed-job.ts";
@@ -51,6 +52,8 @@ export class JobWorld {
   created: string[] = [];
   /** "run/item" of attempts whose pods somebody else took away: what stays at-least-once, and forgets its history with the pod. */
   readonly vanished = new Set<string>();
+  /** Knows the other jobs, when there are any. */
+  graph: Pick<UpstreamGraph, "observe"> | undefined;
   notes: JobNotes;
   termStart: number;
   #goneNodes = new Map<string, number>();
@@ -104,7 +107,8 @@ export class JobWorld {
     const nodes = makeNodes(this.nodes, this.cordoned, this.unreachable);
     return {
       job: this.job,
-      ...readSpec(this.job, elasticJobProblems(this.job.spec)),
+      ...this.read(),
+      ...this.graph?.observe(this.job, this.read()),
       pods: this.attempts(),
       vanished: [...this.notes.vanished.values()],
       endedUndeleted: new Set(this.notes.endedUndeleted),
@@ -117,6 +121,10 @@ export class JobWorld {
       maxClockSkewMs: this.maxClockSkewMs,
       overRetained: this.overRetained,
     };
+  }
+
+  read(): ReadSpec {
+    return readSpec(this.job, elasticJobProblems(this.job.spec));
   }
 
   attempts(): AttemptPod[] {

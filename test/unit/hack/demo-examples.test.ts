@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { globSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { load } from "js-yaml";
+import { load, loadAll } from "js-yaml";
 import type { ElasticJob } from "../../../src/api/elastic-job.gen.ts";
 import { createSchedule } from "../../../src/cron/schedule.ts";
 
@@ -43,25 +43,30 @@ describe("examples", () => {
   it("there are some", () => assert.ok(files.length >= 6));
 
   for (const file of files) {
-    const manifest = load(readFileSync(join(root, file), "utf8")) as ElasticJob;
-    const { metadata: _, ...rest } = manifest;
-    it(`${file} holds only what the schema knows`, () => assert.deepEqual(faults(rest, schema, ""), []));
-    it(`${file} is named after its job and has one parameter for each item`, () => {
-      assert.equal(basename(file, ".yaml"), manifest.metadata.name);
-      const { total = 1, parameters } = manifest.spec.sharding ?? {};
-      assert.ok(parameters === undefined || parameters.length === total);
+    const manifests = loadAll(readFileSync(join(root, file), "utf8")) as ElasticJob[];
+    it(`${file} holds only what the schema knows`, () => {
+      for (const { metadata: _, ...rest } of manifests) assert.deepEqual(faults(rest, schema, ""), []);
     });
-    it(`${file} has a schedule that fires, without doubtful expressions`, () => {
-      const { crons = [], timeZone, startAt, endAt } = manifest.spec.schedule ?? {};
-      const anchor = Date.parse("2026-11-21T16:00:00Z");
-      const window = {
-        startAt: startAt === undefined ? undefined : Date.parse(startAt),
-        endAt: endAt === undefined ? undefined : Date.parse(endAt),
-      };
-      const schedule = createSchedule({ crons, timeZone, ...window, anchor });
-      assert.deepEqual(schedule.warnings, []);
-      assert.notEqual(schedule.next(anchor), undefined);
+    it(`${file} is named after its job, or what the names of its jobs begin with, and has one parameter for each item`, () => {
+      const name = basename(file, ".yaml");
+      for (const { metadata, spec } of manifests) {
+        assert.equal(metadata.name.slice(0, name.length + 1), manifests.length === 1 ? name : `${name}-`);
+        const { total = 1, parameters } = spec.sharding ?? {};
+        assert.ok(parameters === undefined || parameters.length === total);
+      }
     });
+    for (const { metadata, spec } of manifests.filter((manifest) => manifest.spec.schedule !== undefined || manifests.length === 1))
+      it(`${metadata.name} of ${file} has a schedule that fires, without doubtful expressions`, () => {
+        const { crons = [], timeZone, startAt, endAt } = spec.schedule ?? {};
+        const anchor = Date.parse("2026-11-21T16:00:00Z");
+        const window = {
+          startAt: startAt === undefined ? undefined : Date.parse(startAt),
+          endAt: endAt === undefined ? undefined : Date.parse(endAt),
+        };
+        const schedule = createSchedule({ crons, timeZone, ...window, anchor });
+        assert.deepEqual(schedule.warnings, []);
+        assert.notEqual(schedule.next(anchor), undefined);
+      });
     it(`${file} says how to name it to a reader: it begins with a comment`, () => {
       assert.match(readFileSync(join(root, file), "utf8"), /^# /);
     });

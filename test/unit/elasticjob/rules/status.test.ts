@@ -90,6 +90,19 @@ describe("outcomes and failures in a row (decisions 17 and 48)", () => {
     );
   });
 
+  it("an older run that ends later overwrites neither LastRunSucceeded nor the results, and recovers nothing", () => {
+    const world = JobWorld.accepted({ spec: { ...minutely, concurrencyPolicy: "Allow" }, start: "11:59:30" });
+    world.to("12:01:10").start(0, "n1", "20261121t120100z").exit(0, 1, { run: "20261121t120100z", message: "newer" }).settle();
+    world.start(0, "n1", "20261121t120000z").exit(0, 0, { run: "20261121t120000z", message: "older" }).settle();
+    assert.equal(world.condition("LastRunSucceeded"), "False:Failed");
+    assert.equal(world.status.results?.run, "20261121t120100z");
+    assert.equal(world.status.consecutiveFailures, 1);
+    assert.deepEqual(
+      world.events.map((event) => event.split(":")[0]),
+      ["RunFailed"],
+    );
+  });
+
   it("200 are listed; `from` says where knowledge begins", () => {
     const world = JobWorld.accepted({ spec: { ...minutely, misfire: { onDowntime: "Skip" } }, start: "00:00:00" });
     world.sleepTo("10:00:30").restart().settle();

@@ -1,0 +1,71 @@
+import { COUNT_LIMIT, type Schedule } from "../../cron/schedule.ts";
+
+/** So many steps without a common fire time mean that there is none: 1,000 fire times of each of two schedules. */
+const mostSteps = 2_000;
+
+/**
+ * The fire times that all of these schedules have. Where none comes within the next 1,000 of each, there is none.
+ * @param schedules at least one
+ */
+export function commonFireTimes(schedules: readonly Schedule[]): Schedule {
+  const [first, ...others] = schedules as readonly [Schedule, ...Schedule[]];
+  if (others.length === 0) return first;
+  const next = (after: number): number | undefined => {
+    let time = first.next(after);
+    for (let step = 0; time !== undefined && step < mostSteps; step++) {
+      const latest: number | undefined = furthest(schedules, time, (schedule, at) => schedule.next(at - 1), Math.max);
+      if (latest === time) return time;
+      time = latest;
+    }
+    return undefined;
+  };
+  const previous = (before: number): number | undefined => {
+    let time = first.previous(before);
+    for (let step = 0; time !== undefined && step < mostSteps; step++) {
+      const earliest: number | undefined = furthest(schedules, time, (schedule, at) => schedule.previous(at + 1), Math.min);
+      if (earliest === time) return time;
+      time = earliest;
+    }
+    return undefined;
+  };
+  return {
+    expressions: schedules.flatMap((schedule) => schedule.expressions),
+    zone: first.zone,
+    warnings: [],
+    next,
+    previous,
+    between(from, to, limit) {
+      const times: number[] = [];
+      for (let time = next(from); time !== undefined && time <= to; time = next(time)) {
+        if (times.length === limit) return { times, truncated: true };
+        times.push(time);
+      }
+      return { times, truncated: false };
+    },
+    newestBetween(from, to, limit) {
+      const times: number[] = [];
+      let total = 0;
+      for (let time = previous(to + 1); time !== undefined && time > from && total < COUNT_LIMIT; time = previous(time)) {
+        if (total < limit) times.push(time);
+        total++;
+      }
+      return { times: times.reverse(), total };
+    },
+  };
+}
+
+/** The furthest of where the schedules go from an instant; undefined when one of them has ended. */
+function furthest(
+  schedules: readonly Schedule[],
+  from: number,
+  step: (schedule: Schedule, at: number) => number | undefined,
+  further: (a: number, b: number) => number,
+): number | undefined {
+  let time = from;
+  for (const schedule of schedules) {
+    const reached = step(schedule, from);
+    if (reached === undefined) return undefined;
+    time = further(time, reached);
+  }
+  return time;
+}
