@@ -6,7 +6,7 @@ import type { Resource } from "./resource.ts";
  * in the applier; actions of one plan are carried out side by side in no order, since a plan never holds both a record and the act that
  * the record allows (decision 6).
  */
-export type Action = CreateAction | DryRunAction | ProbeAction | DeleteAction | DeleteCollectionAction | EventAction;
+export type Action = CreateAction | DryRunAction | ProbeAction | DeleteAction | DeleteCollectionAction | StatusAction | EventAction;
 
 /** Creates an object whose name is a function of what it is for, so that doing it twice ends as AlreadyExists. */
 export interface CreateAction {
@@ -73,6 +73,11 @@ export interface StatusWrite {
   readonly object: KubeObject;
   /** The value of `status` in the merge patch: null removes a field. */
   readonly status: Readonly<Record<string, unknown>>;
+}
+
+/** The status write of another object than the root of the plan. Ends as `conflict` also when that object is gone. */
+export interface StatusAction extends StatusWrite {
+  readonly tag: "status";
 }
 
 /** What a controller's plan function returns. */

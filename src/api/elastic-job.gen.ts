@@ -507,7 +507,7 @@ export interface ElasticJobRun {
    */
   readonly run: string;
   /**
-   * Why it was started: Schedule, Misfire or Dependency.
+   * Why it was started: Schedule, Misfire, Dependency, Requested, Retry or Backfill.
    */
   readonly kind?: string;
   /**
@@ -530,6 +530,18 @@ export interface ElasticJobRun {
    * Its logical fire time.
    */
   readonly fireTime?: string;
+  /**
+   * The UID of the JobRequest that asked for it.
+   */
+  readonly request?: string;
+  /**
+   * The run whose failed items it runs again.
+   */
+  readonly retryOf?: string;
+  /**
+   * The parameter that a JobRequest gave it.
+   */
+  readonly parameter?: string;
   /**
    * The items that belong to it.
    */
@@ -589,7 +601,7 @@ export interface ElasticJobRun {
  */
 export interface ElasticJobRunEnding {
   /**
-   * ItemsFailed, Replaced, RunTimeout, RetryRule, NameTaken or TemplateRefused.
+   * ItemsFailed, Replaced, Cancelled, RunTimeout, RetryRule, NameTaken or TemplateRefused.
    */
   readonly reason?: string;
   /**

@@ -6,6 +6,7 @@ export const conditionTypes = {
   ready: "Ready",
   stalled: "Stalled",
   lastRunSucceeded: "LastRunSucceeded",
+  accepted: "Accepted",
 } as const;
 
 export const conditionReasons = {
@@ -35,7 +36,32 @@ export const eventReasons = {
   strayPod: "StrayPod",
   dependencyTimeout: "DependencyTimeout",
   dependencyCycle: "DependencyCycle",
+  requestRefused: "RequestRefused",
   invalidSpec: "InvalidSpec",
   templateRefused: "TemplateRefused",
   clockSkew: "ClockSkew",
+} as const;
+
+/** Reasons in the status of a JobRequest. */
+export const requestReasons = {
+  waitingForJob: "WaitingForJob",
+  queueFull: "QueueFull",
+  backfillAtWork: "BackfillAtWork",
+  accepted: "Accepted",
+  completed: "Completed",
+  nothingToDo: "NothingToDo",
+  jobNotFound: "JobNotFound",
+  jobNotReady: "JobNotReady",
+  jobReplaced: "JobReplaced",
+  tooManyRequests: "TooManyRequests",
+  invalidRequest: "InvalidRequest",
+  tooManyFireTimes: "TooManyFireTimes",
+  scheduleChanged: "ScheduleChanged",
+  runNotFound: "RunNotFound",
+  runNotEnded: "RunNotEnded",
+  runEnded: "RunEnded",
+  runLost: "RunLost",
+  runFailed: "RunFailed",
+  runCancelled: "RunCancelled",
+  runsFailed: "RunsFailed",
 } as const;

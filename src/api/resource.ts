@@ -60,3 +60,10 @@ export const elasticJobs: Resource = {
   kind: "ElasticJob",
   namespaced: true,
 };
+export const jobRequests: Resource = {
+  group: "nuptse.dev",
+  version: "v1alpha1",
+  plural: "jobrequests",
+  kind: "JobRequest",
+  namespaced: true,
+};

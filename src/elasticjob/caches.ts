@@ -1,5 +1,6 @@
 import type { ControllerRevision, Node } from "../api/core.ts";
 import type { ElasticJob } from "../api/elastic-job.gen.ts";
+import type { JobRequest } from "../api/job-request.gen.ts";
 import type { Store } from "../kube/store.ts";
 import type { AttemptPod } from "./rules/attempt.ts";
 
@@ -11,4 +12,6 @@ export interface ElasticJobCaches {
   readonly pods: Store<AttemptPod, "job" | "node" | "foreign">;
   readonly revisions: Store<ControllerRevision, "job">;
   readonly nodes: Store<Node>;
+  /** "job": by namespace and name of the job that they name, joined by a slash. */
+  readonly requests: Store<JobRequest, "job">;
 }

@@ -14,7 +14,8 @@ import type { ElasticJobCaches } from "./caches.ts";
 import { JobNotes } from "./job-memory.ts";
 import type { AttemptPod } from "./rules/attempt.ts";
 import type { NodeFacts, ObservedJob } from "./rules/observed.ts";
-import { type ElasticJobPlan, planElasticJob } from "./rules/plan.ts";
+import { type MissingJob, planMissingJob } from "./rules/missing-job.ts";
+import { type ElasticJobPlan, isClockOff, nothingToDo, planElasticJob } from "./rules/plan.ts";
 import { type ReadSpec, readSpec } from "./rules/read-spec.ts";
 import { UpstreamGraph } from "./upstream-graph.ts";
 
@@ -30,9 +31,12 @@ export interface ElasticJobControllerOptions {
   readonly planElasticJob?: typeof planElasticJob;
 }
 
+/** Until the clock is right again, or the lease is given up. */
+const clockOffWaitMs = 1000;
+
 /** The controller of ElasticJobs, with what it remembers of each between two looks. */
-export interface ElasticJobController extends Controller<ObservedJob> {
-  plan(observed: ObservedJob): ElasticJobPlan;
+export interface ElasticJobController extends Controller<ObservedJob | MissingJob> {
+  plan(observed: ObservedJob | MissingJob): ElasticJobPlan;
   /** This process leads from now on. */
   beginTerm(): void;
   seePod(type: "added" | "modified" | "deleted", pod: AttemptPod): void;
@@ -55,6 +59,8 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
   const uids = new Map<string, string>();
   const plans = new WeakMap<ObservedJob, ElasticJobPlan>();
   const waiting = new Map<string, readonly string[]>();
+  /** Since when a job that requests name is known to be missing, by "namespace/name". */
+  const missing = new Map<string, number>();
   let termStart = clock.now();
   let trimmed: ReadonlySet<string> = new Set();
 
@@ -81,6 +87,17 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
     waiting.delete(uid);
   }
 
+  function observeMissing(ref: ObjectRef, name: string): MissingJob | undefined {
+    forgetUid(name);
+    const requests = options.caches().requests.byIndex("job", name);
+    if (requests.length === 0) {
+      missing.delete(name);
+      return undefined;
+    }
+    const now = clock.now();
+    return { missing: ref, requests, since: getOrMake(missing, name, () => now), now };
+  }
+
   return {
     name: "elasticjob",
 
@@ -88,7 +105,8 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
       const caches = options.caches();
       const job = caches.jobs.get(key.namespace, key.name);
       const name = `${key.namespace}/${key.name}`;
-      if (job === undefined) return undefined;
+      if (job === undefined) return observeMissing(key, name);
+      missing.delete(name);
       const uid = job.metadata.uid as string;
       if (uids.get(name) !== uid) {
         forgetUid(name);
@@ -114,10 +132,16 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
         termStart,
         maxClockSkewMs: options.maxClockSkewMs,
         overRetained: trimmed.has(uid),
+        requests: caches.requests.byIndex("job", name),
       };
     },
 
     plan(observed) {
+      if ("missing" in observed) {
+        const { now } = observed;
+        const off = isClockOff({ now, serverNow: options.serverNow(), maxClockSkewMs: options.maxClockSkewMs });
+        return { ...nothingToDo, ...(off ? { wakeAt: now + clockOffWaitMs } : planMissingJob(observed)) };
+      }
       const plan = (options.planElasticJob ?? planElasticJob)(observed);
       plans.set(observed, plan);
       const uid = observed.job.metadata.uid as string;
@@ -126,6 +150,7 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
     },
 
     settle(_key, observed, results, status) {
+      if ("missing" in observed) return;
       const plan = plans.get(observed);
       const memory = notesOf(observed.job.metadata.uid as string);
       for (const node of memory.learn(results, clock.now())) goneNodes.set(node, options.serverNow() ?? clock.now());
@@ -137,6 +162,7 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
 
     forget(key) {
       forgetUid(`${key.namespace}/${key.name}`);
+      missing.delete(`${key.namespace}/${key.name}`);
     },
 
     beginTerm() {

@@ -1,8 +1,9 @@
 import type { ControllerRevision, Node, Pod, ResourceQuota } from "../api/core.ts";
 import type { ElasticJob } from "../api/elastic-job.gen.ts";
+import type { JobRequest } from "../api/job-request.gen.ts";
 import type { KubeObject, ObjectRef } from "../api/meta.ts";
 import { labels } from "../api/names.ts";
-import { controllerRevisions, elasticJobs, nodes, pods, resourceQuotas } from "../api/resource.ts";
+import { controllerRevisions, elasticJobs, jobRequests, nodes, pods, resourceQuotas } from "../api/resource.ts";
 import type { Random } from "../base/random.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { createInformer, type Informer } from "../kube/informer.ts";
@@ -48,7 +49,13 @@ export function createElasticJobKind(options: ElasticJobKindOptions): ElasticJob
   let trimming = false;
   const controller = createElasticJobController({
     ...options,
-    caches: () => ({ jobs: jobs.store, pods: attempts.store, revisions: revisions.store, nodes: nodeCache.store }),
+    caches: () => ({
+      jobs: jobs.store,
+      pods: attempts.store,
+      revisions: revisions.store,
+      nodes: nodeCache.store,
+      requests: requests.store,
+    }),
   });
 
   const attempts = createInformer<AttemptPod, "job" | "node" | "foreign">({
@@ -105,6 +112,12 @@ export function createElasticJobKind(options: ElasticJobKindOptions): ElasticJob
       for (const pod of attempts.store.byIndex("node", name)) loop.enqueue(jobOf(pod));
     },
   });
+  const requests = createInformer<JobRequest, "job">({
+    ...common,
+    resource: jobRequests,
+    indexes: { job: (request) => [`${request.metadata.namespace}/${request.spec.jobName}`] },
+    onChange: ({ object }) => loop.enqueue(namedBy(object)),
+  });
   const jobs = createInformer<ElasticJob, "after">({
     ...common,
     resource: elasticJobs,
@@ -132,12 +145,14 @@ export function createElasticJobKind(options: ElasticJobKindOptions): ElasticJob
   }
 
   const children = [attempts, revisions, quotas, nodeCache] as unknown as readonly Informer<KubeObject>[];
+  // After pods and before jobs: what they say of a run is newer than its pods, and older than the job's status (decision 2).
+  const asked = [requests] as unknown as readonly Informer<KubeObject>[];
   const roots = [jobs] as unknown as readonly Informer<KubeObject>[];
   return {
     controller,
-    informers: [...children, ...roots],
-    fillOrder: [children, roots],
-    roots: () => jobs.store.all().map(refOf),
+    informers: [...children, ...asked, ...roots],
+    fillOrder: [children, asked, roots],
+    roots: () => rootsOf(jobs.store.all(), requests.store.all()),
     connect(target) {
       loop = target;
     },
@@ -145,7 +160,16 @@ export function createElasticJobKind(options: ElasticJobKindOptions): ElasticJob
 }
 
 const refOf = (object: KubeObject): ObjectRef => ({ namespace: object.metadata.namespace as string, name: object.metadata.name });
+const namedBy = (request: JobRequest): ObjectRef => ({ namespace: request.metadata.namespace as string, name: request.spec.jobName });
 const jobOf = (pod: AttemptPod): ObjectRef => ({ namespace: pod.metadata.namespace as string, name: pod.job });
+
+/** All jobs, and what requests name and does not exist: they are told so. */
+function rootsOf(jobs: Iterable<ElasticJob>, requests: Iterable<JobRequest>): Iterable<ObjectRef> {
+  const refs = new Map<string, ObjectRef>();
+  for (const ref of [...Iterator.from(jobs).map(refOf), ...Iterator.from(requests).map(namedBy)])
+    refs.set(`${ref.namespace}/${ref.name}`, ref);
+  return refs.values();
+}
 
 /** A pod that carries our label and is not ours: kept by name and labels alone, so that nothing is ever planned for it. */
 function foreignPod(pod: Pod): AttemptPod {

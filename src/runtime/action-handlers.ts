@@ -46,8 +46,8 @@ export interface ActionHandlerOptions {
 /** A page of deletions is at most a few seconds of the server; this many are a large run, and more can wait for the next plan. */
 const mostPages = 100;
 
-/** The handlers of Kubernetes' own writes. */
-export function createActionHandlers(options: ActionHandlerOptions): ActionHandlers {
+/** The handlers of Kubernetes' own writes; that of status writes is the applier's. */
+export function createActionHandlers(options: ActionHandlerOptions): Omit<ActionHandlers, "status"> {
   const { client, stores, recorder, metrics } = options;
   const deletions = new RecentDeletions(options.clock);
 

@@ -49,7 +49,7 @@ const largestStatusPatchBytes = 200 * 1024;
 /** Builds an applier on the standard handlers. */
 export function createApplier(options: ApplierOptions): Applier {
   const { client, stores, metrics, fence, concurrency = 32 } = options;
-  const handlers: ActionHandlers = { ...createActionHandlers(options), ...options.handlers };
+  const handlers: ActionHandlers = { ...createActionHandlers(options), status: writeOtherStatus, ...options.handlers };
 
   async function writeStatus(write: StatusWrite): Promise<ActionOutcome> {
     const { resource, object, status } = write;
@@ -76,6 +76,12 @@ export function createApplier(options: ApplierOptions): Applier {
     const current = await readPastCaches(client, resource, ref);
     if (current !== undefined) keepWrite(stores, resource, current);
     return { kind: current === undefined || current.metadata.uid !== object.metadata.uid ? "gone" : "conflict" };
+  }
+
+  /** Caches will show that it is gone in a moment; until then the same would be planned again and again. */
+  async function writeOtherStatus(write: StatusWrite): Promise<ActionOutcome> {
+    const outcome = await writeStatus(write);
+    return outcome.kind === "gone" ? { kind: "conflict" } : outcome;
   }
 
   return {

@@ -89,7 +89,8 @@ export function signatureOf(plan: Plan, now: number): string | undefined {
   const writes: string[] = [];
   for (const action of plan.actions) {
     if (action.tag === "event") continue;
-    writes.push(`${action.tag} ${resourceName(action.resource)} ${subjectOf(action)}`);
+    const content = action.tag === "status" ? ` ${fingerprint(JSON.stringify(action.status))}` : "";
+    writes.push(`${action.tag} ${resourceName(action.resource)} ${subjectOf(action)}${content}`);
   }
   if (plan.status !== undefined) writes.push(`status ${fingerprint(JSON.stringify(plan.status.status))}`);
   if (writes.length > 0) return `${writes.length}:${writes.slice(0, 8).join()}:${writes.at(-1)}`;

@@ -5,7 +5,15 @@ import { annotations, labels } from "../../api/names.ts";
 import { parseTime } from "../../base/time.ts";
 
 /** Why a run was started. */
-export type RunKind = "Schedule" | "Misfire" | "Dependency";
+export type RunKind = "Schedule" | "Misfire" | "Dependency" | AskedKind;
+
+/** Why a run was started that a JobRequest asked for: a run now, the failed items of another run, a fire time of the past. */
+export type AskedKind = "Requested" | "Retry" | "Backfill";
+
+const askedKinds: ReadonlySet<string> = new Set<AskedKind>(["Requested", "Retry", "Backfill"]);
+
+/** Whether a JobRequest asked for a run of this kind: such a run does not stand for a fire time of the schedule. */
+export const isAsked = (kind: string | undefined): kind is AskedKind => kind !== undefined && askedKinds.has(kind);
 
 /** What the annotation nuptse.dev/run of every pod tells, so that the newest attempt alone rebuilds its item's history (decision 15). */
 export interface RunAnnotation {
@@ -24,6 +32,8 @@ export interface RunAnnotation {
   readonly pinned?: string;
   /** The instant for which the first pods of the run were created. */
   readonly since: string;
+  /** The UID of the JobRequest that asked for the run. */
+  readonly request?: string;
 }
 
 /** What the operator keeps of a pod that works on an item. Instants are milliseconds since the epoch. */

@@ -1,11 +1,12 @@
 import { IntervalSet } from "../../base/interval-set.ts";
 import { parseTime } from "../../base/time.ts";
 import type { Schedule } from "../../cron/schedule.ts";
-import type { RunKind } from "./attempt.ts";
+import { isAsked, type RunKind } from "./attempt.ts";
 import { type GatedFireTimes, gateFireTimes, ripeFireTimes, timedOutStep, turnOf } from "./dependent-runs.ts";
 import { type Occupied, sortDueFireTimes } from "./firing.ts";
 import { type LiveRun, newRun } from "./live-run.ts";
 import type { ArmedSchedule, ObservedJob } from "./observed.ts";
+import type { RequestsStep } from "./requests.ts";
 import { runIdOf } from "./run-id.ts";
 import { type RunStep, stepRun } from "./run-step.ts";
 
@@ -45,6 +46,7 @@ export interface RunsStep {
  * @param revision the name of the revision for new runs; undefined = nothing new may begin
  * @param after fire times up to here are handled
  * @param changed the schedule is not the one that waiting runs are owed by (decision 12)
+ * @param requests what JobRequests ask of the runs
  */
 export function stepRuns(
   observed: ObservedJob,
@@ -53,6 +55,7 @@ export function stepRuns(
   mayFire: boolean,
   after: number,
   changed: boolean,
+  requests: Pick<RequestsStep, "held" | "cancelled" | "admitted">,
 ): RunsStep {
   const { spec, now, armed } = observed;
   const begun = (run: LiveRun) => run.newest.size > 0 || run.startedAt !== undefined || run.succeeded.size + run.failed.size > 0;
@@ -65,14 +68,28 @@ export function stepRuns(
 
   let wakeAtDeadline = Number.POSITIVE_INFINITY;
   // What ends in this plan makes room once that is recorded: until then a new leader may find it unfinished (decision 6).
-  const ending = spec.concurrencyPolicy === "Allow" ? 0 : steps.filter((step) => step.outcome !== undefined).length;
-  let running = steps.filter((step) => step.outcome === undefined).length;
+  const inLane = steps.filter((step) => step.run.kind !== "Backfill");
+  const ending = spec.concurrencyPolicy === "Allow" ? 0 : inLane.filter((step) => step.outcome !== undefined).length;
+  let running = inLane.filter((step) => step.outcome === undefined).length;
   const places = spec.concurrencyPolicy === "Allow" ? mostRunning : 1;
   let waiting = 0;
   // A run that waits for its upstreams holds the lane, so that fire times keep their order.
   let held = false;
-  for (const run of live) {
+  for (const run of lane(observed, live)) {
     if (begun(run)) continue;
+    if (isAsked(run.kind)) {
+      // One that is held keeps its place: it begins in a moment.
+      const early = requests.held.has(run.id);
+      const backfilled = run.kind === "Backfill";
+      const hasPlace = backfilled || running + ending < places;
+      const step = stepRun(observed, run, hasPlace && !early && revision !== undefined);
+      const waitReason = { reason: "ConcurrencyPolicy", message: "waits for its turn among the runs of the job" };
+      steps.push(hasPlace || step.outcome !== undefined ? step : { ...step, waitReason });
+      if (backfilled) continue;
+      if (hasPlace) running++;
+      else waiting++;
+      continue;
+    }
     if (changed || run.fireTime + spec.misfire.startingDeadlineMs < now) {
       skip(changed ? "ScheduleChanged" : "Deadline", [run.fireTime]);
       continue;
@@ -97,15 +114,21 @@ export function stepRuns(
     }
   }
 
-  const taken = new Set<number>(live.map((run) => run.fireTime));
-  for (const run of observed.job.status?.history ?? []) taken.add(parseTime(run.fireTime) ?? 0);
+  for (const [index, step] of steps.entries()) {
+    const message = requests.cancelled.get(step.run.id);
+    if (message !== undefined && step.outcome === undefined) steps[index] = told(step, { reason: "Cancelled", message });
+  }
+
+  const taken = new Set<number>();
+  for (const run of live) if (!isAsked(run.kind)) taken.add(run.fireTime);
+  for (const run of observed.job.status?.history ?? []) if (!isAsked(run.kind)) taken.add(parseTime(run.fireTime) ?? 0);
   const idle: RunsStep = {
     steps,
     fired: [],
-    kept: [],
+    kept: requests.admitted,
     skipped,
     firstOpen: armed === undefined ? Number.POSITIVE_INFINITY : firstOpen(armed.schedule, after, taken),
-    urgent: skipped.times.length > 0,
+    urgent: skipped.times.length > 0 || requests.admitted.length > 0,
     wakeAt: wakeAtDeadline,
   };
   if (armed === undefined || revision === undefined || !mayFire) return idle;
@@ -124,7 +147,8 @@ export function stepRuns(
   );
   for (const why of ["Downtime", "Overlap", "Deadline"] as const) skip(why, [], due.dropped[why]);
   skipped.times.push(...due.droppedTimes);
-  const isBlocked = spec.concurrencyPolicy === "Forbid" && due.keep.length + ending > 0;
+  const admitted = idle.kept.filter(({ run }) => run.kind !== "Backfill").length;
+  const isBlocked = spec.concurrencyPolicy === "Forbid" && admitted + due.keep.length + ending > 0;
   const gated = isBlocked
     ? { due, held: [], dropped: [], rest: Number.POSITIVE_INFINITY }
     : gateFireTimes(observed, due, mostWaiting - waiting);
@@ -172,6 +196,20 @@ function stepRipe(
 
 const itemsOf = ({ spec }: ObservedJob): IntervalSet => IntervalSet.upTo(spec.total).minus(spec.disabledItems);
 
+/** The order in which runs begin: those that were asked for in the order of their entries, then fire times ascending (decision 47). */
+function lane(observed: ObservedJob, live: readonly LiveRun[]): readonly LiveRun[] {
+  const asked = live.filter((run) => isAsked(run.kind));
+  if (asked.length === 0) return live;
+  const entries = new Map(observed.job.status?.active?.map((entry, index) => [entry.run, index]));
+  asked.sort((a, b) => (entries.get(a.id) ?? 0) - (entries.get(b.id) ?? 0));
+  return [...asked, ...live.filter((run) => !isAsked(run.kind))];
+}
+
+/** The step of a run that is told to end: nothing new of it begins. */
+function told(step: RunStep, newEnding: NonNullable<RunStep["newEnding"]>): RunStep {
+  return { ...step, newEnding, actions: step.actions.filter((action) => action.tag !== "create") };
+}
+
 /** The first fire time that no run has taken: one before it may have been given up by a record that was never stored. */
 function firstOpen(schedule: Schedule, after: number, taken: ReadonlySet<number>): number {
   let time = schedule.next(after);
@@ -201,7 +239,7 @@ function begin(
   const items = itemsOf(observed);
   const onTime = observed.dependencies?.derived === true ? "Dependency" : "Schedule";
   const runOf = (kind: RunKind, time: number) => newRun(runIdOf(time), kind, time, revision, items);
-  const kept: { run: LiveRun; reason: string; message: string }[] = [];
+  const kept: { run: LiveRun; reason: string; message: string }[] = [...step.kept];
   for (const time of due.keep)
     kept.push({ run: runOf("Misfire", time), reason: "Misfire", message: "makes up for fire times that passed" });
   const waits = spec.concurrencyPolicy === "Replace" ? held.at(-1) : undefined;
@@ -221,10 +259,11 @@ function begin(
   switch (spec.concurrencyPolicy) {
     case "Forbid":
       // What was kept goes first; the rest passes behind it and is settled at its end.
-      return kept.length > 0 || ending > 0 ? base : { ...base, fired: [start(due.fire[0] as number)] };
+      return kept.some(({ run }) => run.kind !== "Backfill") || ending > 0 ? base : { ...base, fired: [start(due.fire[0] as number)] };
     case "Allow": {
       const now = Math.max(0, mostRunning - running);
-      const later = due.fire.slice(now, now + Math.max(0, mostWaiting - waiting - kept.length));
+      const entering = kept.filter(({ run }) => run.kind !== "Backfill").length;
+      const later = due.fire.slice(now, now + Math.max(0, mostWaiting - waiting - entering));
       const refused = due.fire.slice(now + later.length);
       for (const time of later)
         kept.push({ run: runOf(onTime, time), reason: "ConcurrencyLimit", message: `${mostRunning} runs are at work` });
@@ -261,12 +300,11 @@ function replace(
   const steps: RunStep[] = [];
   const given = [...older];
   for (const other of step.steps) {
-    if (other.outcome !== undefined || other.run.ending !== undefined) steps.push(other);
-    else if (other.run.startedAt === undefined && other.run.newest.size === 0) given.push(other.run.fireTime);
-    else {
-      const newEnding = { reason: "Replaced", message: `replaced by run ${run.id}` };
-      steps.push({ ...other, newEnding, actions: other.actions.filter((action) => action.tag !== "create") });
-    }
+    const begun = other.run.startedAt !== undefined || other.run.newest.size > 0;
+    if (other.outcome !== undefined || other.run.ending !== undefined || other.run.kind === "Backfill") steps.push(other);
+    else if (begun) steps.push(told(other, { reason: "Replaced", message: `replaced by run ${run.id}` }));
+    else if (isAsked(other.run.kind)) steps.push(other);
+    else given.push(other.run.fireTime);
   }
   const counts = given.length === 0 ? step.skipped.counts : { ...step.skipped.counts, Replaced: given.length };
   return {
@@ -286,11 +324,14 @@ function occupied(observed: ObservedJob, steps: readonly RunStep[]): readonly Oc
   // A run that waited for its upstreams was in the way from its fire time on.
   const begins = (kind: string | undefined, fireTime: number | undefined, startedAt: number | undefined) =>
     observed.dependencies !== undefined && kind === "Schedule" ? fireTime : startedAt;
-  const past = (observed.job.status?.history ?? []).map((run) => ({
+  const inLane = ({ kind }: { readonly kind?: string }) => kind !== "Backfill";
+  const past = (observed.job.status?.history ?? []).filter(inLane).map((run) => ({
     from: begins(run.kind, parseTime(run.fireTime), parseTime(run.startedAt)) ?? Number.POSITIVE_INFINITY,
     to: parseTime(run.endedAt) ?? Number.NEGATIVE_INFINITY,
   }));
-  const ending = steps.map(({ run }) => ({ from: begins(run.kind, run.fireTime, run.startedAt) ?? run.fireTime, to: observed.now }));
+  const ending = steps
+    .filter(({ run }) => inLane(run))
+    .map(({ run }) => ({ from: begins(run.kind, run.fireTime, run.startedAt) ?? run.fireTime, to: observed.now }));
   return [...past, ...ending];
 }
 

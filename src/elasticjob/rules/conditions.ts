@@ -44,6 +44,8 @@ export function readiness(
     return no(conditionReasons.namespaceTerminating, "the namespace is being deleted; nothing new is started", false);
   if (revision.kind !== "ready") return no(conditionReasons.progressing, "the template is being checked", false);
   if (refusal !== undefined) return yes(refusal.reason, refusal.message);
+  if (observed.suspendedBy !== undefined)
+    return yes(conditionReasons.suspended, `no new scheduled runs while the JobRequest ${observed.suspendedBy} is Running`);
   if (observed.spec.suspend) return yes(conditionReasons.suspended, "no new scheduled runs while spec.suspend is true");
   const missing = missingUpstreams(observed);
   if (missing.length > 0) {

@@ -19,6 +19,7 @@ export interface LiveRun {
   readonly fireTime: number;
   readonly revision: string;
   readonly items: IntervalSet;
+  readonly asked?: AskedRun;
   /** Its entry in status.active, as the server holds it. */
   readonly recorded?: ElasticJobRun;
   readonly startedAt?: number;
@@ -34,10 +35,22 @@ export interface LiveRun {
   readonly pods: readonly AttemptPod[];
 }
 
+/** What a JobRequest gave to a run. */
+export interface AskedRun {
+  /** The request's UID. */
+  readonly request: string;
+  /** The run whose failed items are run again. */
+  readonly retryOf?: string;
+  /** Instead of the revision's parameter. */
+  readonly parameter?: string;
+}
+
 /** All pods of a job, sorted by what is known of their runs. */
 export interface SortedPods {
   /** By fire time, then id. */
   readonly live: readonly LiveRun[];
+  /** Entries of status.active that have ended, and stay until the JobRequest that asked for them says so (decision 16). */
+  readonly settling: readonly ElasticJobRun[];
   /** Of runs whose end is recorded, or older than all that are known: by run. */
   readonly ended: ReadonlyMap<string, readonly AttemptPod[]>;
 }
@@ -57,26 +70,40 @@ export function sortPods(status: ElasticJobStatus, pods: readonly AttemptPod[], 
   for (const id of active.keys()) groupOf(id);
 
   const live: LiveRun[] = [];
+  const settling: ElasticJobRun[] = [];
   const ended = new Map<string, readonly AttemptPod[]>();
   for (const [id, group] of byRun) {
     const recorded = active.get(id);
     const fireTime = fireTimeOf(id);
     const unrecorded = recorded === undefined && fireTime !== undefined && fireTime > handled && !endedIds.has(id);
-    if (recorded !== undefined || unrecorded) live.push(liveRun(id, recorded, group.pods, group.vanished));
+    if (recorded !== undefined && hasEnded(recorded)) settling.push(recorded);
+    else if (recorded !== undefined || unrecorded) live.push(liveRun(id, recorded, group.pods, group.vanished));
     else if (group.pods.length > 0) ended.set(id, group.pods);
   }
   live.sort((a, b) => a.fireTime - b.fireTime || (a.id < b.id ? -1 : 1));
-  return { live, ended };
+  return { live, settling, ended };
+}
+
+const endedPhases: ReadonlySet<string | undefined> = new Set(["Succeeded", "Failed", "Cancelled"]);
+
+/** Whether the entry of a run says that it has ended. */
+export const hasEnded = (entry: ElasticJobRun): boolean => endedPhases.has(entry.phase);
+
+/** What a run's entry tells of the JobRequest that asked for it. */
+export function askedOf({ request, retryOf, parameter }: ElasticJobRun): AskedRun | undefined {
+  if (request === undefined) return undefined;
+  return { request, ...(retryOf !== undefined && { retryOf }), ...(parameter !== undefined && { parameter }) };
 }
 
 /** A run that is to begin now. */
-export function newRun(id: string, kind: RunKind, fireTime: number, revision: string, items: IntervalSet): LiveRun {
+export function newRun(id: string, kind: RunKind, fireTime: number, revision: string, items: IntervalSet, asked?: AskedRun): LiveRun {
   return {
     id,
     kind,
     fireTime,
     revision,
     items,
+    ...(asked !== undefined && { asked }),
     stops: new Map(),
     succeeded: new IntervalSet(),
     failed: new IntervalSet(),
@@ -148,12 +175,14 @@ function liveRun(id: string, recorded: ElasticJobRun | undefined, pods: readonly
   for (const stop of recorded?.stops ?? []) considerStop(stop, newest, vanishedAt, recorded as ElasticJobRun);
   const history = newest.values().next().value?.history;
   const ending = recorded?.ending;
+  const asked = recorded === undefined ? undefined : askedOf(recorded);
   return {
     id,
     kind: (recorded?.kind ?? history?.kind ?? "Schedule") as RunKind,
     fireTime: parseTime(recorded?.fireTime ?? history?.fireTime) ?? (fireTimeOf(id) as number),
     revision: recorded?.revision ?? history?.revision ?? "",
     items: IntervalSet.parse(recorded?.items ?? history?.items),
+    ...(asked !== undefined && { asked }),
     ...(recorded !== undefined && { recorded }),
     ...(startedAt !== undefined && { startedAt }),
     ...(ending !== undefined && { ending: { reason: ending.reason ?? "", message: ending.message ?? "", at: parseTime(ending.at) ?? 0 } }),

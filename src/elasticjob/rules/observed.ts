@@ -1,5 +1,6 @@
 import type { ControllerRevision } from "../../api/core.ts";
 import type { ElasticJob } from "../../api/elastic-job.gen.ts";
+import type { JobRequest } from "../../api/job-request.gen.ts";
 import type { SpecProblem } from "../../api/problem.ts";
 import type { Schedule } from "../../cron/schedule.ts";
 import type { AttemptPod } from "./attempt.ts";
@@ -41,6 +42,10 @@ export interface ObservedJob {
   readonly maxClockSkewMs: number;
   /** More finished pods are kept in the whole cluster than is allowed: this job keeps none beyond the life of the lock. */
   readonly overRetained: boolean;
+  /** All JobRequests of it, in no order. */
+  readonly requests: readonly JobRequest[];
+  /** Set when a JobRequest suspends the job, with its name: `spec.suspend` is true then. */
+  readonly suspendedBy?: string;
 }
 
 export interface VanishedPod {

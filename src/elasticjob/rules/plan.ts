@@ -5,13 +5,16 @@ import { elasticJobs } from "../../api/resource.ts";
 import { shortHash } from "../../base/hash.ts";
 import { parseTime } from "../../base/time.ts";
 import type { Verdict } from "./attempt.ts";
+import { isAsked } from "./attempt.ts";
 import { type RunsStep, stepRuns } from "./concurrency.ts";
 import { sortPods } from "./live-run.ts";
 import type { ObservedJob } from "./observed.ts";
+import { stepRequests } from "./requests.ts";
 import { retain } from "./retention.ts";
 import { collectRevisions, stepRevision } from "./revision.ts";
 import type { RunStep } from "./run-step.ts";
 import { stepStatus } from "./status.ts";
+import { resumedAt, suspended, withSuspension } from "./suspension.ts";
 
 /** A plan, and what is to be counted once it has been carried out. */
 export interface ElasticJobPlan extends Plan {
@@ -31,14 +34,15 @@ export interface ElasticJobPlan extends Plan {
  * The whole of the thinking about one ElasticJob:
  * 1. what runs are pinned to (a revision that the API server has accepted),
  * 2. which schedule lastHandledFireTime is about; an edit or a resume never fires for the past (decision 12),
- * 3. every run that goes on, then the fire times that have come,
+ * 3. what JobRequests ask for, every run that goes on, then the fire times that have come,
  * 4. the status, written when something must not wait,
  * 5. pods and revisions that nothing needs any more.
  */
-export function planElasticJob(observed: ObservedJob): ElasticJobPlan {
+export function planElasticJob(given: ObservedJob): ElasticJobPlan {
+  const observed = withSuspension(given);
   const { job, now } = observed;
-  if (job.metadata.deletionTimestamp !== undefined) return { ...nothing, reasons: ["being deleted"] };
-  if (isClockOff(observed)) return { ...nothing, reasons: ["the clock is off"], wakeAt: now + clockOffWaitMs };
+  if (job.metadata.deletionTimestamp !== undefined) return { ...nothingToDo, reasons: ["being deleted"] };
+  if (isClockOff(observed)) return { ...nothingToDo, reasons: ["the clock is off"], wakeAt: now + clockOffWaitMs };
   const status = job.status ?? {};
   const revision = stepRevision(observed);
 
@@ -50,33 +54,43 @@ export function planElasticJob(observed: ObservedJob): ElasticJobPlan {
   const storedSince = parseTime(status.schedule?.since);
   const future = futureOf(observed);
   const clockSkewed = Math.max(stored ?? 0, storedSince ?? 0) > future;
-  const since = recordedHash === undefined ? created : known && (storedSince ?? 0) <= future ? (storedSince ?? created) : now;
+  const changedAt = known ? now : whenChanged(observed, recordedHash, revision.kind === "refused");
+  const since = recordedHash === undefined ? created : known && (storedSince ?? 0) <= future ? (storedSince ?? created) : changedAt;
   const handled = clockSkewed
     ? Math.min(now, observed.serverNow ?? now)
     : known || recordedHash === undefined
       ? stored
-      : Math.max(stored ?? 0, now);
+      : Math.max(stored ?? 0, changedAt);
 
-  const { live, ended } = sortPods(status, observed.pods, observed.vanished);
+  const sorted = sortPods(status, observed.pods, observed.vanished);
+  const { live, ended } = sorted;
+  const requests = stepRequests(observed, sorted, revision);
   const refused = observed.problems.length > 0 || observed.dependencies?.refusal !== undefined;
   const mayFire = known && !clockSkewed && revision.kind === "ready" && !refused && !observed.spec.suspend;
   const after = Math.max(handled ?? Number.NEGATIVE_INFINITY, since);
   const newest = revision.kind === "ready" ? revision.name : undefined;
-  const runs = stepRuns(observed, live, newest, mayFire, after, recordedHash !== undefined && !known);
+  const runs = stepRuns(observed, live, newest, mayFire, after, recordedHash !== undefined && !known, requests);
 
   const handledUpTo = highestHandled(handled, runs);
-  const written = stepStatus(observed, { revision, runs, schedule: { hash, since }, clockSkewed, handledUpTo });
+  const written = stepStatus(observed, { revision, runs, requests, schedule: { hash, since }, clockSkewed, handledUpTo });
   const retention = retain(observed, ended);
   const events = written.patch === undefined ? [] : eventsOf(observed, runs, clockSkewed, written.next);
   const actions: Action[] = [
     ...("actions" in revision ? revision.actions : []),
     ...[...runs.steps, ...runs.fired].flatMap((step) => step.actions),
+    ...requests.actions,
     ...retention.actions,
     ...retention.strays.map((pod) => strayEvent(observed, pod.metadata.name, pod.run)),
     ...events,
     ...(newest === undefined ? [] : collectRevisions(observed, newest, live)),
   ];
-  const wakeAt = Math.min(runs.wakeAt, written.wakeAt, retention.wakeAt, ...[...runs.steps, ...runs.fired].map((step) => step.wakeAt));
+  const wakeAt = Math.min(
+    runs.wakeAt,
+    requests.wakeAt,
+    written.wakeAt,
+    retention.wakeAt,
+    ...[...runs.steps, ...runs.fired].map((step) => step.wakeAt),
+  );
   return {
     actions,
     ...(written.patch !== undefined && { status: { resource: elasticJobs, object: job, status: written.patch } }),
@@ -93,7 +107,8 @@ export function planElasticJob(observed: ObservedJob): ElasticJobPlan {
   };
 }
 
-const nothing: ElasticJobPlan = {
+/** A plan that writes nothing. */
+export const nothingToDo: ElasticJobPlan = {
   actions: [],
   reasons: [],
   fired: [],
@@ -109,7 +124,7 @@ const clockOffWaitMs = 1000;
  * Our clock jumped, or is further off than this replica may lead with (decision 11), and the lease is not given up yet. What would be
  * written now stays wrong after the clock is right again: a run's end a year ahead is in the way of every fire time before it.
  */
-function isClockOff({ now, serverNow, maxClockSkewMs }: ObservedJob): boolean {
+export function isClockOff({ now, serverNow, maxClockSkewMs }: Pick<ObservedJob, "now" | "serverNow" | "maxClockSkewMs">): boolean {
   return serverNow === undefined || (maxClockSkewMs > 0 && Math.abs(now - serverNow) > maxClockSkewMs);
 }
 
@@ -128,12 +143,23 @@ function scheduleHash(observed: ObservedJob, refused: boolean): string {
 }
 
 /**
+ * From when on the schedule counts that is not the recorded one: now; or, when nothing changed but that a JobRequest's suspension is over,
+ * from just before its end.
+ */
+function whenChanged(observed: ObservedJob, recordedHash: string | undefined, refused: boolean): number {
+  const end = resumedAt(observed);
+  if (end === undefined || observed.suspendedBy !== undefined) return observed.now;
+  return recordedHash === scheduleHash(suspended(observed, ""), refused) ? end - 1000 : observed.now;
+}
+
+/**
  * lastHandledFireTime passes a fire time only when its run stands in status, or it is settled for good (elasticjob.md section 2). Runs
  * that begin in this plan have no record yet, so it stays before them.
  */
 function highestHandled(handled: number | undefined, runs: RunsStep): number | undefined {
   const limit = Math.min(runs.firstOpen, ...runs.fired.map((step) => step.run.fireTime));
-  const candidates = [runs.settledUpTo, ...runs.steps.map((step) => step.run.fireTime), ...runs.kept.map((kept) => kept.run.fireTime)];
+  const stood = [...runs.steps, ...runs.kept].filter(({ run }) => !isAsked(run.kind));
+  const candidates = [runs.settledUpTo, ...stood.map(({ run }) => run.fireTime)];
   let highest = handled;
   for (const time of candidates) if (time !== undefined && time < limit && (highest === undefined || time > highest)) highest = time;
   return highest;

@@ -34,6 +34,7 @@ export function runEntry(step: RunStep, spec: EffectiveSpec, now: number, active
     ...(message !== undefined && message !== "" && { message: message.slice(0, 1024) }),
     revision: run.revision,
     fireTime: formatSeconds(run.fireTime),
+    ...run.asked,
     items: run.items.toString(),
     total: run.items.size,
     ...(run.startedAt !== undefined && { startedAt: formatMillis(run.startedAt) }),

@@ -271,8 +271,9 @@ function createPods(
   actions: Action[],
 ): void {
   if (places <= 0) return;
-  const revision = revisionData(observed.revisions, run.revision);
-  if (revision === undefined) return;
+  const pinned = revisionData(observed.revisions, run.revision);
+  if (pinned === undefined) return;
+  const revision = run.asked?.parameter === undefined ? pinned : { ...pinned, parameter: run.asked.parameter };
   const since = formatMillis(run.startedAt ?? observed.now);
   const first: RunAnnotation = {
     kind: run.kind,
@@ -283,6 +284,7 @@ function createPods(
     lost: 0,
     nodes: [],
     since,
+    ...(run.asked !== undefined && { request: run.asked.request }),
   };
   const localDate = observed.armed?.localDate(run.fireTime) ?? formatMillis(run.fireTime).slice(0, 10);
   const nodeRules = nodeRulesAt(observed.spec.nodeRules, observed.now);
@@ -355,7 +357,8 @@ function thin(observed: ObservedJob, run: LiveRun, actions: Action[]): void {
 
 function outcomeOf(run: LiveRun, failed: number, allowed: number, failsRun: string | undefined): NonNullable<RunStep["outcome"]> {
   if (failed === 0) return { phase: "Succeeded", reason: "Completed", message: "" };
-  if (run.ending?.reason === "Replaced") return { phase: "Cancelled", reason: "Replaced", message: run.ending.message };
+  if (run.ending?.reason === "Replaced" || run.ending?.reason === "Cancelled")
+    return { phase: "Cancelled", reason: run.ending.reason, message: run.ending.message };
   if (run.ending !== undefined) return { phase: "Failed", reason: run.ending.reason, message: run.ending.message };
   if (failsRun !== undefined) return { phase: "Failed", reason: "RetryRule", message: failsRun };
   if (failed <= allowed) return { phase: "Succeeded", reason: "Completed", message: `${failedText(run, failed)}, and ${allowed} may` };

@@ -3,9 +3,13 @@ import { conditionReasons } from "../../api/reasons.ts";
 import { mergePatch } from "../../base/diff.ts";
 import { IntervalSet } from "../../base/interval-set.ts";
 import { formatMillis, formatSeconds, parseTime } from "../../base/time.ts";
+import { isAsked } from "./attempt.ts";
 import type { RunsStep } from "./concurrency.ts";
 import { nextConditions } from "./conditions.ts";
 import type { ObservedJob } from "./observed.ts";
+import { type AskedRun, askedOf } from "./live-run.ts";
+import { markedRun } from "./marked-run.ts";
+import type { RequestsStep } from "./requests.ts";
 import type { RevisionStep } from "./revision.ts";
 import { resultsOf, runEntry } from "./run-entry.ts";
 import { fireTimeOf } from "./run-id.ts";
@@ -25,6 +29,7 @@ const refusalReasons: Readonly<Record<string, string>> = {
 export interface StatusInput {
   readonly revision: RevisionStep;
   readonly runs: RunsStep;
+  readonly requests: RequestsStep;
   readonly schedule: { readonly hash: string; readonly since: number };
   /** lastHandledFireTime was in the future and is set back. */
   readonly clockSkewed: boolean;
@@ -57,26 +62,45 @@ export function stepStatus(observed: ObservedJob, input: StatusInput): StatusSte
   return { next, wakeAt: wakeAt <= now ? nextProgressPoint(input.runs.steps, now) : wakeAt };
 }
 
-function nextStatus(observed: ObservedJob, { revision, runs, schedule, clockSkewed, handledUpTo }: StatusInput): ElasticJobStatus {
+function nextStatus(
+  observed: ObservedJob,
+  { revision, runs, requests, schedule, clockSkewed, handledUpTo }: StatusInput,
+): ElasticJobStatus {
   const { job, spec, now } = observed;
   const current = job.status ?? {};
   const ended = runs.steps.filter((step) => step.outcome !== undefined).sort((a, b) => a.run.fireTime - b.run.fireTime);
   const live = runs.steps.filter((step) => step.outcome === undefined);
-  const active = [...live.map((step) => runEntry(step, spec, now, live.length)), ...runs.kept.map((kept) => waitingEntry(observed, kept))];
+  const active = [
+    ...live.map((step) => runEntry(step, spec, now, live.length)),
+    ...requests.settling,
+    ...ended.filter(({ run }) => requests.open.has(run.asked?.request ?? "")).map((step) => settlingEntry(runEntry(step, spec, now))),
+    ...runs.kept.map((kept) => waitingEntry(observed, kept)),
+  ];
+  const told = (current.history ?? []).map((run) => {
+    const mark = requests.marked.get(run.run);
+    return mark === undefined ? run : markedRun(run, mark.items, mark.message);
+  });
   const history = trimmedHistory(
-    current.history ?? [],
+    told,
     ended.map((step) => runEntry(step, spec, now)),
     spec.history,
   );
-  const last = newestOf(ended, current);
-  const outcomes = nextOutcomes(observed, ended, runs, schedule.since);
+  // A backfill repeats the past: the newest run is another.
+  const last = newestOf(
+    ended.filter((step) => step.run.kind !== "Backfill"),
+    current,
+  );
+  const corrected = told.filter((run) => requests.marked.has(run.run) && run.phase === "Succeeded");
+  const outcomes = nextOutcomes(observed, ended, corrected, runs, schedule.since);
+  const newest = told.toSorted((a, b) => ((a.fireTime ?? "") > (b.fireTime ?? "") ? -1 : 1))[0];
+  const mended = corrected.find((run) => run === newest);
   const lastRun =
     last === undefined
-      ? undefined
+      ? mended && { succeeded: true, message: `run ${mended.run}: ${mended.message}` }
       : { succeeded: last.outcome?.phase === "Succeeded", message: `run ${last.run.id}: ${last.outcome?.message || last.outcome?.phase}` };
   const fired = [
     parseTime(current.lastFireTime),
-    ...runs.steps.filter((step) => step.run.startedAt !== undefined).map((step) => step.run.fireTime),
+    ...runs.steps.filter(({ run }) => run.startedAt !== undefined && !isAsked(run.kind)).map((step) => step.run.fireTime),
   ];
   const lastFireTime = Math.max(...fired.map((time) => time ?? -never));
   const nextFireTime = observed.armed === undefined || spec.suspend ? undefined : observed.armed.schedule.next(now);
@@ -137,10 +161,17 @@ function waitingEntry(observed: ObservedJob, { run, reason, message }: RunsStep[
     message,
     revision: run.revision,
     fireTime: formatSeconds(run.fireTime),
+    ...run.asked,
     items: run.items.toString(),
     total: run.items.size,
     updatedAt: formatMillis(observed.now),
   };
+}
+
+/** What stays in `active` of a run whose end stands in history, until its request tells of it too (decision 16). */
+function settlingEntry(ended: ElasticJobRun): ElasticJobRun {
+  const { failures: _failures, results: _results, ...entry } = ended;
+  return entry;
 }
 
 /** Newest first: so many that succeeded, so many that did not. */
@@ -162,6 +193,7 @@ function resultsStatus(last: RunStep, maxBytes: number): NonNullable<ElasticJobS
 function nextOutcomes(
   observed: ObservedJob,
   ended: readonly RunStep[],
+  corrected: readonly ElasticJobRun[],
   runs: RunsStep,
   since: number,
 ): NonNullable<ElasticJobStatus["outcomes"]> {
@@ -171,11 +203,15 @@ function nextOutcomes(
   for (const time of runs.skipped.times) listed.set(formatSeconds(time), { fireTime: formatSeconds(time), outcome: "Skipped" });
   for (const { run, outcome } of ended) {
     const fireTime = formatSeconds(run.fireTime);
+    // What was repeated can only improve what is known of a fire time; a run of its own stands for none.
+    if (isAsked(run.kind) && (outcome?.phase !== "Succeeded" || !listed.has(fireTime) || !repeatsFireTime(observed, run))) continue;
     if (outcome?.phase === "Succeeded") {
       listed.delete(fireTime);
       lastSucceeded = Math.max(lastSucceeded, run.fireTime);
     } else listed.set(fireTime, { fireTime, outcome: outcome?.phase as string });
   }
+  for (const run of corrected)
+    if (!isAsked(run.kind) || repeatsFireTime(observed, { kind: run.kind, asked: askedOf(run) })) listed.delete(run.fireTime as string);
   const sorted = [...listed.values()].sort((a, b) => ((a.fireTime as string) < (b.fireTime as string) ? -1 : 1));
   const kept = sorted.slice(-mostOutcomes);
   const from =
@@ -183,6 +219,18 @@ function nextOutcomes(
   // What an edit or a suspension dropped is not listed, and has not succeeded either.
   const begins = formatSeconds(Math.max(parseTime(from) ?? since, since, runs.unknownUpTo ?? since));
   return { from: begins, ...(lastSucceeded > -never && { lastSucceeded: formatSeconds(lastSucceeded) }), notSucceeded: kept };
+}
+
+/** Whether what was asked for repeats the run of a fire time of the schedule, perhaps by way of other retries. */
+function repeatsFireTime({ job }: ObservedJob, { kind, asked }: { readonly kind: string; readonly asked?: AskedRun | undefined }): boolean {
+  if (kind === "Backfill") return true;
+  let run = asked?.retryOf;
+  for (let link = 0; run !== undefined && link < 20; link++) {
+    const named: string = run;
+    if (fireTimeOf(named) !== undefined || /-b[0-9a-f]{8}$/.test(named)) return true;
+    run = job.status?.history?.find((entry) => entry.run === named)?.retryOf;
+  }
+  return false;
 }
 
 function failuresSince(notSucceeded: readonly ElasticJobOutcome[], lastSucceeded: string | undefined): number {
@@ -218,9 +266,9 @@ function onlyClockMoved(current: ElasticJobStatus, next: ElasticJobStatus): bool
 }
 
 /** Something that must not wait for the next progress patch. */
-function isUrgent(observed: ObservedJob, { runs, clockSkewed }: StatusInput, next: ElasticJobStatus): boolean {
+function isUrgent(observed: ObservedJob, { runs, requests, clockSkewed }: StatusInput, next: ElasticJobStatus): boolean {
   const current = observed.job.status ?? {};
-  if (clockSkewed || isUrgentOfRuns(runs)) return true;
+  if (clockSkewed || requests.settled || requests.marked.size > 0 || isUrgentOfRuns(runs)) return true;
   if (current.schedule?.hash !== next.schedule?.hash || current.observedGeneration !== next.observedGeneration) return true;
   if (current.currentRevision !== next.currentRevision || current.collisionCount !== next.collisionCount) return true;
   const waits: readonly string[] = Object.values(refusalReasons);

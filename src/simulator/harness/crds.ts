@@ -10,7 +10,9 @@ import type { CustomResourceDefinition } from "../../api/core.ts";
 export function readCrds(): readonly CustomResourceDefinition[] {
   const folder = findUpwards(import.meta.dirname, "crds");
   const files = readdirSync(folder).filter((name) => name.endsWith(".yaml"));
-  return files.sort().flatMap((name) => loadAll(readFileSync(join(folder, name), "utf8")) as CustomResourceDefinition[]);
+  const objects = files.sort().flatMap((name) => loadAll(readFileSync(join(folder, name), "utf8")) as CustomResourceDefinition[]);
+  // Roles and policies stand beside them.
+  return objects.filter((object) => object.kind === "CustomResourceDefinition");
 }
 
 function findUpwards(from: string, name: string): string {

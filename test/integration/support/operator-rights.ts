@@ -10,6 +10,8 @@ const role = {
   rules: [
     { apiGroups: ["nuptse.dev"], resources: ["elasticjobs"], verbs: ["get", "list", "watch"] },
     { apiGroups: ["nuptse.dev"], resources: ["elasticjobs/status"], verbs: ["patch"] },
+    { apiGroups: ["nuptse.dev"], resources: ["jobrequests"], verbs: ["get", "list", "watch", "delete"] },
+    { apiGroups: ["nuptse.dev"], resources: ["jobrequests/status"], verbs: ["patch"] },
     { apiGroups: [""], resources: ["pods"], verbs: ["get", "list", "watch", "create", "delete", "deletecollection"] },
     { apiGroups: [""], resources: ["podtemplates"], verbs: ["create"] },
     { apiGroups: [""], resources: ["nodes", "resourcequotas"], verbs: ["get", "list", "watch"] },

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import type { Action, ActionOutcome, ActionResult, CreateAction } from "../../../src/api/action.ts";
+import type { Action, ActionOutcome, ActionResult, CreateAction, StatusAction } from "../../../src/api/action.ts";
 import type { ControllerRevision, Pod, PodStatus } from "../../../src/api/core.ts";
+import type { JobRequest, JobRequestSpec } from "../../../src/api/job-request.gen.ts";
 import type { ElasticJob, ElasticJobRun, ElasticJobSpec, ElasticJobStatus } from "../../../src/api/elastic-job.gen.ts";
 import { JobNotes } from "../../../src/elasticjob/job-memory.ts";
 import { type AttemptPod, attemptPod } from "../../../src/elasticjob/rules/attempt.ts";
@@ -38,6 +39,7 @@ export class JobWorld {
   overRetained = false;
   job: ElasticJob;
   readonly pods = new Map<string, Pod>();
+  readonly requests = new Map<string, JobRequest>();
   revisions: ControllerRevision[] = [];
   nodes: string[];
   cordoned: string[] = [];
@@ -120,6 +122,7 @@ export class JobWorld {
       termStart: this.termStart,
       maxClockSkewMs: this.maxClockSkewMs,
       overRetained: this.overRetained,
+      requests: [...this.requests.values()],
     };
   }
 
@@ -199,6 +202,31 @@ export class JobWorld {
     const generation = (this.job.metadata.generation as number) + 1;
     this.job = { ...this.job, spec: { ...this.job.spec, ...spec }, metadata: { ...this.job.metadata, generation } };
     return this;
+  }
+
+  /** Somebody creates a JobRequest. UIDs end alike: names begin with eight characters that differ. */
+  ask(name: string, spec: Partial<JobRequestSpec>): this {
+    const metadata = {
+      name,
+      namespace: "tenant",
+      uid: `${Buffer.from(name).toString("hex").padEnd(8, "0").slice(0, 8)}-2222-4222-8333-444455556666`,
+      resourceVersion: String(++this.#version),
+      generation: 1,
+      creationTimestamp: seconds(this.now),
+    };
+    this.requests.set(name, {
+      apiVersion: "nuptse.dev/v1alpha1",
+      kind: "JobRequest",
+      metadata,
+      spec: { jobName: this.job.metadata.name, ttlSecondsAfterFinished: 86_400, ...spec },
+    });
+    return this;
+  }
+
+  /** "Phase:Reason" of a request; undefined when it does not exist. */
+  request(name: string): string | undefined {
+    const request = this.requests.get(name);
+    return request === undefined ? undefined : `${request.status?.phase}:${request.status?.reason}`;
   }
 
   /** The newest attempt of an item, of the newest run unless said otherwise. */
@@ -291,6 +319,8 @@ export class JobWorld {
         return this.#create(action);
       case "delete":
         return this.#delete(action.resource.plural, action.ref.name);
+      case "status":
+        return this.#writeStatus(action);
       case "deleteCollection":
         this.writes.push("deletecollection");
         for (const [name, pod] of this.pods) if (selects(action.labelSelector, pod.metadata.labels ?? {})) this.#remove(name);
@@ -320,7 +350,23 @@ export class JobWorld {
     return { kind: "done" };
   }
 
+  #writeStatus({ object, status }: StatusAction): ActionOutcome {
+    const { name } = object.metadata;
+    const stored = this.requests.get(name);
+    if (stored?.metadata.resourceVersion !== object.metadata.resourceVersion) return { kind: "conflict" };
+    this.writes.push(`request ${name} ${status["phase"] ?? "told"}`);
+    this.#version++;
+    const metadata = { ...(stored as JobRequest).metadata, resourceVersion: String(this.#version) };
+    const next = merged(stored?.status ?? {}, status) as NonNullable<JobRequest["status"]>;
+    this.requests.set(name, { ...(stored as JobRequest), metadata, status: next });
+    return { kind: "done" };
+  }
+
   #delete(plural: string, name: string): ActionOutcome {
+    if (plural === "jobrequests") {
+      this.writes.push(`delete request ${name}`);
+      return this.requests.delete(name) ? { kind: "done" } : { kind: "gone" };
+    }
     if (plural === "controllerrevisions") {
       this.revisions = this.revisions.filter((revision) => revision.metadata.name !== name);
       this.writes.push("delete revision");

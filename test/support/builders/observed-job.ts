@@ -37,6 +37,7 @@ export function makeObserved(differs: Partial<ObservedJob> & { readonly job?: El
     termStart: at("09:00:00"),
     maxClockSkewMs: 30_000,
     overRetained: false,
+    requests: [],
     ...differs,
   };
 }

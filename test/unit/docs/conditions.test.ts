@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { conditionReasons, conditionTypes, eventReasons } from "../../../src/api/reasons.ts";
+import { conditionReasons, conditionTypes, eventReasons, requestReasons } from "../../../src/api/reasons.ts";
 
 const text = readFileSync(new URL("../../../docs/conditions.md", import.meta.url), "utf8");
 
@@ -21,6 +21,7 @@ describe("docs/conditions", () => {
     { section: "Condition types", names: conditionTypes, columns: 3 },
     { section: "Condition reasons", names: conditionReasons, columns: 4 },
     { section: "Events", names: eventReasons, columns: 4 },
+    { section: "Reasons of a JobRequest", names: requestReasons, columns: 4 },
   ];
   for (const { section, names, columns } of tables) {
     it(`"${section}" lists exactly what the code has, each once`, () => {
