@@ -1,13 +1,28 @@
 import { Command } from "commander";
-import type { CommandContext } from "./command-context.ts";
 import { cronCommand } from "./cron.ts";
+import { completionCommand, createCompleteCommand } from "./plugin/completion.ts";
+import { historyCommand } from "./plugin/history.ts";
+import { logsCommand } from "./plugin/logs.ts";
+import { nextCommand } from "./plugin/next.ts";
+import type { PluginContext } from "./plugin/plugin-context.ts";
+import { statusCommand } from "./plugin/status.ts";
+import { validateCommand } from "./plugin/validate.ts";
+import { whyCommand } from "./plugin/why.ts";
 import { versionCommand } from "./version.ts";
 
-/** The program `kubectl nuptse`; give it to runProgram. */
-export function createPluginProgram(context: CommandContext): Command {
-  return new Command("kubectl nuptse")
+/** The program `kubectl nuptse`; give it to runPlugin. What a command does is imported when it runs. */
+export function createPluginProgram(context: PluginContext): Command {
+  const program = new Command("kubectl nuptse")
     .description("What nuptse adds to kubectl.")
     .version(context.version, "-V, --version", "print the version")
+    .addCommand(statusCommand(context))
+    .addCommand(historyCommand(context))
+    .addCommand(logsCommand(context))
+    .addCommand(whyCommand(context))
+    .addCommand(nextCommand(context))
+    .addCommand(validateCommand(context))
     .addCommand(cronCommand(context))
+    .addCommand(completionCommand(context))
     .addCommand(versionCommand(context));
+  return program.addCommand(createCompleteCommand(context, program), { hidden: true });
 }

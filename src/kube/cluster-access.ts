@@ -14,6 +14,8 @@ export interface ClusterAccess {
   readonly tls: ClusterTls;
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string>>;
+  /** The namespace that the context names, or that of our pod. */
+  readonly namespace?: string;
 }
 
 /** There is no way to a cluster. The message is one line that says what to do. */

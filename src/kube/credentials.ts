@@ -11,6 +11,8 @@ export { CredentialsError } from "./cluster-access.ts";
 export interface Credentials {
   /** The URL of the API server, without a slash at the end. */
   readonly server: string;
+  /** Where commands work that name no namespace: that of the context, or that of the pod we run in. */
+  readonly namespace?: string;
   /** Another object as soon as anything in it has changed: connections that were made with the former one must be given up. */
   readonly tls: ClusterTls;
   /** The headers that prove who we are. Cheap: files are read anew once a minute, plug-ins asked at most once a second. */
@@ -64,7 +66,7 @@ async function kubeconfigCredentials(paths: readonly string[], options: Credenti
       plugin = await openCredentialPlugin(kubeconfig, access.context);
     }
     const answer = await plugin();
-    return { server: access.server, tls: { ...access.tls, ...answer.tls }, headers: { ...access.headers, ...answer.headers } };
+    return { ...access, tls: { ...access.tls, ...answer.tls }, headers: { ...access.headers, ...answer.headers } };
   };
   return keepFresh(read, options.clock, leastRereadMs);
 }
@@ -78,11 +80,14 @@ async function serviceAccountAccess(environment: Readonly<Record<string, string 
       throw new CredentialsError(`cannot read the service account's ${name}: ${error.message}; ${advice}`, { cause: error });
     });
   const [token, ca] = await Promise.all([read("token"), read("ca.crt")]);
+  // Kubernetes puts it there too; without it "default" serves as well as anything.
+  const namespace = await readFile(`${folder}/namespace`, "utf8").catch(() => "");
   const address = host.includes(":") ? `[${host}]` : host;
   return {
     server: `https://${address}:${environment["KUBERNETES_SERVICE_PORT"] ?? "443"}`,
     tls: { ca },
     headers: { authorization: `Bearer ${token.trim()}` },
+    ...(namespace.trim() !== "" && { namespace: namespace.trim() }),
   };
 }
 
@@ -112,6 +117,7 @@ async function keepFresh(read: (anew: boolean) => Promise<ClusterAccess>, clock:
 
   return {
     server: access.server,
+    ...(access.namespace !== undefined && { namespace: access.namespace }),
     get tls() {
       return access.tls;
     },

@@ -54,8 +54,10 @@ export async function resolveAccess(kubeconfig: Kubeconfig, contextName?: string
   if (context === undefined) throw new CredentialsError(`${source} has no context "${name}": name one of ${known} with --context`);
   const cluster = lookUp(kubeconfig.clusters, textOf(context["cluster"]), `context "${name}" names the cluster`, source);
   const user = context["user"] ? lookUp(kubeconfig.users, textOf(context["user"]), `context "${name}" names the user`, source) : {};
+  const namespace = textOf(context["namespace"]);
   return {
     context: name,
+    ...(namespace !== undefined && { namespace }),
     server: serverOf(cluster, source),
     tls: await tlsOf(cluster, user, source),
     headers: await headersOf(user, source),

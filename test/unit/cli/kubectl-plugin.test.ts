@@ -16,6 +16,7 @@ function loadedBy(file: string, seen = new Set<string>(), packages = new Set<str
   seen.add(file);
   for (const [, what = "", from = ""] of readFileSync(file, "utf8").matchAll(/^(?:import|export)\s+(.*?)\s*from\s+"([^"]+)"/gms)) {
     if (what.startsWith("type ")) continue;
+    if (from.startsWith("node:")) continue;
     if (!from.startsWith(".")) packages.add(from);
     else if (from.endsWith(".ts")) loadedBy(resolve(dirname(file), from), seen, packages);
   }

@@ -65,6 +65,15 @@ describe("kube/credentials", () => {
     assert.deepEqual(await credentials.headers(), {});
   });
 
+  it("tells the namespace that the context names, and none when it names none", async () => {
+    const contexts = [
+      { name: "main", context: { cluster: "c", user: "u", namespace: "shop" } },
+      { name: "other", context: { cluster: "c", user: "u" } },
+    ];
+    await writeFile(file, kubeconfig({ token: "secret" }, { contexts }));
+    assert.deepEqual([(await load()).namespace, (await load({ context: "other" })).namespace], ["shop", undefined]);
+  });
+
   it("takes another context when told", async () => {
     const contexts = [
       { name: "main", context: { cluster: "c", user: "u" } },
@@ -90,9 +99,10 @@ describe("kube/credentials", () => {
   it("in a pod uses the service account, and reads its token anew once a minute", async () => {
     await writeFile(join(folder, "token"), "one\n");
     await writeFile(join(folder, "ca.crt"), authority.certificatePem);
+    await writeFile(join(folder, "namespace"), "shop");
     const pod = { KUBERNETES_SERVICE_HOST: "fd00::1", KUBERNETES_SERVICE_PORT: "443" };
     const credentials = await loadCredentials({ clock, environment: pod, serviceAccountFolder: folder });
-    assert.equal(credentials.server, "https://[fd00::1]:443");
+    assert.deepEqual([credentials.server, credentials.namespace], ["https://[fd00::1]:443", "shop"]);
     const { tls } = credentials;
     await writeFile(join(folder, "token"), "two\n");
     await clock.runUntil(now + 59_000);

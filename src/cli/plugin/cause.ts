@@ -1,0 +1,50 @@
+/** What keeps a job from running, or a run from going on; or why all is well. Names are for programs and stay as they are. */
+export type CauseName =
+  | "AtWork"
+  | "NextFireTime"
+  | "Suspended"
+  | "NoSchedule"
+  | "BeforeWindow"
+  | "AfterWindow"
+  | "Calendar"
+  | "Misfire"
+  | "Concurrency"
+  | "Dependency"
+  | "Waiting"
+  | "Quota"
+  | "Admission"
+  | "NoNode"
+  | "Image"
+  | "NotStarted"
+  | "NodeSilent"
+  | "Retrying"
+  | "Parallelism"
+  | "Ending"
+  | "BeingDeleted"
+  | "NotAccepted"
+  | "OperatorSilent";
+
+/** One answer to the question why a job is not running. */
+export interface Cause {
+  readonly cause: CauseName;
+  /** A sentence without its full stop. */
+  readonly text: string;
+  /** RFC 3339; absent where nobody knows. */
+  readonly since?: string;
+  /** What can be done about it. */
+  readonly advice?: string;
+  readonly run?: string;
+  /** The items that it is about, "0-3,7". */
+  readonly items?: string;
+}
+
+/** Why a job is not running, or that it is. */
+export interface Explanation {
+  readonly job: string;
+  readonly namespace: string;
+  /** Running: at least one program is at work. Stuck: a run is there and nothing of it is at work. Idle: it waits for its next fire time. Stopped: nothing will fire. */
+  readonly state: "Running" | "Stuck" | "Idle" | "Stopped";
+  readonly nextFireTime?: string;
+  /** The most important one first; never empty. */
+  readonly causes: readonly Cause[];
+}

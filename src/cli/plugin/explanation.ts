@@ -1,0 +1,179 @@
+import type { Node } from "../../api/core.ts";
+import type { Condition } from "../../api/meta.ts";
+import { conditionReasons, conditionTypes } from "../../api/reasons.ts";
+import { formatSeconds, parseTime } from "../../base/time.ts";
+import type { Schedule } from "../../cron/schedule.ts";
+import type { Cause, Explanation } from "./cause.ts";
+import { eventTime, type JobPicture } from "./job-picture.ts";
+import { runCauses } from "./run-causes.ts";
+import { type RunView, runViews } from "./run-view.ts";
+
+/** A fire time is handled within moments; one that is so old tells that nobody handles it. */
+const silenceMs = 30_000;
+
+/** What an explanation is made of besides the job's picture. */
+export interface ExplainInput {
+  readonly picture: JobPicture;
+  /** Absent: the job has no schedule, or it is wrong. */
+  readonly schedule?: Schedule;
+  /** The nodes that its pods are on, as far as the user may read them. */
+  readonly nodes: readonly Node[];
+}
+
+/** Why a job is not running, from what the cluster tells of it. */
+export function explainJob(input: ExplainInput): Explanation {
+  const { picture, schedule } = input;
+  const { job, now } = picture;
+  const runs = runViews(picture);
+  const live = runs.filter((run) => run.live);
+  const ofRuns = live.flatMap((run) => runCauses(run, runs, picture, input.nodes));
+  const stopped = stoppedCauses(picture, schedule);
+  const next = stopped.length > 0 ? undefined : schedule?.next(now);
+  const quiet = live.length > 0 ? [] : [...silentCauses(picture), ...skippedCauses(picture, runs)];
+  const causes = [...sorted(ofRuns), ...stopped, ...quiet];
+  if (next !== undefined) {
+    const text = live.length > 0 ? "the next fire time comes then" : "nothing is wrong: it waits for its next fire time";
+    causes.push({ cause: "NextFireTime", text: `${text}, ${formatSeconds(next)}` });
+  }
+  const atWork = ofRuns.some((cause) => cause.cause === "AtWork");
+  return {
+    job: job.metadata.name,
+    namespace: job.metadata.namespace ?? "default",
+    state: atWork ? "Running" : live.length > 0 ? "Stuck" : next === undefined ? "Stopped" : "Idle",
+    ...(next !== undefined && { nextFireTime: formatSeconds(next) }),
+    causes,
+  };
+}
+
+/** What hinders comes before what only waits. */
+function sorted(causes: readonly Cause[]): readonly Cause[] {
+  const last = new Set(["AtWork", "Parallelism"]);
+  return [...causes.filter((cause) => !last.has(cause.cause)), ...causes.filter((cause) => last.has(cause.cause))];
+}
+
+/** Why nothing will fire; empty when something will. */
+function stoppedCauses({ job, now }: JobPicture, schedule: Schedule | undefined): readonly Cause[] {
+  const { metadata, spec, status } = job;
+  const name = metadata.name;
+  if (metadata.deletionTimestamp !== undefined)
+    return [{ cause: "BeingDeleted", text: "the job is being deleted", since: metadata.deletionTimestamp }];
+  const causes: Cause[] = [];
+  const refused = refusal(status?.conditions ?? []);
+  if (refused !== undefined && status?.observedGeneration === metadata.generation) {
+    const advice =
+      refused.reason === conditionReasons.namespaceTerminating
+        ? undefined
+        : "correct the field that is named; docs/conditions.md tells what to do about each reason";
+    causes.push({
+      cause: "NotAccepted",
+      text: `the job is not accepted (${refused.reason}): ${refused.message}`,
+      since: refused.lastTransitionTime,
+      ...(advice !== undefined && { advice }),
+    });
+  }
+  if (spec.suspend === true) {
+    const since = status?.observedGeneration === metadata.generation ? status?.schedule?.since : undefined;
+    causes.push({
+      cause: "Suspended",
+      text: "it is suspended: spec.suspend is true",
+      ...(since !== undefined && { since }),
+      advice: `set spec.suspend to false where the job is kept (Git, or kubectl patch ej ${name} --type=merge -p '{"spec":{"suspend":false}}')`,
+    });
+  }
+  if (spec.schedule === undefined) {
+    causes.push({ cause: "NoSchedule", text: "it has no spec.schedule, so nothing fires by itself", advice: `kubectl nuptse run ${name}` });
+    return causes;
+  }
+  const startAt = parseTime(spec.schedule.startAt);
+  const endAt = parseTime(spec.schedule.endAt);
+  if (startAt !== undefined && startAt > now)
+    // It does fire later: a cause, and no stop.
+    return causes;
+  if (endAt !== undefined && endAt <= now) {
+    causes.push({
+      cause: "AfterWindow",
+      text: `its window is over: nothing fires at or after spec.schedule.endAt, ${formatSeconds(endAt)}`,
+      since: formatSeconds(endAt),
+      advice: "set a later endAt, or take it away",
+    });
+  } else if (schedule !== undefined && schedule.next(now) === undefined) {
+    causes.push({
+      cause: "AfterWindow",
+      text: "its schedule has no fire time left",
+      advice: `kubectl nuptse cron next '${spec.schedule.crons[0]}' shows what it matches`,
+    });
+  }
+  return causes;
+}
+
+/** The condition that says that the job is not accepted. */
+function refusal(conditions: readonly Condition[]): Condition | undefined {
+  const ready = conditions.find((condition) => condition.type === conditionTypes.ready);
+  return ready?.status === "False" && ready.reason !== conditionReasons.progressing ? ready : undefined;
+}
+
+/** Why nothing has come of fire times that have passed, and of a window that is to come. */
+function silentCauses({ job, now }: JobPicture): readonly Cause[] {
+  const { metadata, spec, status } = job;
+  const causes: Cause[] = [];
+  const startAt = parseTime(spec.schedule?.startAt);
+  if (startAt !== undefined && startAt > now) {
+    const text = `its window has not begun: nothing fires before spec.schedule.startAt, ${formatSeconds(startAt)}`;
+    causes.push({ cause: "BeforeWindow", text });
+  }
+  const advice = "is it running? kubectl get lease -A shows who holds nuptse-operator, and when it was renewed";
+  const generation = metadata.generation ?? 1;
+  const created = parseTime(metadata.creationTimestamp) ?? now;
+  if ((status?.observedGeneration ?? 0) < generation && now - created > silenceMs) {
+    const text =
+      status === undefined ? "the operator has not seen the job yet" : "the operator has not seen the newest change of the job yet";
+    causes.push({ cause: "OperatorSilent", text, advice, ...(status === undefined && { since: metadata.creationTimestamp as string }) });
+    return causes;
+  }
+  const expected = parseTime(status?.nextFireTime);
+  if (expected !== undefined && spec.suspend !== true && expected + silenceMs < now) {
+    const since = formatSeconds(expected);
+    causes.push({
+      cause: "OperatorSilent",
+      text: `the fire time ${since} has come, and the operator has done nothing about it`,
+      since,
+      advice,
+    });
+  }
+  return causes;
+}
+
+const skips: Readonly<Record<string, { readonly text: string; readonly advice: string }>> = {
+  Downtime: {
+    text: "it passed while no operator was running",
+    advice: "misfire.onDowntime: FireOnce or FireAll makes up for such fire times",
+  },
+  Overlap: {
+    text: "it passed while an earlier run was at work",
+    advice: "misfire.onOverlap: FireOnce or FireAll makes up for such fire times; concurrencyPolicy: Allow lets runs overlap",
+  },
+  Deadline: {
+    text: "it was older than misfire.startingDeadlineSeconds when it could have begun",
+    advice: "a longer misfire.startingDeadlineSeconds keeps such fire times",
+  },
+  ScheduleChanged: {
+    text: "the schedule was changed, or the job suspended, while it waited",
+    advice: "nothing of the past fires after such a change",
+  },
+  Replaced: { text: "a later fire time took its place", advice: "concurrencyPolicy: Replace keeps the newest only" },
+  QueueFull: { text: "too many runs were waiting already", advice: "shorter runs, or a longer distance between fire times" },
+};
+
+/** That the newest fire time was skipped, and why. */
+function skippedCauses({ job, events }: JobPicture, runs: readonly RunView[]): readonly Cause[] {
+  const newest = job.status?.outcomes?.notSucceeded?.filter((outcome) => outcome.outcome === "Skipped").at(-1)?.fireTime;
+  const lastRun = runs.find((run) => run.phase !== "Skipped")?.fireTime;
+  if (newest === undefined || (lastRun !== undefined && newest < lastRun)) return [];
+  const told = events
+    .filter((event) => event.reason === "RunSkipped")
+    .sort((a, b) => eventTime(a) - eventTime(b))
+    .at(-1);
+  const why = skips[/\((\w+)\)/.exec(told?.message ?? "")?.[1] ?? ""];
+  const text = `the fire time ${newest} was skipped: ${why?.text ?? told?.message ?? "the event that said why is gone"}`;
+  return [{ cause: "Misfire", text, since: newest, ...(why !== undefined && { advice: why.advice }) }];
+}

@@ -1,0 +1,49 @@
+import { Command, InvalidArgumentError } from "commander";
+import { IntervalSet, IntervalSetError } from "../../base/interval-set.ts";
+import { integer } from "../flag-values.ts";
+import { addClusterOptions } from "./cluster-options.ts";
+import type { ClusterFlags, PluginContext } from "./plugin-context.ts";
+
+/** What `logs` was told. */
+export interface LogsFlags extends ClusterFlags {
+  readonly item?: IntervalSet;
+  readonly run?: string;
+  readonly attempt?: number;
+  readonly container?: string;
+  readonly follow?: boolean;
+  readonly tail?: number;
+  readonly timestamps?: boolean;
+}
+
+/** A set of items as it is typed. */
+export function itemSet(text: string): IntervalSet {
+  try {
+    const items = IntervalSet.parse(text);
+    if (items.size > 0) return items;
+  } catch (error) {
+    if (!(error instanceof IntervalSetError)) throw error;
+    throw new InvalidArgumentError(`Write items such as 3 or 0-3,7: ${error.message}.`);
+  }
+  throw new InvalidArgumentError("Write items such as 3 or 0-3,7.");
+}
+
+/** The command `logs`: what the programs of a run wrote. */
+export function logsCommand(context: PluginContext): Command {
+  const command = new Command("logs")
+    .summary("the logs of a run, of one item or of all")
+    .description(
+      "Prints the logs of a job's newest run, or of --run. Those of several items are merged by time, each line with its item before it.",
+    )
+    .argument("<job>", "the ElasticJob: NAME, or ej/NAME")
+    .option("-i, --item <items>", "only these items, such as 3 or 0-3,7", itemSet)
+    .option("--run <run>", "a run by its id (default: the newest that has pods)")
+    .option("--attempt <number>", "this attempt of each item (default: the newest)", integer(1, 100))
+    .option("-c, --container <name>", "a container (default: the one that gives the result)")
+    .option("-f, --follow", "go on until the run ends")
+    .option("--tail <lines>", "only so many of the last lines of each log", integer(0, 1_000_000))
+    .option("--timestamps", "each line with the instant at which it was written");
+  return addClusterOptions(command).action(async (job: string, flags: LogsFlags) => {
+    const { showLogs } = await import("./show-logs.ts");
+    await showLogs(context, job, flags);
+  });
+}

@@ -1,0 +1,111 @@
+import type { CustomResourceDefinition, PodTemplateSpec } from "../../api/core.ts";
+import type { ElasticJob } from "../../api/elastic-job.gen.ts";
+import type { KubeObject } from "../../api/meta.ts";
+import { customResourceDefinitions, namespaces, podTemplates, type Resource } from "../../api/resource.ts";
+import type { Clock } from "../../base/clock.ts";
+import type { Random } from "../../base/random.ts";
+import { ApiError } from "../../kube/errors.ts";
+import { createKubeClient } from "../../kube/kube-client.ts";
+import { createApiServer } from "../../simulator/apiserver/api-server.ts";
+import { inProcessTransport } from "../../simulator/apiserver/in-process-transport.ts";
+import { readCrds } from "../../simulator/harness/crds.ts";
+import { elasticJobProblems } from "../../validation/elastic-job.ts";
+import { scheduleOfJob } from "./schedule-of-job.ts";
+
+/** What admission says to one object. */
+export interface Verdict {
+  /** "ElasticJob shop/nightly". */
+  readonly name: string;
+  /** One line each, with the field's path where it is about a field. */
+  readonly problems: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/** Admission without a cluster: an API server in this process that knows our kinds. */
+export interface OfflineAdmission {
+  /** Undefined: the document is of a kind that is not ours. */
+  check(document: unknown): Promise<Verdict | undefined>;
+}
+
+/** Starts it; takes some 0.1 s, so only a command that checks something imports this. */
+export async function createOfflineAdmission(parts: { readonly clock: Clock; readonly random: Random }): Promise<OfflineAdmission> {
+  const client = createKubeClient(inProcessTransport(createApiServer(parts), { userAgent: "kubectl-nuptse" }));
+  const kinds = new Map<string, Resource>();
+  for (const definition of readCrds()) {
+    // Beside our definitions stand objects of other kinds, which admit nothing here.
+    if ((definition as KubeObject).kind !== "CustomResourceDefinition") continue;
+    await client.create<CustomResourceDefinition>(customResourceDefinitions, definition);
+    const { group, names, versions, scope } = definition.spec;
+    for (const { name: version } of versions)
+      kinds.set(`${group}/${version} ${names.kind}`, {
+        group,
+        version,
+        plural: names.plural,
+        kind: names.kind,
+        namespaced: scope === "Namespaced",
+      });
+  }
+  const known = new Set(["default"]);
+  await client.create(namespaces, { metadata: { name: "default" } }).catch(() => undefined);
+
+  return {
+    async check(document) {
+      if (typeof document !== "object" || document === null) return { name: "a document", problems: ["is not an object"], warnings: [] };
+      const { apiVersion = "", kind = "", metadata } = document as Partial<KubeObject>;
+      const resource = kinds.get(`${apiVersion} ${kind}`);
+      const problem = resource === undefined ? kindProblem(apiVersion, kind, [...kinds.keys()]) : undefined;
+      if (problem !== undefined)
+        return { name: `${kind || "an object"} ${metadata?.name ?? ""}`.trim(), problems: [problem], warnings: [] };
+      if (resource === undefined) return undefined;
+      const namespace = metadata?.namespace ?? "default";
+      if (!known.has(namespace)) await client.create(namespaces, { metadata: { name: namespace } }).catch(() => undefined);
+      known.add(namespace);
+      const name = `${kind} ${metadata?.namespace === undefined ? "" : `${namespace}/`}${metadata?.name ?? metadata?.generateName ?? ""}`;
+      const object = { ...document, metadata: { ...metadata, namespace } } as KubeObject;
+      try {
+        const admitted = await client.create(resource, object, { dryRun: true, fieldValidation: "Strict" });
+        if (kind !== "ElasticJob") return { name, problems: [], warnings: [] };
+        const job = admitted as ElasticJob;
+        const problems = elasticJobProblems(job.spec).map((each) => `${each.path}: ${each.message}`);
+        const template = problems.length > 0 ? [] : await templateProblems(job, namespace);
+        const warnings = scheduleOfJob(job)?.warnings.map((warning) => `spec.schedule.${warning}`) ?? [];
+        return { name, problems: [...problems, ...template], warnings };
+      } catch (error) {
+        if (!(error instanceof ApiError)) throw error;
+        return { name, problems: problemsOf(error), warnings: [] };
+      }
+    },
+  };
+
+  async function templateProblems(job: ElasticJob, namespace: string): Promise<readonly string[]> {
+    const template = job.spec.template as PodTemplateSpec;
+    const spec = { ...template.spec, restartPolicy: "Never" };
+    try {
+      await client.create(podTemplates, { metadata: { name: "checked", namespace }, template: { ...template, spec } } as KubeObject, {
+        dryRun: true,
+        fieldValidation: "Strict",
+      });
+      return [];
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      return problemsOf(error).map((problem) => problem.replaceAll(/\btemplate\.(spec|metadata)\b/g, "spec.template.$1"));
+    }
+  }
+}
+
+/** Why a document that is meant for us is none of our kinds; undefined when it is meant for somebody else. */
+function kindProblem(apiVersion: string, kind: string, known: readonly string[]): string | undefined {
+  if (kind === "" || apiVersion === "") return "has no apiVersion or no kind";
+  if (!apiVersion.startsWith("nuptse.dev/")) return undefined;
+  return `there is no kind ${kind} in ${apiVersion}; there are ${known.map((each) => each.split(" ").reverse().join(" of ")).join(", ")}`;
+}
+
+/** A line for each cause of a refusal, else its message. */
+function problemsOf(error: ApiError): readonly string[] {
+  const causes = error.causes.filter((cause) => cause.message !== undefined && cause.field !== "<nil>");
+  if (causes.length > 0) return causes.map((cause) => `${cause.field ?? ""}${cause.field ? ": " : ""}${cause.message}`);
+  const text = error.statusObject?.message ?? error.message;
+  // 'ElasticJob in version "v1alpha1" cannot be handled as a ElasticJob: strict decoding error: unknown field "spec.a", unknown field "spec.b"'
+  const unknown = /^.*strict decoding error: (.*)$/s.exec(text)?.[1];
+  return unknown === undefined ? [text] : unknown.split(", ");
+}

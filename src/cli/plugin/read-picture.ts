@@ -1,0 +1,72 @@
+import type { Pod } from "../../api/core.ts";
+import type { ElasticJob } from "../../api/elastic-job.gen.ts";
+import type { KubeObject } from "../../api/meta.ts";
+import { labels } from "../../api/names.ts";
+import { coreEvents, elasticJobs, pods } from "../../api/resource.ts";
+import { Forbidden, NotFound } from "../../kube/errors.ts";
+import { CommandFailure } from "./command-failure.ts";
+import { eventTime, type JobPicture, type ShownEvent } from "./job-picture.ts";
+import type { Cluster } from "./plugin-context.ts";
+import { suggestionFor } from "./suggestion.ts";
+
+/** The name in "nightly", "ej/nightly" or "elasticjob.nuptse.dev/nightly", as kubectl prints and takes it. */
+export function jobNameOf(text: string): string {
+  const match = /^(?:ej|elasticjobs?(?:\.nuptse\.dev)?)\/(.+)$/.exec(text);
+  return match?.[1] ?? text;
+}
+
+/** The job of that name. Rejects with CommandFailure, which knows what was perhaps meant, when there is none. */
+export async function readJob(cluster: Pick<Cluster, "client" | "namespace">, text: string): Promise<ElasticJob> {
+  const { client, namespace } = cluster;
+  const name = jobNameOf(text);
+  try {
+    return await client.get<ElasticJob>(elasticJobs, { namespace, name });
+  } catch (error) {
+    if (!(error instanceof NotFound) || error.isUnknownKind) throw error;
+    throw new CommandFailure(`there is no ElasticJob "${name}" in namespace "${namespace}"${await hint(cluster, name)}`, { cause: error });
+  }
+}
+
+async function hint({ client, namespace }: Pick<Cluster, "client" | "namespace">, name: string): Promise<string> {
+  const names = await client.list<KubeObject>(elasticJobs, { namespace, limit: 500 }).then(
+    (list) => list.items.map((job) => job.metadata.name),
+    () => [],
+  );
+  const near = suggestionFor(name, names);
+  if (near !== undefined) return `; did you mean ${near}?`;
+  if (names.length === 0) return ": the namespace has none; name another one with -n, or see kubectl get ej -A";
+  return `; there are ${names.slice(0, 5).join(", ")}${names.length > 5 ? ", ..." : ""} (kubectl get ej -n ${namespace})`;
+}
+
+/** Reads all that the views and causes of a job are made of. Events that the user may not read are left out. */
+export async function readPicture(cluster: Pick<Cluster, "client" | "namespace">, text: string, now: () => number): Promise<JobPicture> {
+  const { client, namespace } = cluster;
+  const job = await readJob(cluster, text);
+  const { name, uid } = job.metadata;
+  const [own, about] = await Promise.all([
+    client.list<Pod>(pods, { namespace, labelSelector: `${labels.jobUid}=${uid}` }),
+    readEvents(cluster, `involvedObject.kind=ElasticJob,involvedObject.name=${name}`),
+  ]);
+  const stuck = own.items.filter((pod) => pod.spec.nodeName !== undefined && pod.status?.phase === "Pending").slice(0, mostStuckPods);
+  const aboutPods = await Promise.all(
+    stuck.map((pod) => readEvents(cluster, `involvedObject.kind=Pod,involvedObject.name=${pod.metadata.name}`)),
+  );
+  const ours = about.filter((event) => event.involvedObject?.uid === undefined || event.involvedObject.uid === uid);
+  const events = [...ours, ...aboutPods.flat()].sort((a, b) => eventTime(a) - eventTime(b));
+  return { job, pods: own.items, events, now: now() };
+}
+
+/** Pods that were given to a node and have not begun: their events say why, and the first few say it for all. */
+const mostStuckPods = 3;
+
+async function readEvents(
+  { client, namespace }: Pick<Cluster, "client" | "namespace">,
+  fieldSelector: string,
+): Promise<readonly ShownEvent[]> {
+  try {
+    return (await client.list<ShownEvent>(coreEvents, { namespace, fieldSelector })).items;
+  } catch (error) {
+    if (error instanceof Forbidden) return [];
+    throw error;
+  }
+}

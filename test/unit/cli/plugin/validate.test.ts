@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { kubectlNuptse } from "./plugin-double.ts";
+
+const examples = join(import.meta.dirname, "../../../../examples");
+const job = (spec: string, head = "metadata: {name: nightly}") => `
+apiVersion: nuptse.dev/v1alpha1
+kind: ElasticJob
+${head}
+spec:
+${spec.replaceAll(/^/gm, "  ")}
+`;
+const template = "template: {spec: {containers: [{name: main, image: busybox}]}}";
+
+describe("cli/plugin validate", function () {
+  this.timeout(20_000);
+
+  it("every example is valid", async () => {
+    const { code, results } = await kubectlNuptse(["validate", "-f", examples]);
+    assert.equal(code, 0, results.join("\n"));
+    assert.ok(results.length >= readdirSync(examples).length);
+    assert.ok(results.every((line) => line.endsWith(" is valid")));
+  });
+
+  const wrong = [
+    {
+      name: "a field that is not there",
+      input: job(`suspended: true\n${template}`),
+      want: [/^stdin: ElasticJob nightly: unknown field "spec\.suspended"$/],
+    },
+    {
+      name: "a value out of bounds",
+      input: job(`sharding: {total: 0}\n${template}`),
+      want: [/^stdin: ElasticJob nightly: spec\.sharding\.total: Invalid value: 0: .*greater than or equal to 1/],
+    },
+    {
+      name: "a rule over several fields",
+      input: job(`sharding: {total: 3, parameters: [a]}\n${template}`),
+      want: [/^stdin: ElasticJob nightly: spec\.sharding: .*must hold one parameter for each item/],
+    },
+    {
+      name: "an expression that the schema cannot judge",
+      input: job(`schedule: {crons: ["0 25 * * *"]}\n${template}`),
+      want: [/^stdin: ElasticJob nightly: spec\.schedule\.crons\[0\]: hour, character 3: /],
+    },
+    {
+      name: "a typo in the template",
+      input: job("template: {spec: {containers: [{name: main, image: busybox, comand: [a]}]}}"),
+      want: [/^stdin: ElasticJob nightly: .*unknown field "spec\.template\.spec\.containers\[0\]\.comand"/],
+    },
+    {
+      name: "an image reference that is none",
+      input: job("template: {spec: {containers: [{name: main, image: Busy_Box}]}}"),
+      want: [/^stdin: ElasticJob nightly: spec\.template\.spec\.containers\[0\]\.image: "Busy_Box" is no part of an image name/],
+    },
+    { name: "a name that is too long", input: job(template, `metadata: {name: ${"n".repeat(60)}}`), want: [/52/] },
+    {
+      name: "a kind that is not there",
+      input: "{apiVersion: nuptse.dev/v1alpha1, kind: ElasticJbo, metadata: {name: x}}",
+      want: [/there is no kind ElasticJbo/],
+    },
+    { name: "what is not YAML", input: "a: [1", want: [/^stdin: is not YAML: /] },
+    { name: "a document without a kind", input: "a: 1", want: [/^stdin: an object: has no apiVersion or no kind$/] },
+  ];
+  for (const tc of wrong) {
+    it(`refuses ${tc.name}`, async () => {
+      const { code, results, notes } = await kubectlNuptse(["validate", "-f", "-"], { input: tc.input });
+      assert.deepEqual([code, results.length, notes], [1, tc.want.length, []], results.join("\n"));
+      for (const [index, want] of tc.want.entries()) assert.match(results[index] ?? "", want);
+    });
+  }
+
+  it("takes lists apart, says which document it was, and leaves other kinds out", async () => {
+    const input = `${job(template)}---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n---${job("suspend: 3\n" + template)}`;
+    const { code, results, notes } = await kubectlNuptse(["validate", "-f", "-"], { input });
+    assert.equal(code, 1);
+    assert.equal(results[0], "stdin#1: ElasticJob nightly is valid");
+    assert.match(results[1] ?? "", /^stdin#3: ElasticJob nightly: spec\.suspend: Invalid value: "integer"/);
+    assert.deepEqual(notes, ["left out: 1 of other kinds"]);
+  });
+
+  it("warns of what is legal but doubtful", async () => {
+    const { code, notes } = await kubectlNuptse(["validate", "-q", "-f", "-"], {
+      input: job(`schedule: {crons: ["0 0 2 ? * 1"]}\n${template}`),
+    });
+    assert.equal(code, 0);
+    assert.match(notes.join("\n"), /warning: spec\.schedule\.crons\[0\]: /);
+  });
+
+  const missing = [
+    { name: "a file that is not there", args: ["-f", "nowhere.yaml"], want: "error: there is no file nowhere.yaml" },
+    { name: "nothing of ours", args: ["-f", "-"], want: "error: nothing was checked: no document is of a kind of nuptse.dev" },
+  ];
+  for (const tc of missing) {
+    it(`${tc.name} is a failure`, async () => {
+      const { code, notes } = await kubectlNuptse(["validate", ...tc.args], {
+        input: "{apiVersion: v1, kind: Secret, metadata: {name: s}}",
+      });
+      assert.deepEqual([code, notes.at(-1)], [1, tc.want]);
+    });
+  }
+});
