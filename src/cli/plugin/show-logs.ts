@@ -2,7 +2,7 @@ import type { Pod } from "../../api/core.ts";
 import type { ElasticJob } from "../../api/elastic-job.gen.ts";
 import { labels } from "../../api/names.ts";
 import { pods } from "../../api/resource.ts";
-import { defaultContainer } from "../../elasticjob/rules/attempt.ts";
+import { defaultContainer } from "../../api/default-container.ts";
 import { ApiError } from "../../kube/errors.ts";
 import { CommandFailure } from "./command-failure.ts";
 import { openLog } from "./container-log.ts";
