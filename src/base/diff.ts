@@ -1,5 +1,3 @@
-import { canonicalJson } from "./hash.ts";
-
 type JsonObject = Readonly<Record<string, unknown>>;
 
 const isObject = (value: unknown): value is JsonObject => value !== null && typeof value === "object" && !Array.isArray(value);
@@ -18,7 +16,26 @@ export function mergePatch(from: JsonObject, to: JsonObject): Record<string, unk
     } else if (isObject(before) && isObject(after)) {
       const inner = mergePatch(before, after);
       if (inner !== undefined) patch[key] = inner;
-    } else if (canonicalJson(before) !== canonicalJson(after)) patch[key] = after;
+    } else if (!equalJson(before, after)) patch[key] = after;
   }
   return Object.keys(patch).length === 0 ? undefined : patch;
+}
+
+/** Whether two values are the same JSON: an absent field and the order of fields are no difference. Without making a text of either. */
+export function equalJson(left: unknown, right: unknown): boolean {
+  if (left === right) return true;
+  if (typeof left !== "object" || typeof right !== "object" || left === null || right === null) return (left ?? null) === (right ?? null);
+  if (Array.isArray(left) || Array.isArray(right)) {
+    if (!Array.isArray(left) || !Array.isArray(right) || left.length !== right.length) return false;
+    return left.every((value, index) => equalJson(value, right[index]));
+  }
+  let fields = 0;
+  for (const key in left) {
+    const value = (left as JsonObject)[key];
+    if (value === undefined) continue;
+    if ((right as JsonObject)[key] === undefined || !equalJson(value, (right as JsonObject)[key])) return false;
+    fields++;
+  }
+  for (const key in right) if ((right as JsonObject)[key] !== undefined) fields--;
+  return fields === 0;
 }

@@ -136,10 +136,20 @@ function futureOf({ serverNow, maxClockSkewMs }: ObservedJob): number {
   return maxClockSkewMs > 0 && serverNow !== undefined ? serverNow + maxClockSkewMs : Number.POSITIVE_INFINITY;
 }
 
-/** Over everything that decides when the job fires. A template or a dependency that is refused disarms it like suspend does. */
-function scheduleHash(observed: ObservedJob, refused: boolean): string {
-  const { refusal } = observed.dependencies ?? {};
-  return shortHash(`${observed.scheduleText} ${refused}${refusal === undefined ? "" : ` ${refusal.reason}`}`, 16);
+const scheduleHashes = new WeakMap<ObservedJob["pinned"], { readonly of: string; readonly hash: string }>();
+
+/**
+ * Over everything that decides when the job fires. A template or a dependency that is refused disarms it like suspend does. Hashed anew when that
+ * changes, not for each plan.
+ */
+function scheduleHash({ scheduleText, pinned, dependencies }: ObservedJob, refused: boolean): string {
+  const { refusal } = dependencies ?? {};
+  const of = `${scheduleText} ${refused}${refusal === undefined ? "" : ` ${refusal.reason}`}`;
+  const known = scheduleHashes.get(pinned);
+  if (known?.of === of) return known.hash;
+  const hash = shortHash(of, 16);
+  scheduleHashes.set(pinned, { of, hash });
+  return hash;
 }
 
 /**

@@ -22,7 +22,7 @@ export type RevisionStep =
 export function stepRevision(observed: ObservedJob): RevisionStep {
   const { job, memory } = observed;
   const { data, canonical } = observed.pinned;
-  const name = `${job.metadata.name}-${shortHash(`${job.metadata.uid} ${job.status?.collisionCount ?? 0} ${canonical}`, 10)}`;
+  const name = revisionName(observed);
   const existing = observed.revisions.find((revision) => revision.metadata.name === name);
   if (existing !== undefined) return canonicalData(existing) === canonical ? { kind: "ready", name, actions: [] } : { kind: "collision" };
   if (memory.namespaceTerminating) return { kind: "pending", actions: [] };
@@ -42,6 +42,18 @@ export function stepRevision(observed: ObservedJob): RevisionStep {
     revision: job.metadata.generation ?? 1,
   };
   return { kind: "pending", actions: [{ tag: "create", resource: controllerRevisions, object: revision }] };
+}
+
+const names = new WeakMap<ObservedJob["pinned"], { readonly of: string; readonly name: string }>();
+
+/** Hashed once for each generation of a job, not for each plan. */
+function revisionName({ job, pinned }: ObservedJob): string {
+  const of = `${job.metadata.name} ${job.metadata.uid} ${job.status?.collisionCount ?? 0}`;
+  const known = names.get(pinned);
+  if (known?.of === of) return known.name;
+  const name = `${job.metadata.name}-${shortHash(`${job.metadata.uid} ${job.status?.collisionCount ?? 0} ${pinned.canonical}`, 10)}`;
+  names.set(pinned, { of, name });
+  return name;
 }
 
 const canonicals = new WeakMap<ControllerRevision, string>();

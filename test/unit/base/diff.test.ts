@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { mergePatch } from "../../../src/base/diff.ts";
+import { equalJson, mergePatch } from "../../../src/base/diff.ts";
+import { canonicalJson } from "../../../src/base/hash.ts";
 
 const cases: readonly { readonly name: string; readonly from: object; readonly to: object; readonly want: object | undefined }[] = [
   { name: "equal values need none", from: { a: { b: [1] } }, to: { a: { b: [1] } }, want: undefined },
@@ -40,5 +41,28 @@ describe("merge patches", () => {
         assert.deepEqual(patch === undefined ? from : apply(from, patch), to);
       }),
     );
+  });
+});
+
+describe("base/diff equalJson", () => {
+  // Few names and values, so that equal pairs are common.
+  const { tree: value } = fc.letrec((tie) => ({
+    tree: fc.oneof({ maxDepth: 3 }, fc.constantFrom<unknown>(0, 1, "a", "", null, true), tie("list"), tie("object")),
+    list: fc.array(tie("tree"), { maxLength: 2 }),
+    object: fc.dictionary(fc.constantFrom("a", "b", "c"), fc.option(tie("tree"), { nil: undefined }), { maxKeys: 3 }),
+  }));
+
+  it("says what canonical JSON says", () => {
+    let equal = 0;
+    fc.assert(
+      fc.property(value, value, (left, right) => {
+        const same = canonicalJson(left) === canonicalJson(right);
+        if (same) equal++;
+        assert.equal(equalJson(left, right), same);
+        assert.ok(equalJson(left, structuredClone(left)));
+      }),
+      { numRuns: 5000, seed: 7 },
+    );
+    assert.ok(equal > 100, `${equal} pairs were equal`);
   });
 });
