@@ -38,7 +38,7 @@ const bench: Bench = async (words) => {
       costRatio: { max: 1.5 },
     },
     table: {
-      columns: ["jobs", "runs", "virtual hours", "arming, s", "seconds", "ms a run", "peak RSS, MiB", "largest delay, ms"],
+      columns: ["jobs", "runs", "virtual hours", "arming, s", "seconds", "of CPU", "ms a run", "peak RSS, MiB", "largest delay, ms"],
       rows: [row(smallJobs, small), row(jobs, large)],
     },
   };
@@ -61,6 +61,7 @@ function row(jobs: number, result: SimulatedLoadResult): readonly string[] {
     result.virtualHours.toFixed(2),
     result.armingSeconds.toFixed(1),
     result.seconds.toFixed(1),
+    result.cpuSeconds.toFixed(1),
     millisPerRun(result).toFixed(3),
     String(Math.round(result.peakRss / 2 ** 20)),
     String(result.largestDelayMs),

@@ -33,6 +33,8 @@ export interface SimulatedLoadResult {
   readonly problemCount: number;
   /** Real seconds from the first fire time to the end of the last run; arming the jobs is before it. */
   readonly seconds: number;
+  /** Of all threads of this process in that time: what is left of `seconds` on a machine that does other things too. */
+  readonly cpuSeconds: number;
   readonly armingSeconds: number;
   readonly virtualHours: number;
   /** Largest resident set of the process, in bytes. */
@@ -104,6 +106,7 @@ export async function playLoad(load: SimulatedLoad): Promise<SimulatedLoadResult
   tell(`${load.jobs} jobs armed in ${armingSeconds.toFixed(1)} s`);
 
   const fired = performance.now();
+  const cpu = process.cpuUsage();
   for (let until = firstFire; until < endAt + 300_000; until += 600_000) {
     await advance(Math.min(until + 600_000, endAt + 300_000) - 1);
     peakRss = Math.max(peakRss, process.memoryUsage.rss());
@@ -111,12 +114,13 @@ export async function playLoad(load: SimulatedLoad): Promise<SimulatedLoadResult
     if (until % hourMs === 0) tell(`${virtual.toFixed(1)} h of virtual time, ${((performance.now() - fired) / 1000).toFixed(0)} s`);
   }
   const seconds = (performance.now() - fired) / 1000;
+  const { user, system } = process.cpuUsage(cpu);
   const judged = judgeRuns(jobs, world.ledger, firstFire, endAt);
   operator.stop();
   const stopped = operatorEnd.then(() => world.close());
   await advance(clock.now() + 60_000);
   await stopped;
-  return { ...judged, seconds, armingSeconds, virtualHours: (endAt - firstFire) / hourMs, peakRss };
+  return { ...judged, seconds, cpuSeconds: (user + system) / 1e6, armingSeconds, virtualHours: (endAt - firstFire) / hourMs, peakRss };
 }
 
 /** Compares what the ledger saw with what was due in [from, to). */
