@@ -9,6 +9,8 @@ import { quartzSchedule } from "./quartz-schedule.ts";
 /** What a job needs of its pod. */
 interface Work {
   readonly container: Pick<Container, "command" | "args">;
+  /** Its last argument is the sharding context. */
+  readonly appendContext?: boolean;
   /** Somebody has to change something before it may run. */
   readonly unfinished: boolean;
 }
@@ -47,6 +49,9 @@ export function convertJavaJob(job: Fields, options: ConvertOptions): Conversion
     ...sharding(job, notes),
     ...(job.word("jobParameter") !== undefined && { parameter: job.text("jobParameter") as string }),
     ...(job.flag("failover") !== true && { failover: { limit: 0 } }),
+    // An item that fails is none of the others' business.
+    ...((job.integer("shardingTotalCount") ?? 1) > 1 && { completion: { failFast: false } }),
+    ...(work.appendContext === true && { appendShardingContext: true }),
     template: { spec: { containers: [{ name: "job", image, ...work.container, ...resources(job) }] } },
   };
   otherFields(job, notes);
@@ -92,7 +97,7 @@ function scriptWork(line: string, job: Fields, notes: Notes): Work {
     );
     return { container: {}, unfinished: true };
   }
-  return { container: { command: words.map(literalArgument), args: ["$(SHARDING_CONTEXT)"] }, unfinished: false };
+  return { container: { command: words.map(literalArgument) }, appendContext: true, unfinished: false };
 }
 
 /** The request that ElasticJob would send, by curl; status codes of 400 and above fail here. */

@@ -1,11 +1,12 @@
 import type { ElasticJobSpec, ElasticJobSpecRetry } from "../api/elastic-job.gen.ts";
 import type { Notes } from "./conversion.ts";
 import type { Fields } from "./fields.ts";
+import { retryRules } from "./retry-rules.ts";
 
 /** The largest values that the schema takes. */
 export const bounds = { items: 10_000, sameNode: 20, otherNodes: 20, seconds: 31_536_000, retentionSeconds: 604_800, kept: 20 } as const;
 
-type JobPart = Pick<ElasticJobSpec, "sharding" | "retry" | "runTimeoutSeconds" | "podRetention" | "suspend">;
+type JobPart = Pick<ElasticJobSpec, "sharding" | "retry" | "completion" | "runTimeoutSeconds" | "podRetention" | "suspend">;
 
 /** A JobSpec but for its template. */
 export function jobPart(job: Fields, notes: Notes): JobPart {
@@ -19,6 +20,8 @@ export function jobPart(job: Fields, notes: Notes): JobPart {
     ...(paused && { suspend: true }),
     ...(sharding !== undefined && { sharding }),
     ...(retry !== undefined && { retry }),
+    // A Job whose indexes are retried each for itself goes on when one has failed; any other Job is given up.
+    ...(job.has("backoffLimitPerIndex") && (sharding?.total ?? 1) > 1 && { completion: { failFast: false } }),
     ...(runTimeoutSeconds !== undefined && { runTimeoutSeconds }),
     ...(podRetention !== undefined && { podRetention }),
   };
@@ -51,6 +54,12 @@ function shardingOf(job: Fields, notes: Notes): { readonly sharding: ElasticJobS
 }
 
 function retryOf(job: Fields, notes: Notes): ElasticJobSpecRetry | undefined {
+  const attempts = attemptsOf(job, notes);
+  const rules = retryRules(job, notes);
+  return attempts === undefined && rules.length === 0 ? undefined : { ...attempts, ...(rules.length > 0 && { rules }) };
+}
+
+function attemptsOf(job: Fields, notes: Notes): ElasticJobSpecRetry | undefined {
   const perIndex = job.integer("backoffLimitPerIndex");
   const limit = perIndex ?? job.integer("backoffLimit") ?? 6;
   const path = job.at(perIndex === undefined ? "backoffLimit" : "backoffLimitPerIndex");
@@ -99,11 +108,12 @@ function retentionOf(job: Fields, notes: Notes): ElasticJobSpec["podRetention"] 
 function otherFields(job: Fields, notes: Notes): void {
   const say = (name: string, text: string) => notes.add(job.at(name), text);
   if (job.flag("suspend") === true) say("suspend", "Jobs that begin suspended have no equal; runs begin at once.");
-  for (const [index, entry] of job.object("podFailurePolicy").list("rules").entries()) {
-    say(`podFailurePolicy.rules[${index}]`, `Has no equal: ${JSON.stringify(entry)}.`);
+  if (job.has("maxFailedIndexes")) {
+    say(
+      "maxFailedIndexes",
+      "Has no equal: the other items go on to their end. (With completion.maxFailedItems the run would succeed in spite of them.)",
+    );
   }
-  if (job.has("maxFailedIndexes"))
-    say("maxFailedIndexes", "Has no equal: a run with a failed item has failed, when its other items have ended.");
   if (job.has("successPolicy")) say("successPolicy", "Has no equal: a run has succeeded when all its items have.");
   if (job.text("podReplacementPolicy") === "TerminatingOrFailed") {
     say("podReplacementPolicy", "A pod that is being deleted is replaced here only when it has ended.");

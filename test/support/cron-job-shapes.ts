@@ -164,6 +164,7 @@ export const cronJobShapes: readonly CronJobShape[] = [
       concurrencyPolicy: "Allow",
       sharding: { total: 10, parallelism: 3 },
       retry: { sameNode: 2 },
+      completion: { failFast: false },
     },
     notes: [`${job}.maxFailedIndexes`],
     fires: ["2026-03-21T04:00:00Z"],
@@ -193,8 +194,18 @@ export const cronJobShapes: readonly CronJobShape[] = [
           - {action: FailJob, onExitCodes: {containerName: c, operator: In, values: [42]}}
           - {action: Ignore, onPodConditions: [{type: DisruptionTarget}]}
       template: {spec: ${pod}}`,
-    want: { schedule: { crons: ["7 * * * *"] }, concurrencyPolicy: "Allow", retry: { sameNode: 3 } },
-    notes: [`${job}.podFailurePolicy.rules[0]`, `${job}.podFailurePolicy.rules[1]`],
+    want: {
+      schedule: { crons: ["7 * * * *"] },
+      concurrencyPolicy: "Allow",
+      retry: {
+        sameNode: 3,
+        rules: [
+          { onExitCodes: { operator: "In", values: [42] }, action: "FailRun" },
+          { onPodConditions: [{ type: "DisruptionTarget" }], action: "Ignore" },
+        ],
+      },
+    },
+    notes: [`${job}.podFailurePolicy.rules[0].onExitCodes.containerName`],
     fires: ["2026-03-20T00:07:00Z"],
   },
   {

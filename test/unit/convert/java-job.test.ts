@@ -33,7 +33,7 @@ label: reports
 staticSharding: false
 `;
 const template = (container: object) => ({ spec: { containers: [{ name: "job", image, ...container }] } });
-const script = template({ command: ["/opt/jobs/report.sh", "--mode", "a b"], args: ["$(SHARDING_CONTEXT)"] });
+const script = template({ command: ["/opt/jobs/report.sh", "--mode", "a b"] });
 
 const cases: readonly { name: string; text: string; want: ElasticJobSpec; notes?: readonly string[] }[] = [
   {
@@ -43,7 +43,9 @@ const cases: readonly { name: string; text: string; want: ElasticJobSpec; notes?
       schedule: { crons: ["0 15 2 * * ?"], timeZone: "GMT+8:00" },
       misfire: { onDowntime: "Skip", onOverlap: "FireOnce" },
       sharding: { total: 3, parameters: ["Beijing", "Shanghai", "Guangzhou"] },
+      completion: { failFast: false },
       parameter: "full",
+      appendShardingContext: true,
       template: script,
     },
     notes: ["jobName", "jobName"],
@@ -97,9 +99,10 @@ const cases: readonly { name: string; text: string; want: ElasticJobSpec; notes?
       schedule: { crons: ["0/5 * * * * ?"] },
       misfire: { onDowntime: "Skip", onOverlap: "FireOnce" },
       sharding: { total: 5 },
+      completion: { failFast: false },
+      appendShardingContext: true,
       template: template({
         command: ["sh", "job.sh"],
-        args: ["$(SHARDING_CONTEXT)"],
         resources: { requests: { cpu: "0.1", memory: "65Mi" } },
       }),
     },
@@ -121,7 +124,8 @@ const cases: readonly { name: string; text: string; want: ElasticJobSpec; notes?
       suspend: true,
       schedule: { crons: ["0 * * * * ?"], timeZone: "Asia/Tokyo" },
       misfire: { onDowntime: "Skip", onOverlap: "FireOnce" },
-      template: template({ command: ["d.sh"], args: ["$(SHARDING_CONTEXT)"] }),
+      appendShardingContext: true,
+      template: template({ command: ["d.sh"] }),
     },
     notes: ["jobExecutionType"],
   },
@@ -156,7 +160,8 @@ props:
     want: {
       schedule: { crons: ["0 30 2 * * ?"], timeZone: "America/New_York", dst: "Quartz" },
       misfire: { onDowntime: "Skip", onOverlap: "FireOnce" },
-      template: template({ command: ["a"], args: ["$(SHARDING_CONTEXT)"] }),
+      appendShardingContext: true,
+      template: template({ command: ["a"] }),
     },
     notes: ["cron"],
   },
@@ -178,7 +183,9 @@ props: {script.command.line: a}
       schedule: { crons: ["0 0 0 ? * 2"], timeZone: "UTC" },
       misfire: { onDowntime: "Skip", onOverlap: "FireOnce" },
       sharding: { total: 2, parameters: ["", "b"] },
-      template: template({ command: ["a"], args: ["$(SHARDING_CONTEXT)"] }),
+      completion: { failFast: false },
+      appendShardingContext: true,
+      template: template({ command: ["a"] }),
     },
     notes: ["shardingItemParameters", "jobShardingStrategyType", "jobErrorHandlerType", "jobListenerTypes", "staticSharding"],
   },
@@ -187,7 +194,8 @@ props: {script.command.line: a}
     text: `jobName: x\nshardingTotalCount: 1\nfailover: true\ncron: 0 2 * * *\nprops: {script.command.line: a}`,
     want: {
       misfire: { onDowntime: "Skip", onOverlap: "FireOnce" },
-      template: template({ command: ["a"], args: ["$(SHARDING_CONTEXT)"] }),
+      appendShardingContext: true,
+      template: template({ command: ["a"] }),
     },
     notes: ["cron"],
   },
@@ -220,7 +228,7 @@ elasticjob:
       conversions.map(({ manifest }) => [manifest.metadata.name, manifest.spec.suspend, manifest.spec.template]),
       [
         ["simple-job", true, template({})],
-        ["script-job", undefined, template({ command: ["echo", "SCRIPT", "Job"], args: ["$(SHARDING_CONTEXT)"] })],
+        ["script-job", undefined, template({ command: ["echo", "SCRIPT", "Job"] })],
       ],
     );
   });
