@@ -75,6 +75,57 @@ describe("bad input", function () {
           ),
       },
       {
+        name: "the CRD refuses a retry rule that matches on nothing, or on two things",
+        async run() {
+          const words = /spec\.retry\.rules\[0\]: Invalid value: .*must have exactly one of onExitCodes, onPodConditions and onReasons/;
+          await refusedByCrd(elasticJob(namespace, "rule-none", { retry: { rules: [{ action: "Ignore" }] } }), words);
+          const both = { onReasons: ["Evicted" as const], onPodConditions: [{ type: "DisruptionTarget" }], action: "Ignore" as const };
+          await refusedByCrd(elasticJob(namespace, "rule-both", { retry: { rules: [both] } }), words);
+        },
+      },
+      {
+        name: "the CRD refuses a retry rule on the exit code 0",
+        async run() {
+          const rules = [{ onExitCodes: { operator: "In" as const, values: [3, 0] }, action: "FailItem" as const }];
+          const words = /spec\.retry\.rules\[0\]\.onExitCodes\.values: Invalid value: .*must not list 0 with In/;
+          await refusedByCrd(elasticJob(namespace, "rule-zero", { retry: { rules } }), words);
+        },
+      },
+      {
+        name: "the CRD refuses a retry rule on a condition that only tells how far a pod has come",
+        async run() {
+          const rules = [{ onPodConditions: [{ type: "Ready" }], action: "FailItem" as const }];
+          const words =
+            /spec\.retry\.rules\[0\]\.onPodConditions\[0\]\.type: Invalid value: .*must be a condition that tells why a pod ended/;
+          await refusedByCrd(elasticJob(namespace, "rule-ready", { retry: { rules } }), words);
+        },
+      },
+      ...["101%", "ten", -1, 10_001].map((maxFailedItems) => ({
+        name: `the CRD refuses completion.maxFailedItems: ${maxFailedItems}`,
+        run: () =>
+          refusedByCrd(
+            elasticJob(namespace, "bearing", { completion: { maxFailedItems } }),
+            /spec\.completion\.maxFailedItems: Invalid value/,
+          ),
+      })),
+      {
+        name: "the CRD refuses two nodeRules for one node",
+        async run() {
+          const nodeRules = [
+            { node: "n1", effect: "Avoid" as const },
+            { node: "n1", effect: "Prefer" as const },
+          ];
+          await refusedByCrd(elasticJob(namespace, "torn", { nodeRules }), /spec\.nodeRules\[1\]: Duplicate value/);
+        },
+      },
+      {
+        name: "appendShardingContext where a last argument would replace those of the image",
+        async run() {
+          await create("appending", { appendShardingContext: true });
+          await notReady("appending", "InvalidSpec", /^spec\.appendShardingContext: needs command or args in the container "/);
+        },
+      },
+      {
         name: "an impossible cron",
         async run() {
           await create("impossible", { schedule: { crons: ["0 0 30 2 *", "*/5 * * * *"] } });

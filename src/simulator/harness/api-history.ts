@@ -29,6 +29,8 @@ export interface PodFacts {
   /** When the API first showed that nothing of it runs any more. */
   endedAt?: number;
   goneAt?: number;
+  /** When a later attempt or run was created beside it, its node having been unreachable for as long as its job bears. */
+  givenUpAt?: number;
   object: Pod;
 }
 
@@ -64,7 +66,13 @@ export interface NodeFacts {
   deletedAt?: number;
   /** Since when it takes pods; absent = it does not. */
   usableSince?: number;
+  /** Stretches in which nothing was heard of it, oldest first; the last may go on. */
+  readonly silences: { readonly from: number; to?: number }[];
 }
+
+/** How far behind a cache may be, and how far off a leader's clock: a node that was silent long enough may be taken for silent so much longer. */
+const staleMs = 150_000;
+const clockSkewMs = 32_000;
 
 /** Who leads, by the lease. */
 export interface Term {
@@ -131,7 +139,18 @@ export class ApiHistory {
 
   /** Whether the pod can no longer be at work, as far as the API tells. */
   isOver(pod: PodFacts): boolean {
-    return pod.endedAt !== undefined || pod.goneAt !== undefined || this.nodeWasDeleted(pod);
+    return pod.endedAt !== undefined || pod.goneAt !== undefined || this.nodeWasDeleted(pod) || this.isGivenUp(pod);
+  }
+
+  /** Whether failover.unreachableSeconds lets it be taken for dead: its deletion was asked for, and its node is or was silent for so long. */
+  isGivenUp(pod: PodFacts): boolean {
+    if (pod.givenUpAt !== undefined) return true;
+    const bears = this.jobs.get(pod.jobUid)?.stored.spec.failover?.unreachableSeconds;
+    if (bears === undefined || pod.askedAt === undefined || pod.node === undefined) return false;
+    const now = this.#options.now();
+    return (this.nodes.get(pod.node)?.silences ?? []).some(
+      ({ from, to = now }) => now - from >= bears * 1000 - clockSkewMs && to >= now - staleMs && (pod.endedAt ?? now) >= from,
+    );
   }
 
   nodeWasDeleted(pod: PodFacts): boolean {
@@ -191,7 +210,10 @@ export class ApiHistory {
       object: pod,
     };
     const job = this.jobs.get(jobUid);
-    if (job !== undefined) this.#runOf(job, run).pods.push(facts);
+    if (job === undefined) return facts;
+    for (const { pods: others } of job.runs.values())
+      for (const other of others) if (other.endedAt === undefined && this.isGivenUp(other)) other.givenUpAt ??= facts.createdAt;
+    this.#runOf(job, run).pods.push(facts);
     return facts;
   }
 
@@ -229,8 +251,13 @@ export class ApiHistory {
 
   #observeNode(commit: Commit): void {
     const node = commit.object as unknown as Node;
-    const facts = getOrMake(this.nodes, node.metadata.name, (): NodeFacts => ({}));
+    const facts = getOrMake(this.nodes, node.metadata.name, (): NodeFacts => ({ silences: [] }));
     const ready = node.status?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True") ?? false;
+    const silent = node.status?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "Unknown") ?? false;
+    const last = facts.silences.at(-1);
+    const open = last !== undefined && last.to === undefined;
+    if (silent && !open && commit.type !== "DELETED") facts.silences.push({ from: this.#options.now() });
+    else if (open && (!silent || commit.type === "DELETED")) last.to = this.#options.now();
     if (commit.type === "DELETED") facts.deletedAt = this.#options.now();
     if (commit.type === "DELETED" || !ready || node.spec?.unschedulable === true) delete facts.usableSince;
     else facts.usableSince ??= this.#options.now();

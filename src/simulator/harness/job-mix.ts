@@ -2,6 +2,7 @@ import type { ElasticJob, ElasticJobSpec } from "../../api/elastic-job.gen.ts";
 import { type Random, randomInteger } from "../../base/random.ts";
 import { formatSeconds } from "../../base/time.ts";
 import { simulateAnnotation } from "../world/pod-script.ts";
+import { attemptMix } from "./attempt-mix.ts";
 
 /** A job for a simulation, and what its owner does with it meanwhile. */
 export interface SimulatedJob {
@@ -42,12 +43,10 @@ function makeJob(random: Random, name: string, options: JobMixOptions): Simulate
   const total = pick(random, [1, 1, 2, 3, 6]);
   const longestMs = pick(random, [2_000, 20_000, 60_000, 150_000]);
   const long = longestMs > 20_000;
-  const script = {
-    runMs: [500, longestMs],
-    onTerm: pick(random, ["dies", "exitsZero", "ignores"]),
-    // Some attempts of an item fail, as programs do; at times all of them.
-    ...(random.next() < 0.4 && { cases: failures(random, total, !long) }),
-  };
+  // Some attempts of an item fail, as programs do; at times all of them.
+  const cases = random.next() < 0.4 ? failures(random, total, !long) : undefined;
+  const forEver = cases?.some((each) => !("attempt" in each)) ?? false;
+  const script = { runMs: [500, longestMs], onTerm: pick(random, ["dies", "exitsZero", "ignores"]), ...(cases !== undefined && { cases }) };
   const manifest = elasticJob(name, {
     schedule: { crons: [`0 */${minutes} * * * ?`], endAt: formatSeconds(options.endAt) },
     concurrencyPolicy: pick(random, ["Forbid", "Forbid", "Allow", "Replace"]),
@@ -61,8 +60,7 @@ function makeJob(random: Random, name: string, options: JobMixOptions): Simulate
       total,
       ...(random.next() < 0.3 && { parallelism: Math.max(1 + randomInteger(random, total), long ? Math.ceil(total / 2) : 1) }),
     },
-    retry: { sameNode: randomInteger(random, 3), otherNodes: randomInteger(random, 3), backoff: { initialSeconds: 1, maxSeconds: 20 } },
-    failover: { limit: pick(random, [0, 1, 3, 3]) },
+    ...attemptMix(random, forEver),
     startTimeoutSeconds: 120,
     ...(random.next() < 0.2 && { runTimeoutSeconds: 300 }),
     ...(random.next() < 0.2 && { itemTimeoutSeconds: 60 }),

@@ -3,6 +3,7 @@ import type { ElasticJobRun } from "../../api/elastic-job.gen.ts";
 import { IntervalSet } from "../../base/interval-set.ts";
 import { parseTime } from "../../base/time.ts";
 import type { ApiHistory, JobFacts, PodFacts } from "./api-history.ts";
+import { checkNodeRules, checkRetry, wasIgnored } from "./attempt-invariants.ts";
 import { fireTimesBetween } from "./fire-times.ts";
 import { specAt } from "./status-invariants.ts";
 
@@ -56,10 +57,13 @@ export function checkPodCreated(pod: PodFacts, history: ApiHistory, moment: Mome
 
 function checkAttempts(pod: PodFacts, others: readonly PodFacts[], job: JobFacts, history: ApiHistory, moment: Moment, say: Say): void {
   for (const other of others) {
+    // Two attempts may be at work where one was given up; the first outcome that is recorded counts.
     if (!history.isOver(other)) say(`while ${other.name} may be at work`);
     const undisturbed = other.disturbedAt === undefined && !history.nodeWasDeleted(other);
     if (other.doneAt !== undefined && undisturbed && !moment.lateWrites) say(`although ${other.name} had done its work`);
   }
+  const spec = specAt(job, moment.now);
+  checkNodeRules(spec, excludedNodes(pod.object), moment.now, say);
   if (pod.attempt === 1) return;
   const before = others.find((other) => other.attempt === pod.attempt - 1);
   if (before === undefined) {
@@ -68,13 +72,14 @@ function checkAttempts(pod: PodFacts, others: readonly PodFacts[], job: JobFacts
   }
   const told = JSON.parse(pod.object.metadata.annotations?.["nuptse.dev/run"] ?? "{}") as { counted?: number; lost?: number };
   const { counted = 0, lost = 0 } = told;
-  const spec = specAt(job, moment.now);
+  checkRetry(pod, before, job, spec, history, say);
   if (counted + lost > pod.attempt - 1)
     say(`with ${counted} failures and ${lost} losses behind it, which are more than there were attempts`);
   if (lost > (spec.failover?.limit ?? 3)) say(`after ${lost} losses`);
   const perNode = (spec.retry?.sameNode ?? 0) + 1;
   const failed = before.endedAt !== undefined && before.askedAt === undefined && before.disturbedAt === undefined;
-  if (failed && counted > 0 && counted % perNode === 0 && !moment.lateWrites) checkExcluded(pod, before, history, moment.now, say);
+  if (failed && counted > 0 && counted % perNode === 0 && !moment.lateWrites && !wasIgnored(before, job, spec, history))
+    checkExcluded(pod, before, history, moment.now, say);
 }
 
 /** An attempt that goes to another node excludes the one on which the one before it failed, as long as others are left. */

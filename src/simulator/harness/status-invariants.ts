@@ -3,6 +3,7 @@ import { IntervalSet } from "../../base/interval-set.ts";
 import { formatSeconds, parseTime } from "../../base/time.ts";
 import type { Ledger } from "../world/ledger.ts";
 import type { ApiHistory, JobFacts, StatusFact } from "./api-history.ts";
+import { checkCompletion } from "./attempt-invariants.ts";
 import { fireTimesBetween, sameSchedule } from "./fire-times.ts";
 
 type Say = (text: string) => void;
@@ -21,6 +22,7 @@ export function checkStatusWrite(job: JobFacts, fact: StatusFact, history: ApiHi
   checkNothingForgotten(fact, told);
   checkRunning(job, fact, told);
   checkScheduleChange(job, fact, told);
+  checkCompletion(job, fact, specAt(job, fact.at), history, told);
   if (ledger !== undefined) checkSuccesses(job, fact, history, ledger, told);
 }
 
@@ -113,11 +115,6 @@ function checkSuccesses(job: JobFacts, { status, previous }: StatusFact, history
     const recorded = before.get(run.run)?.succeeded;
     if (recorded === run.succeeded) continue;
     checkRunSuccesses(job, run, IntervalSet.parse(run.succeeded).minus(IntervalSet.parse(recorded)), history, ledger, say);
-  }
-  for (const run of status.history ?? []) {
-    if (known.has(run.run) || run.phase !== "Succeeded") continue;
-    const missing = IntervalSet.parse(run.items).minus(IntervalSet.parse(run.succeeded));
-    if (missing.size > 0) say(`run ${run.run} is called succeeded without items ${missing}`);
   }
 }
 

@@ -34,9 +34,10 @@ function workOf(job: JobFacts, ledger: Ledger): readonly Work[] {
   return work.sort((a, b) => a.startedAt - b.startedAt);
 }
 
-/** Nobody could read from the API that it goes on: its object had been taken away, or its node, before the other one was created. */
+/** Nobody could read from the API that it goes on: its object had been taken away or given up, or its node, before the other one was created. */
 function isUnknowable(first: Work, second: Work, history: ApiHistory): boolean {
-  return (first.pod.goneAt ?? Number.POSITIVE_INFINITY) <= second.pod.createdAt || history.nodeWasDeleted(first.pod);
+  const endedFor = Math.min(first.pod.goneAt ?? Number.POSITIVE_INFINITY, first.pod.givenUpAt ?? Number.POSITIVE_INFINITY);
+  return endedFor <= second.pod.createdAt || history.nodeWasDeleted(first.pod);
 }
 
 function judgeItems(job: JobFacts, work: readonly Work[], history: ApiHistory, say: Say): void {

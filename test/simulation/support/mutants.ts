@@ -240,4 +240,60 @@ export const mutants: readonly Mutant[] = [
       return { ...rest, wakeAt: observed.now + 600_000 };
     }),
   },
+  {
+    name: "retry.rules are not heeded",
+    quick: true,
+    options: seeing((observed) => ({ ...observed, spec: { ...observed.spec, retry: { ...observed.spec.retry, rules: [] } } })),
+  },
+  {
+    name: "a failure that is ignored counts",
+    options: seeing((observed) => {
+      const rules = observed.spec.retry.rules.map((rule) => (rule.action === "Ignore" ? { ...rule, action: "Count" as const } : rule));
+      return { ...observed, spec: { ...observed.spec, retry: { ...observed.spec.retry, rules } } };
+    }),
+  },
+  {
+    name: "resetAfterSeconds is not heeded",
+    options: seeing((observed) => ({
+      ...observed,
+      spec: { ...observed.spec, retry: { ...observed.spec.retry, resetAfterMs: Number.POSITIVE_INFINITY } },
+    })),
+  },
+  {
+    name: "completion allows one more failed item than it says",
+    options: seeing((observed) => {
+      const { completion } = observed.spec;
+      const maxFailedItems = typeof completion.maxFailedItems === "number" ? completion.maxFailedItems + 1 : "100%";
+      return { ...observed, spec: { ...observed.spec, completion: { ...completion, maxFailedItems } } };
+    }),
+  },
+  {
+    name: "completion.failFast waits for the other items",
+    options: seeing((observed) => ({
+      ...observed,
+      spec: { ...observed.spec, completion: { ...observed.spec.completion, failFast: false } },
+    })),
+  },
+  {
+    name: "an unreachable node is given up as soon as it is one",
+    options: seeing((observed) => ({
+      ...observed,
+      spec: { ...observed.spec, unreachableMs: observed.spec.unreachableMs === Number.POSITIVE_INFINITY ? observed.spec.unreachableMs : 0 },
+    })),
+  },
+  {
+    name: "a pod is given up with its node before its deletion was asked for",
+    options: seeing((observed) => ({
+      ...observed,
+      pods: observed.pods.map((pod) => {
+        const stops = observed.job.status?.active?.find((run) => run.run === pod.run)?.stops ?? [];
+        const meant = stops.some((stop) => stop.item === pod.item && stop.attempt === pod.attempt && stop.reason === "Unreachable");
+        return meant ? { ...pod, deletion: pod.deletion ?? { at: observed.now, graceMs: 0 } } : pod;
+      }),
+    })),
+  },
+  {
+    name: "nodeRules exclude nothing",
+    options: seeing((observed) => ({ ...observed, spec: { ...observed.spec, nodeRules: [] } })),
+  },
 ];
