@@ -15,6 +15,9 @@ type Claim = "Succeeded" | "Failed" | "Cancelled" | "Skipped" | "Active";
 /** How long an edit may go unnoticed while somebody leads and nothing is wrong but a stalled watch. */
 const unnoticedMs = 155_000;
 
+/** What a leader may be ahead or behind with its clock. */
+const clockSkewMs = 31_000;
+
 /** A term begins when the caches are filled, some time after the lease was won. */
 const refillMs = 60_000;
 
@@ -33,7 +36,9 @@ export function judgeFireTimes(job: JobFacts, history: ApiHistory, ledger: Ledge
       const at = `${job.name}: fire time ${formatSeconds(time)}`;
       const claim = claims.get(time);
       const ran = [...job.runs.values()].some((run) => run.fireTime === time && run.pods.some((pod) => !pod.stray));
-      if (claim === undefined) {
+      // A leader whose clock is behind drops what is due by the server's clock with the edit, and says "since" by its own.
+      const droppedEarly = claim === "Succeeded" && !ran && editedAt - time <= clockSkewMs && history.troubledBetween(time, editedAt);
+      if (claim === undefined || droppedEarly) {
         judgeDropped(job, time, editedAt, ran, history, at, say);
       } else if (claim === "Skipped") {
         if (ran) say(`${at} ran, and status calls it skipped`);
