@@ -7,6 +7,8 @@ const commands: readonly BundledCommand[] = [
   { source: "src/main.ts", name: "nuptse" },
   // It starts on every completion: what only one command needs stays in files of its own, which are read when that runs.
   { source: "src/cli/kubectl-plugin.ts", name: "kubectl-nuptse", inParts: true },
+  // a thread of nuptse, found beside it
+  { source: "src/trace/sqlite-worker.ts", name: "nuptse-trace-worker" },
 ];
 const folder = resolve(root, process.argv[2] ?? "dist");
 

@@ -1,6 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { hostname } from "node:os";
+import { join } from "node:path";
+import type { Logger } from "./api/logger.ts";
 import { namespaces } from "./api/resource.ts";
 import { createSystemClock } from "./base/clock.ts";
 import type { Random } from "./base/random.ts";
@@ -11,6 +13,10 @@ import type { PlaygroundOptions } from "./cli/playground.ts";
 import { createProcessOutput } from "./cli/process-output.ts";
 import { createProgram } from "./cli/program.ts";
 import { runProgram } from "./cli/run-program.ts";
+import type { TraceServerOptions } from "./cli/trace.ts";
+import { retentionOf } from "./cli/trace-flags.ts";
+import type { Metrics } from "./runtime/metrics.ts";
+import type { TraceService } from "./trace/trace-service.ts";
 
 // The composition root: flags, wiring and signals. Whatever only one command needs is imported when that command runs, so that short
 // ones start fast.
@@ -24,7 +30,7 @@ if (problem !== undefined) {
   output.note(`error: ${problem}`);
   process.exit(1);
 }
-const program = createProgram({ clock, output, version: packageVersion }, { runOperator, runPlayground });
+const program = createProgram({ clock, output, version: packageVersion }, { runOperator, runPlayground, runTrace });
 try {
   process.exitCode = await runProgram(program, process.argv.slice(2), output);
 } catch (error) {
@@ -61,6 +67,8 @@ async function runOperator(options: OperatorOptions): Promise<void> {
       metrics.observe("nuptse_api_request_seconds", { verb, resource }, seconds);
     },
   });
+  const trace = await startOperatorTrace(options, logger, metrics);
+  const namespace = options.leaseNamespace ?? ownNamespace();
   const operator = createOperator({
     transport,
     clock,
@@ -68,13 +76,15 @@ async function runOperator(options: OperatorOptions): Promise<void> {
     logger,
     metrics,
     serverTime,
-    namespace: options.leaseNamespace ?? ownNamespace(),
+    namespace,
     leaseName: "nuptse-operator",
     identity: `${hostname()}_${randomBytes(5).toString("hex")}`,
     leaseTimings: options.lease,
     maxClockSkewMs: options.maxClockSkewMs,
     retainedPods: options.retainedPods,
     concurrency: options.concurrency,
+    ...(trace !== undefined && { trace: trace.buffer }),
+    ...(options.deployment !== undefined && { deployment: { namespace, name: options.deployment } }),
   });
   const server = await health.startHealthServer({
     ...options.metricsAddress,
@@ -91,8 +101,90 @@ async function runOperator(options: OperatorOptions): Promise<void> {
     process.exit(1);
   }
   logger.info("operator has stopped");
+  await trace?.close();
   await server.close();
   transport.close();
+}
+
+/** The trace that --trace names; undefined for none. */
+async function startOperatorTrace(options: OperatorOptions, logger: Logger, metrics: Metrics): Promise<TraceService | undefined> {
+  const { trace: target, traceTokenFile, traceCaFile, tracePasswordFile } = options;
+  if (target.kind === "none") return undefined;
+  const { startTrace } = await import("./trace/trace-service.ts");
+  const ownToken = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+  const tokenFile = traceTokenFile ?? (existsSync(ownToken) ? ownToken : undefined);
+  return startTrace({
+    target,
+    retention: retentionOf(options),
+    files: {
+      ...(tokenFile !== undefined && { tokenFile }),
+      ...(traceCaFile !== undefined && { caFile: traceCaFile }),
+      ...(tracePasswordFile !== undefined && { passwordFile: tracePasswordFile }),
+    },
+    clock,
+    random,
+    logger,
+    metrics,
+  });
+}
+
+async function runTrace(options: TraceServerOptions): Promise<void> {
+  const [{ loadCredentials }, { createHttpTransport }, { createKubeClient }, { createTokenAccess }, { startTraceServer }] =
+    await Promise.all([
+      import("./kube/credentials.ts"),
+      import("./kube/http-transport.ts"),
+      import("./kube/kube-client.ts"),
+      import("./trace/access.ts"),
+      import("./trace/http-server.ts"),
+    ]);
+  const [{ createSqliteStore }, { startHousekeeping }] = await Promise.all([
+    import("./trace/sqlite-store.ts"),
+    import("./trace/housekeeping.ts"),
+  ]);
+  const logger = await createProcessLogger(options);
+  const credentials = await loadCredentials({
+    clock,
+    ...(options.kubeconfig !== undefined && { kubeconfig: options.kubeconfig }),
+    ...(options.context !== undefined && { context: options.context }),
+  });
+  const transport = createHttpTransport({ credentials, clock, random, userAgent: `nuptse/${packageVersion} (trace)` });
+  const { tlsCertFile, tlsKeyFile } = options;
+  const readTls =
+    tlsCertFile === undefined || tlsKeyFile === undefined
+      ? undefined
+      : () => ({ cert: readFileSync(tlsCertFile, "utf8"), key: readFileSync(tlsKeyFile, "utf8") });
+  const store = createSqliteStore({ path: join(options.dataDir, "trace.db"), clock });
+  const server = await startTraceServer({
+    store,
+    access: createTokenAccess({
+      client: createKubeClient(transport),
+      clock,
+      writers: options.writer,
+      readers: options.reader,
+      ...(options.audience !== undefined && { audiences: options.audience }),
+    }),
+    logger,
+    ...options.listen,
+    ...(readTls !== undefined && { tls: readTls() }),
+  });
+  const housekeeping = startHousekeeping({ store, retention: retentionOf(options), clock, logger });
+  const stopped = new AbortController();
+  endOnSignal(() => stopped.abort());
+  logger.info("trace starts", { version: packageVersion, server: credentials.server, port: server.port, tls: readTls !== undefined });
+  while (!stopped.signal.aborted) {
+    await clock.sleep(60_000, stopped.signal).catch(() => undefined);
+    if (readTls === undefined || stopped.signal.aborted) continue;
+    try {
+      server.renewTls(readTls());
+    } catch (error) {
+      logger.warn("the certificate could not be read anew, the one before stays", { error });
+    }
+  }
+  await server.close();
+  housekeeping.stop();
+  await store.close();
+  transport.close();
+  logger.info("trace has stopped");
 }
 
 async function runPlayground(options: PlaygroundOptions): Promise<void> {

@@ -65,3 +65,10 @@ export const requestReasons = {
   runCancelled: "RunCancelled",
   runsFailed: "RunsFailed",
 } as const;
+
+/** Reasons of events on the operator's own Deployment; docs/trace.md tells of them. */
+export const operatorEventReasons = {
+  traceUnavailable: "TraceUnavailable",
+  traceRowsDropped: "TraceRowsDropped",
+  traceRecovered: "TraceRecovered",
+} as const;

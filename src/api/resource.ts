@@ -67,3 +67,11 @@ export const jobRequests: Resource = {
   kind: "JobRequest",
   namespaced: true,
 };
+export const deployments: Resource = { group: "apps", version: "v1", plural: "deployments", kind: "Deployment", namespaced: true };
+export const tokenReviews: Resource = {
+  group: "authentication.k8s.io",
+  version: "v1",
+  plural: "tokenreviews",
+  kind: "TokenReview",
+  namespaced: false,
+};

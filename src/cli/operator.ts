@@ -1,9 +1,10 @@
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { type BindAddress, bindAddress, integer, type LeaseDurations, leaseDurations, secondsAsMilliseconds } from "./flag-values.ts";
 import { addLoggingOptions, type LoggingOptions } from "./logging-options.ts";
+import { addTraceOptions, type TraceOptions } from "./trace-flags.ts";
 
 /** What `nuptse operator` was told. */
-export interface OperatorOptions extends LoggingOptions {
+export interface OperatorOptions extends LoggingOptions, TraceOptions {
   /** A file; absent: $KUBECONFIG, the pod's own account, or ~/.kube/config, as kubectl looks for it. */
   readonly kubeconfig?: string;
   readonly context?: string;
@@ -17,6 +18,8 @@ export interface OperatorOptions extends LoggingOptions {
   readonly metricsAddress: BindAddress;
   /** Objects that are reconciled at once. */
   readonly concurrency: number;
+  /** The name of the operator's own Deployment, in the Lease's namespace. */
+  readonly deployment?: string;
 }
 
 /** The command `operator`; `run` is called with options that were checked. */
@@ -54,8 +57,15 @@ export function operatorCommand(run: (options: OperatorOptions) => Promise<void>
       bindAddress,
       bindAddress("127.0.0.1:8080"),
     )
-    .option("--concurrency <count>", "objects that are reconciled at once", integer(1, 1000), 32);
+    .option("--concurrency <count>", "objects that are reconciled at once", integer(1, 1000), 32)
+    .addOption(
+      new Option(
+        "--deployment <name>",
+        "the operator's own Deployment, in the namespace of the Lease, on which events tell of its troubles (default: only the log does)",
+      ).env("NUPTSE_DEPLOYMENT"),
+    );
   showDefaults(command);
+  addTraceOptions(command);
   addLoggingOptions(command, "info");
   return command.action(async (flags: ParsedFlags) => {
     const { leaseSeconds, maxClockSkew, ...same } = flags;

@@ -4,12 +4,14 @@ import { convertCommand } from "./convert.ts";
 import { cronCommand } from "./cron.ts";
 import { type OperatorOptions, operatorCommand } from "./operator.ts";
 import { type PlaygroundOptions, playgroundCommand } from "./playground.ts";
+import { type TraceServerOptions, traceCommand } from "./trace.ts";
 import { versionCommand } from "./version.ts";
 
 /** The long-running commands, wired by main.ts; each resolves when its work is over. */
 export interface Services {
   runOperator(options: OperatorOptions): Promise<void>;
   runPlayground(options: PlaygroundOptions): Promise<void>;
+  runTrace(options: TraceServerOptions): Promise<void>;
 }
 
 /** The program `nuptse`; give it to runProgram. */
@@ -19,6 +21,7 @@ export function createProgram(context: CommandContext, services: Services): Comm
     .version(context.version, "-V, --version", "print the version")
     .addCommand(operatorCommand((options) => services.runOperator(options)))
     .addCommand(playgroundCommand((options) => services.runPlayground(options)))
+    .addCommand(traceCommand((options) => services.runTrace(options)))
     .addCommand(cronCommand(context))
     .addCommand(convertCommand(context))
     .addCommand(versionCommand(context));

@@ -2,6 +2,7 @@ import type { ActionResult } from "../api/action.ts";
 import type { Node } from "../api/core.ts";
 import type { ElasticJob } from "../api/elastic-job.gen.ts";
 import type { ObjectRef } from "../api/meta.ts";
+import type { TraceSink } from "../api/trace.ts";
 import type { Clock } from "../base/clock.ts";
 import { IntervalSet } from "../base/interval-set.ts";
 import { getOrMake } from "../base/map.ts";
@@ -18,6 +19,7 @@ import { type MissingJob, planMissingJob } from "./rules/missing-job.ts";
 import { type ElasticJobPlan, isClockOff, nothingToDo, planElasticJob } from "./rules/plan.ts";
 import { type ReadSpec, readSpec } from "./rules/read-spec.ts";
 import { UpstreamGraph } from "./upstream-graph.ts";
+import { createTraceTeller } from "./trace-teller.ts";
 
 export interface ElasticJobControllerOptions {
   readonly caches: () => ElasticJobCaches;
@@ -27,6 +29,8 @@ export interface ElasticJobControllerOptions {
   /** See ObservedJob.maxClockSkewMs. */
   readonly maxClockSkewMs: number;
   readonly metrics: Metrics;
+  /** Where the event trace goes; absent = it is not kept. */
+  readonly trace?: TraceSink;
   /** The rules; absent = ours. Another function shows that a broken rule is caught. */
   readonly planElasticJob?: typeof planElasticJob;
 }
@@ -61,6 +65,7 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
   const waiting = new Map<string, readonly string[]>();
   /** Since when a job that requests name is known to be missing, by "namespace/name". */
   const missing = new Map<string, number>();
+  const teller = options.trace === undefined ? undefined : createTraceTeller(options.trace);
   let termStart = clock.now();
   let trimmed: ReadonlySet<string> = new Set();
 
@@ -83,6 +88,7 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
     if (uid === undefined) return;
     uids.delete(key);
     notes.delete(uid);
+    teller?.forget(uid);
     specs.delete(uid);
     waiting.delete(uid);
   }
@@ -144,6 +150,7 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
       }
       const plan = (options.planElasticJob ?? planElasticJob)(observed);
       plans.set(observed, plan);
+      teller?.seen(observed);
       const uid = observed.job.metadata.uid as string;
       if (plan.waiting.length > 0 || waiting.has(uid)) countWaiting(waiting, metrics, uid, plan.waiting);
       return plan;
@@ -155,6 +162,7 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
       const memory = notesOf(observed.job.metadata.uid as string);
       for (const node of memory.learn(results, clock.now())) goneNodes.set(node, options.serverNow() ?? clock.now());
       if (plan === undefined) return;
+      teller?.settled(observed, plan.traced, results, status);
       countFired(plan, results, metrics);
       if (plan.strays > 0) metrics.count("nuptse_stray_pods_total", {}, plan.strays);
       if (status?.kind === "done") settleRecorded(plan, observed, memory, metrics);
@@ -167,6 +175,7 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
 
     beginTerm() {
       termStart = clock.now();
+      teller?.beginTerm();
     },
 
     seePod(type, pod) {

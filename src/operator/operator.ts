@@ -1,4 +1,5 @@
 import type { Logger } from "../api/logger.ts";
+import type { ObjectRef } from "../api/meta.ts";
 import { resourceName } from "../api/resource.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Random } from "../base/random.ts";
@@ -14,6 +15,8 @@ import type { LeaseTimings } from "../runtime/lease-protocol.ts";
 import { createManager, type Manager } from "../runtime/manager.ts";
 import type { Metrics } from "../runtime/metrics.ts";
 import type { OwnWriteStore } from "../runtime/own-writes.ts";
+import type { TraceBuffer } from "../trace/buffer.ts";
+import { tellTraceTrouble } from "./trace-trouble.ts";
 import { createTroubleTeller } from "./trouble.ts";
 
 export interface OperatorOptions {
@@ -35,6 +38,10 @@ export interface OperatorOptions {
   readonly retainedPods: number;
   /** Objects of a kind that are worked on at once. */
   readonly concurrency: number;
+  /** Where the event trace goes; absent = it is not kept. */
+  readonly trace?: TraceBuffer;
+  /** The operator's own Deployment, on which troubles of the trace are told; absent = only the log tells. */
+  readonly deployment?: ObjectRef;
   /** See ElasticJobControllerOptions. */
   readonly planElasticJob?: ElasticJobKindOptions["planElasticJob"];
 }
@@ -70,6 +77,8 @@ export function createOperator(options: OperatorOptions): Manager {
     reportingController: "nuptse.dev/operator",
     reportingInstance: options.identity.slice(0, 128),
   });
+  if (options.trace !== undefined && options.deployment !== undefined)
+    tellTraceTrouble({ trace: options.trace, recorder, client, deployment: options.deployment });
   const elasticJob = createElasticJobKind({
     client,
     clock,
@@ -78,6 +87,7 @@ export function createOperator(options: OperatorOptions): Manager {
     serverNow: () => (serverTime.offsetMs() === undefined ? undefined : serverTime.now()),
     maxClockSkewMs: options.maxClockSkewMs,
     retainedPods: options.retainedPods,
+    ...(options.trace !== undefined && { trace: options.trace }),
     ...(options.planElasticJob !== undefined && { planElasticJob: options.planElasticJob }),
     onError,
   });

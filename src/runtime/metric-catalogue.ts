@@ -79,6 +79,17 @@ export const metricCatalogue = {
   nuptse_item_attempts_total: { type: "counter", labels: ["result"], help: "Ended attempts of items by result." },
   nuptse_runs_waiting: { type: "gauge", labels: ["reason"], help: "Runs that wait, by what they wait for." },
   nuptse_stray_pods_total: { type: "counter", labels: [], help: "Pods of runs that were over, left by a deposed leader and deleted." },
+  nuptse_trace_lag_seconds: {
+    type: "gauge",
+    labels: [],
+    help: "How long the oldest row of the event trace has waited for its store; 0 when none waits.",
+  },
+  nuptse_trace_rows_total: { type: "counter", labels: [], help: "Rows of the event trace that the store has taken." },
+  nuptse_trace_rows_dropped_total: {
+    type: "counter",
+    labels: ["reason"],
+    help: "Rows of the event trace that were lost: full (too many waited), refused (the store will not have them), closed (the process ended).",
+  },
 } as const satisfies Readonly<Record<string, MetricDescriptor>>;
 
 type Catalogue = typeof metricCatalogue;

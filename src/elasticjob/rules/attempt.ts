@@ -47,6 +47,8 @@ export interface AttemptPod extends KubeObject {
   readonly history: RunAnnotation;
   readonly createdAt: number;
   readonly node?: string;
+  /** The pod's address. */
+  readonly ip?: string;
   readonly scheduledAt?: number;
   /** When all ordinary containers had started. */
   readonly startedAt?: number;
@@ -130,6 +132,7 @@ export function attemptPod(pod: Pod): AttemptPod | undefined {
     history,
     createdAt: parseTime(metadata.creationTimestamp) ?? 0,
     ...(pod.spec.nodeName !== undefined && { node: pod.spec.nodeName }),
+    ...(status?.podIP !== undefined && { ip: status.podIP }),
     ...(scheduledAt !== undefined && { scheduledAt }),
     ...(startedAt !== undefined && { startedAt }),
     ...(waiting !== undefined && { waiting }),

@@ -15,6 +15,7 @@ import { collectRevisions, stepRevision } from "./revision.ts";
 import type { RunStep } from "./run-step.ts";
 import { stepStatus } from "./status.ts";
 import { resumedAt, suspended, withSuspension } from "./suspension.ts";
+import type { TracedPlan } from "./trace-rows.ts";
 
 /** A plan, and what is to be counted once it has been carried out. */
 export interface ElasticJobPlan extends Plan {
@@ -26,6 +27,8 @@ export interface ElasticJobPlan extends Plan {
     readonly skipped: Readonly<Record<string, number>>;
     readonly attempts: readonly Verdict["outcome"][];
   };
+  /** What the event trace tells once the plan has been carried out; absent when nothing was thought about. */
+  readonly traced?: TracedPlan;
   readonly strays: number;
   readonly waiting: readonly string[];
 }
@@ -102,6 +105,7 @@ export function planElasticJob(given: ObservedJob): ElasticJobPlan {
       skipped: runs.skipped.counts,
       attempts: runs.steps.flatMap((step) => step.ended.flatMap((item) => item.verdict?.outcome ?? [])),
     },
+    traced: { steps: runs.steps, next: written.next, skipped: runs.skipped },
     strays: retention.strays.length,
     waiting: runs.steps.flatMap((step) => step.waitReason?.reason ?? []),
   };

@@ -30,6 +30,8 @@ export interface RunStep {
   readonly run: LiveRun;
   /** Items that ended and whose end is not recorded yet. */
   readonly ended: readonly EndedItem[];
+  /** Attempts that ended without ending their item: another follows. Absent = none. */
+  readonly passed?: readonly { readonly pod: AttemptPod; readonly verdict: Verdict }[];
   readonly atWork: IntervalSet;
   /** Items without a pod at work that have not ended. */
   readonly waiting: number;
@@ -69,6 +71,7 @@ export function stepRun(observed: ObservedJob, run: LiveRun, mayStart: boolean):
   const { now, memory, spec } = observed;
   const actions: Action[] = [];
   const ended: EndedItem[] = [];
+  const passed: { pod: AttemptPod; verdict: Verdict }[] = [];
   const atWork = new IntervalSet();
   const due: DueAttempt[] = [];
   const fresh: number[] = [];
@@ -141,6 +144,7 @@ export function stepRun(observed: ObservedJob, run: LiveRun, mayStart: boolean):
       ended.push({ item, succeeded: false, reason: after.reason, pod, verdict });
       continue;
     }
+    passed.push({ pod, verdict });
     if (after.failedOver) losses++;
     if (after.next.notBefore <= now)
       due.push({ item, next: after.next, ...(after.failedOver && { lostFrom: pod.node ?? "no node", why: verdict.reason }) });
@@ -190,6 +194,7 @@ export function stepRun(observed: ObservedJob, run: LiveRun, mayStart: boolean):
   return {
     run,
     ended,
+    passed,
     atWork,
     waiting,
     newStops,
@@ -208,7 +213,7 @@ function nodeJudgement({ nodes, spec, now }: ObservedJob): NodeJudgement {
 }
 
 /** What has become of an attempt of the run. */
-function verdictOf(observed: ObservedJob, run: LiveRun, pod: AttemptPod): Verdict | undefined {
+export function verdictOf(observed: ObservedJob, run: LiveRun, pod: AttemptPod): Verdict | undefined {
   const stop = run.stops.get(`${pod.item}/${pod.attempt}`);
   const vanishedAt = run.vanishedAt.get(pod);
   // A node that was gone before the pod was bound to it has come back under its name (decision 20).

@@ -11,6 +11,8 @@ import { createServerTime } from "../../kube/server-time.ts";
 import { createOperator } from "../../operator/operator.ts";
 import type { Manager } from "../../runtime/manager.ts";
 import { noMetrics } from "../../runtime/metrics.ts";
+import type { TraceReader } from "../../trace/store.ts";
+import { startTrace, type TraceService } from "../../trace/trace-service.ts";
 import { createApiServer } from "../apiserver/api-server.ts";
 import { startHttpServer } from "../apiserver/http/http-server.ts";
 import { inProcessTransport } from "../apiserver/in-process-transport.ts";
@@ -44,6 +46,8 @@ export interface Playground {
   /** With every right. */
   readonly client: KubeClient;
   readonly world: World;
+  /** What the operator traced; absent without one. */
+  readonly trace?: TraceReader;
   /** Ends the operator, then the containers, then the API server. */
   close(): Promise<void>;
 }
@@ -82,8 +86,17 @@ export async function startPlayground(options: PlaygroundOptions): Promise<Playg
 
   let operator: Manager | undefined;
   let operatorEnd: Promise<unknown> = Promise.resolve();
+  let trace: TraceService | undefined;
   if (options.operator !== false) {
     const serverTime = createServerTime(clock);
+    trace = await startTrace({
+      target: { kind: "sqlite", path: join(dataDir, "trace.db") },
+      retention: { maxAgeMs: 86_400_000, maxRows: 1_000_000 },
+      clock,
+      random,
+      logger,
+      metrics: noMetrics,
+    });
     operator = createOperator({
       transport: withServerDate(inProcessTransport(server, { userAgent: "nuptse-operator" }), serverTime, clock, clock),
       clock,
@@ -97,6 +110,7 @@ export async function startPlayground(options: PlaygroundOptions): Promise<Playg
       maxClockSkewMs: 0,
       retainedPods: 4000,
       concurrency: 64,
+      trace: trace.buffer,
     });
     operatorEnd = operator.run();
     while (operator.phase !== "leading") await clock.sleep(5);
@@ -107,9 +121,11 @@ export async function startPlayground(options: PlaygroundOptions): Promise<Playg
     kubeconfigPath,
     client,
     world: running,
+    ...(trace !== undefined && { trace: trace.reader }),
     async close() {
       operator?.stop();
       await operatorEnd;
+      await trace?.close();
       await running.close();
       await front.close();
       if (ownDir !== undefined) await rm(ownDir, { recursive: true, force: true });

@@ -12,6 +12,9 @@ describe("cli/operator", () => {
         retainedPods: 4000,
         metricsAddress: { host: "127.0.0.1", port: 8080 },
         concurrency: 32,
+        trace: { kind: "none" },
+        traceRetentionDays: 30,
+        traceMaxRows: 10_000_000,
         logLevel: "info",
       },
     ]);
@@ -21,6 +24,8 @@ describe("cli/operator", () => {
     const outcome = await nuptse([
       ...["operator", "--kubeconfig", "/tmp/k", "--context", "c", "--lease-namespace", "n", "--lease-seconds", "3/2/0.5"],
       ...["--max-clock-skew", "0", "--retained-pods", "10", "--metrics-address", "[::1]:9", "--concurrency", "1"],
+      ...["--deployment", "nuptse", "--trace", "postgres://n@db/n", "--trace-password-file", "/p", "--trace-token-file", "/t"],
+      ...["--trace-ca-file", "/c", "--trace-retention-days", "7", "--trace-max-rows", "5000"],
       ...["--log-level", "debug", "--log-format", "json"],
     ]);
     assert.equal(outcome.code, 0);
@@ -34,6 +39,13 @@ describe("cli/operator", () => {
         retainedPods: 10,
         metricsAddress: { host: "::1", port: 9 },
         concurrency: 1,
+        deployment: "nuptse",
+        trace: { kind: "postgres", url: "postgres://n@db/n" },
+        tracePasswordFile: "/p",
+        traceTokenFile: "/t",
+        traceCaFile: "/c",
+        traceRetentionDays: 7,
+        traceMaxRows: 5000,
         logLevel: "debug",
         logFormat: "json",
       },
@@ -58,6 +70,9 @@ describe("cli/operator", () => {
     { name: "an address without a port", args: ["--metrics-address", "localhost"], want: /such as 127\.0\.0\.1:8080/ },
     { name: "a port beyond 65535", args: ["--metrics-address", ":70000"], want: /--metrics-address/ },
     { name: "no concurrency", args: ["--concurrency", "0"], want: /from 1 to 1000/ },
+    { name: "a trace that is no store", args: ["--trace", "mysql://x"], want: /--trace.*sqlite:<path>/ },
+    { name: "a PostgreSQL without a database", args: ["--trace", "postgres://n@db"], want: /must name a database/ },
+    { name: "a trace kept for no day", args: ["--trace-retention-days", "0"], want: /from 1 to 3650/ },
     { name: "an unknown log level", args: ["--log-level", "trace"], want: /Allowed choices are debug, info, warn, error/ },
     { name: "an argument that it does not take", args: ["now"], want: /too many arguments/ },
   ];
@@ -92,6 +107,37 @@ describe("cli/playground", () => {
   });
 });
 
+describe("cli/trace", () => {
+  it("hands on what was typed, with defaults for the rest", async () => {
+    const outcome = await nuptse(["trace", "--data-dir", "/data", "--writer", "system:serviceaccount:a:b", "--reader", "group:c", "d"]);
+    assert.deepEqual(outcome.trace, [
+      {
+        dataDir: "/data",
+        listen: { host: "127.0.0.1", port: 8090 },
+        writer: ["system:serviceaccount:a:b"],
+        reader: ["group:c", "d"],
+        traceRetentionDays: 30,
+        traceMaxRows: 10_000_000,
+        logLevel: "info",
+      },
+    ]);
+  });
+
+  const refused = [
+    { name: "no folder", args: ["--writer", "a"], want: /--data-dir/ },
+    { name: "nobody who may use it", args: ["--data-dir", "/d"], want: /--writer/ },
+    { name: "a certificate without its key", args: ["--data-dir", "/d", "--writer", "a", "--tls-cert-file", "c"], want: /belong together/ },
+    { name: "a subject with a blank", args: ["--data-dir", "/d", "--writer", "a b"], want: /without blanks/ },
+  ];
+  for (const tc of refused) {
+    it(`refuses ${tc.name} with exit code 2 and one line`, async () => {
+      const outcome = await nuptse(["trace", ...tc.args]);
+      assert.deepEqual({ code: outcome.code, lines: outcome.notes.length, started: outcome.trace }, { code: 2, lines: 1, started: [] });
+      assert.match(outcome.notes[0] ?? "", tc.want);
+    });
+  }
+});
+
 describe("cli/program", () => {
   const cases = [
     { name: "version prints the version", args: ["version"], wantCode: 0, wantResult: "1.2.3" },
@@ -119,7 +165,11 @@ describe("cli/program", () => {
     const output = { result() {}, note() {} };
     const program = createProgram(
       { clock: createSystemClock({ background: true }), output, version: "" },
-      { runOperator: () => Promise.reject(new Error("no cluster")), runPlayground: () => Promise.resolve() },
+      {
+        runOperator: () => Promise.reject(new Error("no cluster")),
+        runPlayground: () => Promise.resolve(),
+        runTrace: () => Promise.resolve(),
+      },
     );
     await assert.rejects(runProgram(program, ["operator"], output), /no cluster/);
   });
