@@ -77,7 +77,14 @@ describe("rows of the event trace, elasticjob.md section 5", () => {
         const world = TracedWorld.traced({ spec: { retry: { sameNode: 1 } } });
         return world.to("12:00:00").runs(0, 3).to("12:00:20").runs(0, 4).settle();
       },
-      want: ["attempt 0/1 Failed Error", "Run Running", "attempt 0/2 Failed Error", "attempt 0/1 Failed Error", "Run Failed ItemsFailed"],
+      want: [
+        "Run Running",
+        "attempt 0/1 Failed Error",
+        "Items 0 Running",
+        "attempt 0/2 Failed Error",
+        "attempt 0/1 Failed Error",
+        "Run Failed ItemsFailed",
+      ],
     },
     {
       name: "an item that is lost: its attempt is Lost, the next one is a failover",
