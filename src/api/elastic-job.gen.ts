@@ -623,7 +623,7 @@ export interface ElasticJobRunStop {
    */
   readonly attempt?: number;
   /**
-   * StartTimeout, ImagePull, ItemTimeout, NotScheduled, Unreachable or Superseded.
+   * StartTimeout, ImagePull, ItemTimeout, NotScheduled, Unreachable, NodeGone or Superseded.
    */
   readonly reason?: string;
   /**

@@ -213,7 +213,7 @@ export interface Verdict {
 }
 
 /** Why the operator itself is ending an attempt; stands in status before the pod is deleted (decision 6). */
-export type StopReason = "StartTimeout" | "ImagePull" | "ItemTimeout" | "NotScheduled" | "Unreachable" | "Superseded";
+export type StopReason = "StartTimeout" | "ImagePull" | "ItemTimeout" | "NotScheduled" | "Unreachable" | "NodeGone" | "Superseded";
 
 /** What is known of an attempt besides its pod. */
 export interface AttemptContext {
@@ -221,7 +221,7 @@ export interface AttemptContext {
   readonly stop?: StopReason;
   /** Its end was seen while nobody had asked for its deletion yet: a later deletionTimestamp does not change what it means. */
   readonly endedUndeleted?: boolean;
-  /** When its node was found to be surely deleted. */
+  /** When its node was found to be surely deleted, and its own deletion had been asked for. */
   readonly nodeGoneAt?: number;
   /** When the object was surely seen to be gone. */
   readonly vanishedAt?: number;
@@ -242,7 +242,8 @@ export function judge(pod: AttemptPod, context: AttemptContext = {}): Verdict | 
   const account = { at, message: end?.message ?? "", ...(end?.exitCode !== undefined && { exitCode: end.exitCode }) };
   const succeeded = end?.success === true && (context.endedUndeleted === true || endedBeforeDeletion(pod));
   if (context.stop === "NotScheduled" && !succeeded) return { ...account, outcome: "Withdrawn", reason: context.stop };
-  if (context.stop === "Unreachable" && !succeeded) return { ...account, outcome: "Lost", reason: context.stop };
+  if ((context.stop === "Unreachable" || context.stop === "NodeGone") && !succeeded)
+    return { ...account, outcome: "Lost", reason: context.stop };
   // A program that finished its work while we were about to stop it has finished its work.
   if (context.stop !== undefined && !succeeded) return { ...account, outcome: "Failed", reason: context.stop };
   if (succeeded) return { ...account, outcome: "Succeeded", reason: "Completed" };

@@ -13,7 +13,7 @@ import { type AfterAttempt, afterAttempt, type NextAttempt, type NodeJudgement }
 import { excludedNodes, nodeRulesAt } from "./node-rule.ts";
 import type { ObservedJob } from "./observed.ts";
 import { type RevisionData, renderPod } from "./pod.ts";
-import { givenUpAt, givenUpFrom } from "./unreachable.ts";
+import { givenUpAt, givenUpFrom, nodeGoneFrom } from "./unreachable.ts";
 
 /** An item that ended for good, and the attempt that decided it. */
 export interface EndedItem {
@@ -216,9 +216,8 @@ function nodeJudgement({ nodes, spec, now }: ObservedJob): NodeJudgement {
 export function verdictOf(observed: ObservedJob, run: LiveRun, pod: AttemptPod): Verdict | undefined {
   const stop = run.stops.get(`${pod.item}/${pod.attempt}`);
   const vanishedAt = run.vanishedAt.get(pod);
-  // A node that was gone before the pod was bound to it has come back under its name (decision 20).
-  const goneAt = pod.node === undefined ? undefined : observed.memory.goneNodes.get(pod.node);
-  const nodeGoneAt = goneAt !== undefined && goneAt >= (pod.scheduledAt ?? pod.createdAt) ? goneAt : undefined;
+  // A machine may come back under the name of a node that was deleted, and must find that the pod is to end (decision 20).
+  const nodeGoneAt = pod.deletion === undefined ? undefined : nodeGoneFrom(observed, pod);
   const lostAt = givenUpAt(observed, run, pod);
   return judge(pod, {
     ...(stop !== undefined && { stop: stop.reason }),
@@ -245,6 +244,8 @@ function earlierSuccess(
 
 /** The first limit that an attempt at work runs into. */
 function timeLimit(observed: ObservedJob, pod: AttemptPod, nodes: NodeJudgement): TimeLimit | undefined {
+  const gone = nodeGoneFrom(observed, pod);
+  if (gone !== undefined) return { at: gone, reason: "NodeGone" };
   const own = pod.deletion === undefined ? ownTimeLimit(observed, pod, nodes) : undefined;
   const at = givenUpFrom(observed, pod) ?? never;
   return at === never || (own !== undefined && own.at <= at) ? own : { at, reason: "Unreachable" };

@@ -20,3 +20,9 @@ export function givenUpAt(observed: ObservedJob, run: LiveRun, pod: AttemptPod):
   const from = decidedAt === undefined ? undefined : givenUpFrom(observed, pod);
   return from === undefined || from > observed.now ? undefined : Math.max(from, decidedAt as number);
 }
+
+/** When the pod's node was found to be deleted; undefined for one that was gone before the pod was bound to it, and came back under its name. */
+export function nodeGoneFrom({ memory }: ObservedJob, pod: AttemptPod): number | undefined {
+  const goneAt = pod.node === undefined ? undefined : memory.goneNodes.get(pod.node);
+  return goneAt !== undefined && goneAt >= (pod.scheduledAt ?? pod.createdAt) ? goneAt : undefined;
+}

@@ -140,6 +140,44 @@ describe("found in the simulation", () => {
     it("go one by one where somebody else's pod carries the run's labels", () => assert.deepEqual(tags(new Set([ended.run])), ["delete"]));
   });
 
+  describe("a pod of a node that was deleted: its machine may come back under that name and start it", () => {
+    const entry = {
+      run: "20261121t120000z",
+      kind: "Schedule",
+      phase: "Running",
+      fireTime: iso("12:00:00"),
+      items: "0",
+      total: 1,
+      running: "0",
+    };
+    const stops = [{ item: 0, attempt: 1, reason: "NodeGone", at: iso("12:00:21") }];
+    const cases = [
+      { name: "that it is to end is recorded first", recorded: [], asked: false, wantStops: ["NodeGone"], wantTags: [] },
+      { name: "then its deletion is asked for", recorded: stops, asked: false, wantStops: [], wantTags: ["delete"] },
+      { name: "and only then its item goes elsewhere", recorded: stops, asked: true, wantStops: [], wantTags: ["create", "event"] },
+    ];
+    for (const { name, recorded, asked, wantStops, wantTags } of cases)
+      it(name, () => {
+        const active = [{ ...entry, stops: recorded, startedAt: iso("12:00:00") }] as never;
+        const job = makeJob({}, { status: { lastHandledFireTime: iso("12:00:00"), active } });
+        const deletion = asked ? { deletionTimestamp: "12:00:52", grace: 30 } : {};
+        const pods = [makeAttempt({ run: entry.run, created: "12:00:00", node: "n9", scheduled: "12:00:00", ...deletion })];
+        const observed = makeObserved({ job, pods, now: at("12:00:40") });
+        const data = observed.pinned.data;
+        const revisions = [{ apiVersion: "apps/v1", kind: "ControllerRevision", metadata: { name: "report-1" }, revision: 1, data }];
+        const plan = planElasticJob({
+          ...observed,
+          revisions,
+          memory: { ...observed.memory, goneNodes: new Map([["n9", at("12:00:20")]]) },
+        });
+        const next = plan.status?.status["active"] as readonly { readonly stops?: readonly { readonly reason: string }[] }[] | undefined;
+        const newStops = next?.[0]?.stops?.map((stop) => stop.reason) ?? [];
+        assert.deepEqual(recorded.length > 0 ? [] : newStops, wantStops);
+        const tags = plan.actions.map((action) => action.tag).filter((tag) => tag !== "dryRun" && tag !== "probe");
+        assert.deepEqual(tags.sort(), wantTags);
+      });
+  });
+
   it("what a node took with it when it was deleted is no stray of a deposed leader", () => {
     const ended = { run: "20261121t110000z", phase: "Succeeded", fireTime: iso("11:00:00"), endedAt: iso("11:00:40") };
     const job = makeJob({}, { status: { lastHandledFireTime: iso("11:00:00"), history: [ended] } });
