@@ -113,6 +113,12 @@ export function stepRun(observed: ObservedJob, run: LiveRun, mayStart: boolean):
     }
     if (verdict === undefined) {
       atWork.add(item);
+      if (pod.node !== undefined && !observed.nodes.known(pod.node) && nodeGoneFrom(observed, pod) === undefined) {
+        if (!probed.has(pod.node)) actions.push({ tag: "probe", resource: nodeResource, ref: { name: pod.node } });
+        probed.add(pod.node);
+        // Our picture of the pod may be older than the node's end: it may have done its work before.
+        actions.push({ tag: "probe", resource: podResource, ref: refOfPod(pod) });
+      }
       const stop = run.stops.get(`${item}/${pod.attempt}`);
       if (stop !== undefined || run.ending !== undefined) {
         if (pod.deletion === undefined) actions.push(deletePod(pod));
@@ -122,12 +128,6 @@ export function stepRun(observed: ObservedJob, run: LiveRun, mayStart: boolean):
       const limit = timeLimit(observed, pod, nodes);
       if (limit !== undefined && limit.at <= now) newStops.push({ item, attempt: pod.attempt, reason: limit.reason });
       else if (limit !== undefined) wake(limit.at);
-      if (pod.node !== undefined && !observed.nodes.known(pod.node)) {
-        if (!probed.has(pod.node)) actions.push({ tag: "probe", resource: nodeResource, ref: { name: pod.node } });
-        probed.add(pod.node);
-        // Our picture of the pod may be older than the node's end: it may have done its work before.
-        actions.push({ tag: "probe", resource: podResource, ref: refOfPod(pod) });
-      }
       continue;
     }
     if (verdict.outcome === "Succeeded") {
