@@ -16,6 +16,8 @@ export interface Conversion {
   readonly notes: readonly Note[];
   /** The CronJob that it was made from, as a cut-over writes it back; absent for what never was in a cluster. */
   readonly cronJob?: object;
+  /** A row of XXL-JOB's table: its id, and those of the jobs that it starts when it has succeeded. */
+  readonly xxl?: { readonly id: number; readonly children: readonly number[] };
 }
 
 /** What holds for all jobs of one call. */

@@ -4,6 +4,7 @@ import { convertCronJob } from "./cron-job.ts";
 import { csvRows } from "./csv.ts";
 import { Fields } from "./fields.ts";
 import { convertJavaJob } from "./java-job.ts";
+import { linkChildren } from "./xxl-children.ts";
 import { convertXxlJob } from "./xxl-job.ts";
 
 /** What is converted. */
@@ -38,7 +39,7 @@ export function convertText(text: string, file: string, kind: SourceKind | undef
       `holds no CronJob, no job of ElasticJob for Java and no table of XXL-JOB${skipped.length === 0 ? "" : `; ${skipped.join("; ")}`}`,
     );
   }
-  return { conversions, skipped };
+  return { conversions: linkChildren(conversions), skipped };
 
   function take(document: unknown, where: string, asked: SourceKind | undefined): void {
     if (document === null || document === undefined) return;

@@ -35,9 +35,12 @@ export function convertXxlJob(row: Fields, options: ConvertOptions): Conversion 
   const itemTimeout = row.integer("executor_timeout") ?? 0;
   const itemTimeoutSeconds = itemTimeout === 0 ? undefined : timeout(itemTimeout, row.at("executor_timeout"), notes);
   const parameter = row.text("executor_param");
+  const scheduled = scheduleOf(row, options, notes);
+  // The status is about the schedule; a job without one is started by others in any case.
+  const stopped = scheduled.schedule !== undefined && row.integer("trigger_status") === 0;
   const spec: ElasticJobSpec = {
-    ...((row.integer("trigger_status") === 0 || work === undefined) && { suspend: true }),
-    ...scheduleOf(row, options, notes),
+    ...((stopped || work === undefined) && { suspend: true }),
+    ...scheduled,
     ...overlap(row, notes),
     ...(parameter !== undefined && parameter !== "" && { parameter }),
     ...retryOf(row, notes),
@@ -55,7 +58,15 @@ export function convertXxlJob(row: Fields, options: ConvertOptions): Conversion 
     },
     spec,
   };
-  return { source, manifest, notes: notes.all() };
+  return { source, manifest, notes: notes.all(), xxl: { id, children: childrenOf(row) } };
+}
+
+function childrenOf(row: Fields): readonly number[] {
+  const ids = (row.word("child_jobid") ?? "").split(/[,\s]+/).filter((part) => part !== "");
+  return ids.map((part) => {
+    if (!/^\d+$/.test(part)) throw new ConvertError(row.at("child_jobid"), `"${part}" is not the id of a job; write 2,3`);
+    return Number(part);
+  });
 }
 
 function scheduleOf(row: Fields, options: ConvertOptions, notes: Notes): Pick<ElasticJobSpec, "schedule"> {
@@ -131,8 +142,6 @@ function otherFields(row: Fields, notes: Notes): void {
       "SHARDING_BROADCAST runs on every live executor; here the number of items is fixed: set sharding.total. Index and total are in $SHARDING_ITEM and $SHARDING_TOTAL_COUNT.",
     );
   }
-  const children = row.word("child_jobid");
-  if (children !== undefined) notes.add(row.at("child_jobid"), `Has no equal: the jobs ${children} are not started after this one.`);
   const mail = row.word("alarm_email");
   if (mail !== undefined)
     notes.add(row.at("alarm_email"), `Has no equal: nobody mails ${mail}. A failed run shows in status, events and metrics.`);

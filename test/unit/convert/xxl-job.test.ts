@@ -94,7 +94,7 @@ const cases: readonly { name: string; row: object; want: ElasticJobSpec; notes: 
     name: "broadcast, children and mail are said to have no equal",
     row: row({ executor_route_strategy: "SHARDING_BROADCAST", child_jobid: "8,9", alarm_email: "ops@shop.example" }),
     want: { schedule, misfire: { onDowntime: "Skip" }, template: shell },
-    notes: ["glue_type", "executor_route_strategy", "child_jobid", "alarm_email"],
+    notes: ["glue_type", "executor_route_strategy", "alarm_email", "child_jobid", "child_jobid"],
   },
   {
     name: "Groovy runs inside of an executor and has no equal",
@@ -150,6 +150,35 @@ describe("convert/xxl-job", () => {
       ],
     );
     assert.deepEqual(conversions[1]?.manifest.spec.template, template({ command: ["bash", "-c", "echo a\necho b", "glue"], args }));
+  });
+
+  it("a child runs after its one parent; one with a schedule, with two parents or elsewhere does not, and that is said", () => {
+    const none = { schedule_type: "NONE", schedule_conf: "", trigger_status: 0 };
+    const rows = [
+      row({ id: 1, child_jobid: "2,3,4" }),
+      row({ id: 2, ...none, child_jobid: "5" }),
+      row({ id: 3, trigger_status: 0 }),
+      row({ id: 4, ...none }),
+      row({ id: 6, child_jobid: "4" }),
+    ];
+    const { conversions } = convertText(JSON.stringify(rows), "test", undefined, options);
+    assert.deepEqual(
+      conversions.map(({ manifest }) => [manifest.metadata.name, manifest.spec.after, manifest.spec.suspend]),
+      [
+        ["xxl-job-1", undefined, undefined],
+        ["xxl-job-2", [{ job: "xxl-job-1" }], undefined],
+        ["xxl-job-3", undefined, true],
+        ["xxl-job-4", undefined, undefined],
+        ["xxl-job-6", undefined, undefined],
+      ],
+    );
+    const told = (index: number) =>
+      conversions[index]?.notes.filter(({ path }) => path === "child_jobid").map(({ text }) => text.slice(0, 60));
+    assert.deepEqual(told(0), [
+      "Job 3 is not started after this one: it has a schedule of its own, and would be started by both. See spec.after.".slice(0, 60),
+      "Job 4 is not started after this one: it has several parents, and any of them would start it. See spec.after.".slice(0, 60),
+    ]);
+    assert.deepEqual(told(1), ["Job 5 is not started after this one: it is not in this table"]);
   });
 
   it("the console's JSON has the rows one level down, in other letters", () => {
