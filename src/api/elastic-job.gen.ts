@@ -24,10 +24,19 @@ export interface ElasticJobSpec {
   readonly schedule?: ElasticJobSpecSchedule;
   readonly misfire?: ElasticJobSpecMisfire;
   /**
-   * What happens when a fire time comes while an earlier run is at work. Forbid: see misfire.onOverlap. Replace: the earlier run is cancelled, and the new one starts when its pods have ended. Allow: both run, at most 20 at once.
+   * What happens when a fire time comes while an earlier run is at work. Forbid: see misfire.onOverlap. Replace: the earlier run is cancelled, and the new one starts when its pods have ended. Allow: both run, at most 20 at once. Enqueue: the new run waits its turn, at most maxEnqueued of them; they run one after the other in the order of their fire times.
    * Default: "Forbid".
    */
-  readonly concurrencyPolicy?: "Allow" | "Forbid" | "Replace";
+  readonly concurrencyPolicy?: "Allow" | "Forbid" | "Replace" | "Enqueue";
+  /**
+   * Runs that may wait under concurrencyPolicy Enqueue; what comes beyond that is skipped.
+   * Default: 20.
+   */
+  readonly maxEnqueued?: number;
+  /**
+   * A run that has not ended so long after its fire time (plus jitter) is late: condition Late and event RunLate tell of it; it goes on. Absent = no run is late.
+   */
+  readonly deadlineSeconds?: number;
   readonly sharding?: ElasticJobSpecSharding;
   /**
    * Jobs of this namespace on which runs wait. With a schedule, a run begins at its fire time and not before all of them allow it. Without one, the job has the fire times of the jobs with fireTime Same, and a run begins when the last of their runs of that fire time has ended. A fire time that they can no longer allow is skipped (DependencyNotMet).
@@ -110,6 +119,25 @@ export interface ElasticJobSpecSchedule {
    * Nothing fires at or after this instant (RFC 3339).
    */
   readonly endAt?: string;
+  /**
+   * Dates on which the job does not fire, or fires as on a weekday. A calendar is a ConfigMap of the job's namespace or, for the whole cluster, of the operator's; its key 'dates' has a line for each date, such as 2026-10-01, 2026-10-01/2026-10-07 (both inclusive) or 2026-10-01T22:00/2026-10-02T06:00 (local time, the end exclusive), and '#' begins a comment.
+   */
+  readonly calendars?: readonly ElasticJobSpecScheduleCalendar[];
+  /**
+   * Runs start so many seconds after their fire time at most: a fixed number from 0 to this for each namespace and name, so that jobs with the same schedule spread. The fire time itself (run id, NUPTSE_FIRE_TIME) stays. Must be below the smallest gap between fire times.
+   * Default: 0.
+   */
+  readonly jitterSeconds?: number;
+}
+export interface ElasticJobSpecScheduleCalendar {
+  /**
+   * The name of the ConfigMap.
+   */
+  readonly name: string;
+  /**
+   * Exclude: nothing fires on these dates. TreatAsWeekday: on these dates the day-of-week field matches if it holds all of Monday to Friday, whatever day it really is; it wins over Exclude.
+   */
+  readonly effect: "Exclude" | "TreatAsWeekday";
 }
 /**
  * What becomes of fire times that passed without a run.
@@ -398,6 +426,7 @@ export interface ElasticJobStatus {
   readonly collisionCount?: number;
   readonly summary?: ElasticJobStatusSummary;
   readonly schedule?: ElasticJobStatusSchedule;
+  readonly observed?: ElasticJobStatusObserved;
   readonly outcomes?: ElasticJobStatusOutcomes;
   readonly results?: ElasticJobStatusResults;
   /**
@@ -446,6 +475,27 @@ export interface ElasticJobStatusSchedule {
    * Nothing at or before this instant is owed.
    */
   readonly since?: string;
+  /**
+   * The ControllerRevision that holds the calendars in force.
+   */
+  readonly calendars?: string;
+}
+/**
+ * What would have fired since the namespace is only observed (its annotation nuptse.dev/observe).
+ */
+export interface ElasticJobStatusObserved {
+  /**
+   * Since when nothing is created.
+   */
+  readonly since?: string;
+  /**
+   * Fire times that have passed since then.
+   */
+  readonly count?: number;
+  /**
+   * The newest 20 of them, oldest first.
+   */
+  readonly fireTimes?: readonly string[];
 }
 /**
  * Every fire time after 'from' up to lastHandledFireTime that is not listed has succeeded.
@@ -558,6 +608,10 @@ export interface ElasticJobRun {
    * When its last item ended.
    */
   readonly endedAt?: string;
+  /**
+   * It had not ended deadlineSeconds after its fire time.
+   */
+  readonly late?: boolean;
   /**
    * When this entry was written.
    */

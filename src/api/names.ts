@@ -19,6 +19,8 @@ export const annotations = {
   /** Read by cluster-autoscaler, and by karpenter. */
   safeToEvict: "cluster-autoscaler.kubernetes.io/safe-to-evict",
   doNotDisrupt: "karpenter.sh/do-not-disrupt",
+  /** On a namespace: "true" = fire times of its jobs are computed, and no run begins. */
+  observe: "nuptse.dev/observe",
   defaultContainer: "kubectl.kubernetes.io/default-container",
 } as const;
 

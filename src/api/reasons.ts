@@ -7,6 +7,7 @@ export const conditionTypes = {
   stalled: "Stalled",
   lastRunSucceeded: "LastRunSucceeded",
   accepted: "Accepted",
+  late: "Late",
 } as const;
 
 export const conditionReasons = {
@@ -19,12 +20,18 @@ export const conditionReasons = {
   dependencyCycle: "DependencyCycle",
   dependencyMissing: "DependencyMissing",
   clockSkew: "ClockSkew",
+  calendarMissing: "CalendarMissing",
+  calendarInvalid: "CalendarInvalid",
+  calendarKept: "CalendarKept",
+  observing: "Observing",
   waitingForQuota: "WaitingForQuota",
   admissionRefused: "AdmissionRefused",
   namespaceTerminating: "NamespaceTerminating",
   progressing: "Progressing",
   succeeded: "Succeeded",
   failed: "Failed",
+  runLate: "RunLate",
+  inTime: "InTime",
 } as const;
 
 export const eventReasons = {
@@ -32,6 +39,7 @@ export const eventReasons = {
   runRecovered: "RunRecovered",
   runSkipped: "RunSkipped",
   runWaiting: "RunWaiting",
+  runLate: "RunLate",
   itemFailedOver: "ItemFailedOver",
   strayPod: "StrayPod",
   dependencyTimeout: "DependencyTimeout",
@@ -40,6 +48,8 @@ export const eventReasons = {
   invalidSpec: "InvalidSpec",
   templateRefused: "TemplateRefused",
   clockSkew: "ClockSkew",
+  calendarMissing: "CalendarMissing",
+  calendarInvalid: "CalendarInvalid",
 } as const;
 
 /** Reasons in the status of a JobRequest. */

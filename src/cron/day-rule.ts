@@ -67,3 +67,24 @@ function byDayOfWeek(rule: DayRule, firstWeekday: number, length: number): numbe
   for (let day = 1; day <= length; day++) if (rule.weekdays & (1 << ((firstWeekday + day - 1) % 7))) mask |= 1 << day;
   return mask;
 }
+
+const mondayToFriday = 0b011_1110;
+const everyWeekday = 0b111_1111;
+
+/**
+ * The rule for dates that are treated as weekdays (decision 43): the weekday part matches iff it holds all of Monday to Friday, whatever
+ * weekday the date really is; the rest is as usual. undefined = no such date matches.
+ */
+export function asWeekdayRule(rule: DayRule): DayRule | undefined {
+  const matches = rule.nth === undefined && rule.lastWeekday === undefined && (rule.weekdays & mondayToFriday) === mondayToFriday;
+  switch (rule.combine) {
+    case "DayOfMonth":
+      return rule;
+    case "DayOfWeek":
+      return matches ? { ...rule, weekdays: everyWeekday } : undefined;
+    case "Either":
+      return matches ? { ...rule, combine: "DayOfWeek", weekdays: everyWeekday } : { ...rule, combine: "DayOfMonth" };
+    case "Both":
+      return matches ? { ...rule, combine: "DayOfMonth" } : undefined;
+  }
+}

@@ -51,9 +51,12 @@ function secondPass(zone: Zone, instant: number, wall: number): { readonly wallE
 }
 
 function nextFixed(expression: FieldExpression, zone: Zone, from: number): number | undefined {
-  const wallNow = from + zone.segmentAt(from).offset;
+  const { start, offset } = zone.segmentAt(from);
+  const wallNow = from + offset;
+  // At the end of a gap what lies inside of it is owed.
+  const wallBefore = from === start ? from + zone.segmentAt(from - SECOND).offset : wallNow;
   // In the second pass all walls of the overlap have had their turn.
-  let wall: number | undefined = secondPass(zone, from, wallNow)?.wallEnd ?? wallNow;
+  let wall: number | undefined = secondPass(zone, from, wallNow)?.wallEnd ?? Math.min(wallNow, wallBefore);
   for (let gaps = 0; gaps < GAPS; gaps++) {
     wall = wallAtOrAfter(expression, wall);
     if (wall === undefined) return undefined;

@@ -1,4 +1,6 @@
+import { type FireTimeSource, type ScheduleCalendars, withCalendars } from "./calendar.ts";
 import { SECOND } from "./civil.ts";
+import { asWeekdayRule } from "./day-rule.ts";
 import { type CronDialect, type CronExpression, parseCron } from "./expression.ts";
 import { type DstRule, nextOccurrence, previousOccurrence } from "./occurrence.ts";
 import { CronError, ScheduleError, ZoneError } from "./schedule-error.ts";
@@ -23,6 +25,8 @@ export interface ScheduleOptions {
    * first fire time is startAt itself. Parts of a second are rounded up.
    */
   readonly anchor: number;
+  /** Dates that are left out, or taken for weekdays, in the schedule's zone. */
+  readonly calendars?: ScheduleCalendars | undefined;
 }
 
 /** Fire times of an interval, ascending. */
@@ -56,12 +60,6 @@ export interface Schedule {
   between(from: number, to: number, limit: number): FireTimes;
   /** The last `limit` fire times in (from, to]. */
   newestBetween(from: number, to: number, limit: number): NewestFireTimes;
-}
-
-/** One source of fire times, without the window. */
-interface Source {
-  next(after: number): number | undefined;
-  previous(before: number): number | undefined;
 }
 
 /** Makes a schedule. Throws CronError with the path `crons[i]`, ZoneError with `timeZone`, ScheduleError with `endAt`. */
@@ -141,7 +139,17 @@ function expressionOf(text: string, dialect: CronDialect | undefined, index: num
   }
 }
 
-function sourceOf(expression: CronExpression, zone: Zone, options: ScheduleOptions): Source {
+/** The fire times of one expression by the calendars, without startAt and endAt. */
+function sourceOf(expression: CronExpression, zone: Zone, options: ScheduleOptions): FireTimeSource {
+  const usual = plainSource(expression, zone, options);
+  if (options.calendars === undefined) return usual;
+  const days = expression.kind === "Every" ? undefined : asWeekdayRule(expression.days);
+  const asWeekday =
+    expression.kind === "Every" ? usual : days === undefined ? undefined : plainSource({ ...expression, days }, zone, options);
+  return withCalendars(usual, asWeekday, zone, options.calendars);
+}
+
+function plainSource(expression: CronExpression, zone: Zone, options: ScheduleOptions): FireTimeSource {
   if (expression.kind === "Every") {
     const first = options.startAt === undefined ? wholeSecond(options.anchor) + expression.interval : wholeSecond(options.startAt);
     return everySource(first, expression.interval);
@@ -157,7 +165,7 @@ function wholeSecond(instant: number): number {
   return Math.ceil(instant / SECOND) * SECOND;
 }
 
-function everySource(first: number, interval: number): Source {
+function everySource(first: number, interval: number): FireTimeSource {
   return {
     next: (after) => Math.max(first, first + (Math.floor((after - first) / interval) + 1) * interval),
     previous: (before) => (before <= first ? undefined : first + (Math.ceil((before - first) / interval) - 1) * interval),

@@ -1,4 +1,4 @@
-import type { ControllerRevision, Node } from "../api/core.ts";
+import type { ControllerRevision, Namespace, Node } from "../api/core.ts";
 import type { ElasticJob } from "../api/elastic-job.gen.ts";
 import type { JobRequest } from "../api/job-request.gen.ts";
 import type { Store } from "../kube/store.ts";
@@ -14,4 +14,6 @@ export interface ElasticJobCaches {
   readonly nodes: Store<Node>;
   /** "job": by namespace and name of the job that they name, joined by a slash. */
   readonly requests: Store<JobRequest, "job">;
+  /** Their metadata alone. */
+  readonly namespaces: Store<Namespace>;
 }

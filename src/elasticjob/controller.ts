@@ -3,6 +3,7 @@ import type { Node } from "../api/core.ts";
 import type { ElasticJob } from "../api/elastic-job.gen.ts";
 import type { ObjectRef } from "../api/meta.ts";
 import type { TraceSink } from "../api/trace.ts";
+import { annotations } from "../api/names.ts";
 import type { Clock } from "../base/clock.ts";
 import { IntervalSet } from "../base/interval-set.ts";
 import { getOrMake } from "../base/map.ts";
@@ -12,8 +13,11 @@ import type { Controller } from "../runtime/controller.ts";
 import type { Metrics } from "../runtime/metrics.ts";
 import { elasticJobProblems } from "../validation/elastic-job.ts";
 import type { ElasticJobCaches } from "./caches.ts";
+import { calendarRefs, calendarSources } from "./calendar-sources.ts";
 import { JobNotes } from "./job-memory.ts";
+import type { ReferencedConfigMaps } from "./referenced-config-maps.ts";
 import type { AttemptPod } from "./rules/attempt.ts";
+import { readCalendars } from "./rules/calendars.ts";
 import type { NodeFacts, ObservedJob } from "./rules/observed.ts";
 import { type MissingJob, planMissingJob } from "./rules/missing-job.ts";
 import { type ElasticJobPlan, isClockOff, nothingToDo, planElasticJob } from "./rules/plan.ts";
@@ -23,6 +27,9 @@ import { createTraceTeller } from "./trace-teller.ts";
 
 export interface ElasticJobControllerOptions {
   readonly caches: () => ElasticJobCaches;
+  readonly configMaps: () => Pick<ReferencedConfigMaps, "refer" | "get">;
+  /** The operator's own: calendars in it hold for the whole cluster. */
+  readonly namespace: string;
   readonly clock: Clock;
   /** The API server's wall time in milliseconds; undefined while its answers do not tell. */
   readonly serverNow: () => number | undefined;
@@ -59,7 +66,7 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
   const { clock, metrics } = options;
   const goneNodes = new Map<string, number>();
   const notes = new Map<string, JobNotes>();
-  const specs = new Map<string, { readonly generation: number; readonly read: ReadSpec }>();
+  const specs = new Map<string, { readonly generation: number; readonly read: ReadSpec; readonly calendars: string }>();
   const uids = new Map<string, string>();
   const plans = new WeakMap<ObservedJob, ElasticJobPlan>();
   const waiting = new Map<string, readonly string[]>();
@@ -77,9 +84,12 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
     const uid = job.metadata.uid as string;
     const generation = job.metadata.generation ?? 0;
     const known = specs.get(uid);
-    if (known !== undefined && known.generation === generation) return known.read;
-    const read = readSpec(job, elasticJobProblems(job.spec));
-    specs.set(uid, { generation, read });
+    const sources = calendarSources(job, options.namespace, options.configMaps());
+    const calendars = readCalendars(job, sources, options.caches().revisions.byIndex("job", uid));
+    if (known !== undefined && known.generation === generation && known.calendars === calendars.key) return known.read;
+    const read = readSpec(job, elasticJobProblems(job.spec), calendars);
+    specs.set(uid, { generation, read, calendars: calendars.key });
+    if (known !== undefined && known.calendars !== calendars.key) upstreams.forgetSchedules();
     return read;
   }
 
@@ -121,6 +131,7 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
       const memory = notesOf(uid);
       memory.seeGeneration(job.metadata.generation ?? 0);
       if (memory.vanished.size > 0) memory.prune(neededVanished(job));
+      options.configMaps().refer(key, calendarRefs(job, options.namespace));
       const read = specOf(job);
       return {
         job,
@@ -139,6 +150,7 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
         maxClockSkewMs: options.maxClockSkewMs,
         overRetained: trimmed.has(uid),
         requests: caches.requests.byIndex("job", name),
+        ...(isObserved(caches, key.namespace) && { observing: true }),
       };
     },
 
@@ -169,6 +181,7 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
     },
 
     forget(key) {
+      options.configMaps().refer(key, []);
       forgetUid(`${key.namespace}/${key.name}`);
       missing.delete(`${key.namespace}/${key.name}`);
     },
@@ -200,17 +213,17 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
   };
 
   function countFired(plan: ElasticJobPlan, results: readonly ActionResult[], sink: Metrics): void {
-    for (const { run, fireTime, kind } of plan.fired) {
+    for (const { run, dueAt, kind } of plan.fired) {
       const made = results.some(
         ({ action, outcome }) =>
           action.tag === "create" && action.object.metadata.labels?.["nuptse.dev/run"] === run && outcome.kind === "done",
       );
-      if (made && kind === "Schedule") sink.observe("nuptse_fire_delay_seconds", {}, Math.max(0, observedDelay(fireTime)));
+      if (made && kind === "Schedule") sink.observe("nuptse_fire_delay_seconds", {}, Math.max(0, observedDelay(dueAt)));
     }
   }
 
-  function observedDelay(fireTime: number): number {
-    return (clock.now() - fireTime) / 1000;
+  function observedDelay(dueAt: number): number {
+    return (clock.now() - dueAt) / 1000;
   }
 }
 
@@ -246,6 +259,10 @@ function neededVanished(job: ElasticJob): (pod: AttemptPod) => boolean {
     if (recorded !== undefined) return !recorded[0].has(pod.item) && !recorded[1].has(pod.item);
     return !ended.has(pod.run) && (parseTime(pod.history.fireTime) ?? 0) > handled;
   };
+}
+
+function isObserved(caches: ElasticJobCaches, namespace: string | undefined): boolean {
+  return namespace !== undefined && caches.namespaces.get(undefined, namespace)?.metadata.annotations?.[annotations.observe] === "true";
 }
 
 function foreignRuns(caches: ElasticJobCaches, uid: string): Pick<ObservedJob, "foreignRuns"> {

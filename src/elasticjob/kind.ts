@@ -1,21 +1,23 @@
-import type { ControllerRevision, Node, Pod, ResourceQuota } from "../api/core.ts";
+import type { ControllerRevision, Namespace, Node, Pod, ResourceQuota } from "../api/core.ts";
 import type { ElasticJob } from "../api/elastic-job.gen.ts";
 import type { JobRequest } from "../api/job-request.gen.ts";
 import type { KubeObject, ObjectRef } from "../api/meta.ts";
-import { labels } from "../api/names.ts";
-import { controllerRevisions, elasticJobs, jobRequests, nodes, pods, resourceQuotas } from "../api/resource.ts";
+import { annotations, labels } from "../api/names.ts";
+import { controllerRevisions, elasticJobs, jobRequests, namespaces, nodes, pods, resourceQuotas } from "../api/resource.ts";
 import type { Random } from "../base/random.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { createInformer, type Informer } from "../kube/informer.ts";
 import { withoutManagedFields } from "../kube/reflected-object.ts";
 import type { Change } from "../kube/store.ts";
 import type { ControllerLoop } from "../runtime/controller-loop.ts";
+import type { ManagedInformer } from "../runtime/manager.ts";
 import { createElasticJobController, type ElasticJobController, type ElasticJobControllerOptions } from "./controller.ts";
+import { createReferencedConfigMaps } from "./referenced-config-maps.ts";
 import { jobsToTrim } from "./retained-pods.ts";
 import { type AttemptPod, attemptPod } from "./rules/attempt.ts";
 import { upstreamKeys } from "./upstream-graph.ts";
 
-export interface ElasticJobKindOptions extends Omit<ElasticJobControllerOptions, "caches"> {
+export interface ElasticJobKindOptions extends Omit<ElasticJobControllerOptions, "caches" | "configMaps"> {
   readonly client: KubeClient;
   readonly random: Random;
   readonly onError: (error: unknown) => void;
@@ -28,7 +30,7 @@ export interface ElasticJobKind {
   readonly controller: ElasticJobController;
   readonly informers: readonly Informer<KubeObject>[];
   /** The same by stages, children before roots: a stage is filled when the one before it is (decision 2). */
-  readonly fillOrder: readonly (readonly Informer<KubeObject>[])[];
+  readonly fillOrder: readonly (readonly ManagedInformer[])[];
   readonly roots: () => Iterable<ObjectRef>;
   /** Whom changes are told to, before anything starts. */
   connect(loop: Pick<ControllerLoop, "enqueue">): void;
@@ -55,8 +57,11 @@ export function createElasticJobKind(options: ElasticJobKindOptions): ElasticJob
       revisions: revisions.store,
       nodes: nodeCache.store,
       requests: requests.store,
+      namespaces: namespaceCache.store,
     }),
+    configMaps: () => configMaps,
   });
+  const configMaps = createReferencedConfigMaps({ ...common, onChange: (root) => loop.enqueue(root) });
 
   const attempts = createInformer<AttemptPod, "job" | "node" | "foreign">({
     ...common,
@@ -118,6 +123,15 @@ export function createElasticJobKind(options: ElasticJobKindOptions): ElasticJob
     indexes: { job: (request) => [`${request.metadata.namespace}/${request.spec.jobName}`] },
     onChange: ({ object }) => loop.enqueue(namedBy(object)),
   });
+  const namespaceCache = createInformer<Namespace>({
+    ...common,
+    resource: namespaces,
+    project: onlyObserve,
+    onChange({ object, previous }) {
+      if (object.metadata.annotations?.[annotations.observe] === previous?.metadata.annotations?.[annotations.observe]) return;
+      for (const job of jobs.store.all()) if (job.metadata.namespace === object.metadata.name) loop.enqueue(refOf(job));
+    },
+  });
   const jobs = createInformer<ElasticJob, "after">({
     ...common,
     resource: elasticJobs,
@@ -144,14 +158,14 @@ export function createElasticJobKind(options: ElasticJobKindOptions): ElasticJob
     });
   }
 
-  const children = [attempts, revisions, quotas, nodeCache] as unknown as readonly Informer<KubeObject>[];
+  const children = [attempts, revisions, quotas, nodeCache, namespaceCache] as unknown as readonly Informer<KubeObject>[];
   // After pods and before jobs: what they say of a run is newer than its pods, and older than the job's status (decision 2).
   const asked = [requests] as unknown as readonly Informer<KubeObject>[];
   const roots = [jobs] as unknown as readonly Informer<KubeObject>[];
   return {
     controller,
     informers: [...children, ...asked, ...roots],
-    fillOrder: [children, asked, roots],
+    fillOrder: [[...children, configMaps], asked, roots],
     roots: () => rootsOf(jobs.store.all(), requests.store.all()),
     connect(target) {
       loop = target;
@@ -191,6 +205,18 @@ function foreignPod(pod: Pod): AttemptPod {
     disrupted: false,
     foreign: { jobUid: claims[labels.jobUid] ?? "", run: claims[labels.run] ?? "" },
   };
+}
+
+/** Of a namespace only the name and whether it is observed concern us. */
+function onlyObserve({ apiVersion, kind, metadata: { name, uid, resourceVersion, annotations: notes } }: Namespace): Namespace {
+  const observe = notes?.[annotations.observe];
+  const metadata = {
+    name,
+    ...(uid !== undefined && { uid }),
+    ...(resourceVersion !== undefined && { resourceVersion }),
+    ...(observe !== undefined && { annotations: { [annotations.observe]: observe } }),
+  };
+  return { ...(apiVersion !== undefined && { apiVersion }), ...(kind !== undefined && { kind }), metadata };
 }
 
 /** Heartbeats change a node every few seconds; only its coming, going, cordoning and silence concern a run. */

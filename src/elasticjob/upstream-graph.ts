@@ -55,6 +55,11 @@ export class UpstreamGraph {
     };
   }
 
+  /** The calendars of some job are others now, so its schedule is. Its dependents hear of that by its status. */
+  forgetSchedules(): void {
+    this.#version++;
+  }
+
   /** Takes in a change of a job. Returns the jobs that must look at it. */
   see(change: Change<ElasticJob>): readonly ObjectRef[] {
     const { object, previous, type } = change;

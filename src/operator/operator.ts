@@ -88,6 +88,7 @@ export function createOperator(options: OperatorOptions): Manager {
     maxClockSkewMs: options.maxClockSkewMs,
     retainedPods: options.retainedPods,
     ...(options.trace !== undefined && { trace: options.trace }),
+    namespace: options.namespace,
     ...(options.planElasticJob !== undefined && { planElasticJob: options.planElasticJob }),
     onError,
   });

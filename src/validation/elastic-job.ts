@@ -30,7 +30,28 @@ function scheduleProblems({ schedule }: ElasticJobSpec): readonly SpecProblem[] 
   // Each part alone, so that one mistake does not hide the others.
   check({ crons: [], timeZone, ...(startAt !== undefined && { startAt }), ...(endAt !== undefined && { endAt }), anchor: 0 });
   for (const [index, cron] of schedule.crons.entries()) check({ crons: [cron], dialect, dst, anchor: 0 }, index);
-  return problems;
+  return [...problems, ...jitterProblems(schedule, problems.length > 0)];
+}
+
+/** Where the gaps of a schedule without startAt are measured: an instant that never moves, so that what is right today is so tomorrow. */
+const gapsFrom = Date.UTC(2026, 0, 1);
+const gapsMeasured = 100;
+
+/** The order of runs is that of their fire times as long as each begins before the next one is due (decision 42). */
+function jitterProblems(schedule: NonNullable<ElasticJobSpec["schedule"]>, wrong: boolean): readonly SpecProblem[] {
+  const { jitterSeconds = 0, crons, dialect, timeZone, dst } = schedule;
+  if (jitterSeconds === 0 || wrong) return [];
+  const startAt = parseTime(schedule.startAt) ?? gapsFrom;
+  const { times } = createSchedule({ crons, dialect, timeZone, dst, startAt, anchor: startAt }).between(
+    startAt - 1,
+    Number.MAX_SAFE_INTEGER,
+    gapsMeasured,
+  );
+  let smallest = Number.POSITIVE_INFINITY;
+  for (let index = 1; index < times.length; index++) smallest = Math.min(smallest, (times[index] as number) - (times[index - 1] as number));
+  if (jitterSeconds * 1000 < smallest) return [];
+  const message = `must be below ${smallest / 1000}, the smallest gap in seconds between fire times of spec.schedule.crons; is ${jitterSeconds}`;
+  return [{ path: "spec.schedule.jitterSeconds", message }];
 }
 
 function shardingProblems({ sharding }: ElasticJobSpec): readonly SpecProblem[] {

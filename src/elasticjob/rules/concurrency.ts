@@ -1,9 +1,10 @@
 import { IntervalSet } from "../../base/interval-set.ts";
 import { parseTime } from "../../base/time.ts";
-import type { Schedule } from "../../cron/schedule.ts";
+import type { NewestFireTimes, Schedule } from "../../cron/schedule.ts";
 import { isAsked, type RunKind } from "./attempt.ts";
 import { type GatedFireTimes, gateFireTimes, ripeFireTimes, timedOutStep, turnOf } from "./dependent-runs.ts";
 import { type Occupied, sortDueFireTimes } from "./firing.ts";
+import { fitLane } from "./lane.ts";
 import { type LiveRun, newRun } from "./live-run.ts";
 import type { ArmedSchedule, ObservedJob } from "./observed.ts";
 import type { RequestsStep } from "./requests.ts";
@@ -13,6 +14,8 @@ import { type RunStep, stepRun } from "./run-step.ts";
 /** Runs of one job at work at once, and runs that may wait (decision 46). */
 const mostRunning = 20;
 const mostWaiting = 20;
+/** Fire times that are looked at one by one while a namespace is observed: more than status.outcomes can list. */
+const mostObserved = 250;
 /** A Date header has whole seconds. */
 const dateHeaderMs = 1000;
 /** The lease is renewed every two seconds, and its answer tells the time. */
@@ -26,6 +29,8 @@ export interface RunsStep {
   readonly fired: readonly RunStep[];
   /** Runs that get an entry in status.active and begin when a later step observes it there. */
   readonly kept: readonly { readonly run: LiveRun; readonly reason: string; readonly message: string }[];
+  /** Fire times that passed while the namespace is only observed: nothing becomes of them. */
+  readonly observed?: NewestFireTimes;
   /** Fire times given up: how many, the newest of them, and what the upstreams said of the newest that they did not allow. */
   readonly skipped: { readonly counts: Readonly<Record<string, number>>; readonly times: readonly number[]; readonly because?: string };
   /** Upstreams know nothing of fire times up to here, so nothing is known of them as fire times of this job. */
@@ -57,7 +62,7 @@ export function stepRuns(
   changed: boolean,
   requests: Pick<RequestsStep, "held" | "cancelled" | "admitted">,
 ): RunsStep {
-  const { spec, now, armed } = observed;
+  const { spec, now, armed, jitterMs } = observed;
   const begun = (run: LiveRun) => run.newest.size > 0 || run.startedAt !== undefined || run.succeeded.size + run.failed.size > 0;
   const steps: RunStep[] = live.filter(begun).map((run) => stepRun(observed, run, true));
   const skipped: { counts: Record<string, number>; times: number[]; because?: string } = { counts: {}, times: [] };
@@ -72,6 +77,8 @@ export function stepRuns(
   const ending = spec.concurrencyPolicy === "Allow" ? 0 : inLane.filter((step) => step.outcome !== undefined).length;
   let running = inLane.filter((step) => step.outcome === undefined).length;
   const places = spec.concurrencyPolicy === "Allow" ? mostRunning : 1;
+  // How much later than its fire time a run is missed for good; deadlines count from the instant, jitter included (decision 42).
+  const missedAfterMs = jitterMs + spec.misfire.startingDeadlineMs;
   let waiting = 0;
   // A run that waits for its upstreams holds the lane, so that fire times keep their order.
   let held = false;
@@ -82,7 +89,7 @@ export function stepRuns(
       const early = requests.held.has(run.id);
       const backfilled = run.kind === "Backfill";
       const hasPlace = backfilled || running + ending < places;
-      const step = stepRun(observed, run, hasPlace && !early && revision !== undefined);
+      const step = stepRun(observed, run, hasPlace && !early && observed.observing !== true && revision !== undefined);
       const waitReason = { reason: "ConcurrencyPolicy", message: "waits for its turn among the runs of the job" };
       steps.push(hasPlace || step.outcome !== undefined ? step : { ...step, waitReason });
       if (backfilled) continue;
@@ -90,13 +97,14 @@ export function stepRuns(
       else waiting++;
       continue;
     }
-    if (changed || run.fireTime + spec.misfire.startingDeadlineMs < now) {
+    if (changed || run.fireTime + missedAfterMs < now) {
       skip(changed ? "ScheduleChanged" : "Deadline", [run.fireTime]);
       continue;
     }
     // It would otherwise be given up only when something else wakes the job.
-    wakeAtDeadline = Math.min(wakeAtDeadline, run.fireTime + spec.misfire.startingDeadlineMs + 1);
-    const mayStart = running + ending < places && !held && !spec.suspend && revision !== undefined;
+    wakeAtDeadline = Math.min(wakeAtDeadline, run.fireTime + missedAfterMs + 1);
+    const free = running + ending < places && !held;
+    const mayStart = free && !spec.suspend && observed.observing !== true && revision !== undefined;
     const turn = mayStart ? turnOf(observed, run) : undefined;
     if (turn?.kind === "dropped") {
       skip("DependencyNotMet", [run.fireTime]);
@@ -131,16 +139,17 @@ export function stepRuns(
     urgent: skipped.times.length > 0 || requests.admitted.length > 0,
     wakeAt: wakeAtDeadline,
   };
-  if (armed === undefined || revision === undefined || !mayFire) return idle;
+  if (armed === undefined || (revision === undefined && observed.observing !== true) || !mayFire) return idle;
   if (observed.serverNow === undefined) return { ...idle, wakeAt: Math.min(wakeAtDeadline, now + unknownTimeWaitMs) };
-  const until = Math.min(now, observed.serverNow + dateHeaderMs);
+  const until = Math.min(now, observed.serverNow + dateHeaderMs) - jitterMs;
   const wakeAt = Math.min(wakeAtDeadline, nextWake(observed, until, observed.serverNow));
+  if (observed.observing === true || revision === undefined) return watchOnly({ ...idle, wakeAt }, armed.schedule, after, until);
   if (spec.concurrencyPolicy === "Forbid" && running + waiting > 0) return idle;
 
   if (observed.dependencies?.derived === true) return stepRipe(idle, observed, revision, after, until, taken, { running, waiting, ending });
   const due = sortDueFireTimes(
     armed.schedule,
-    { after, until, now, termStart: observed.termStart },
+    { after, until, now, termStart: observed.termStart, jitterMs },
     spec.misfire,
     taken,
     occupied(observed, steps),
@@ -151,7 +160,7 @@ export function stepRuns(
   const isBlocked = spec.concurrencyPolicy === "Forbid" && admitted + due.keep.length + ending > 0;
   const gated = isBlocked
     ? { due, held: [], dropped: [], rest: Number.POSITIVE_INFINITY }
-    : gateFireTimes(observed, due, mostWaiting - waiting);
+    : gateFireTimes(observed, due, (spec.concurrencyPolicy === "Enqueue" ? spec.maxEnqueued : mostWaiting) - waiting);
   skip("DependencyNotMet", gated.dropped);
   if (gated.because !== undefined) skipped.because = gated.because;
   return recordBlocked(
@@ -210,6 +219,15 @@ function told(step: RunStep, newEnding: NonNullable<RunStep["newEnding"]>): RunS
   return { ...step, newEnding, actions: step.actions.filter((action) => action.tag !== "create") };
 }
 
+/** Fire times that have come are settled, and nothing becomes of them. */
+function watchOnly(step: RunsStep, schedule: Schedule, after: number, until: number): RunsStep {
+  const passed = schedule.newestBetween(after, until, mostObserved);
+  const last = passed.times.at(-1);
+  if (last === undefined) return step;
+  const skipped = { counts: step.skipped.counts, times: [...step.skipped.times, ...passed.times] };
+  return { ...step, observed: passed, skipped, settledUpTo: last, firstOpen: Number.POSITIVE_INFINITY, urgent: true };
+}
+
 /** The first fire time that no run has taken: one before it may have been given up by a record that was never stored. */
 function firstOpen(schedule: Schedule, after: number, taken: ReadonlySet<number>): number {
   let time = schedule.next(after);
@@ -227,20 +245,25 @@ function recordBlocked(step: RunsStep, schedule: Schedule): RunsStep {
   return { ...step, steps: [...step.steps, ...blocked], fired, firstOpen };
 }
 
+/** How many runs are at work, wait, and end in this plan. */
+interface Busy {
+  readonly running: number;
+  readonly waiting: number;
+  readonly ending: number;
+}
+
 /** Lets fire times that are due begin, or keeps them for later. */
-function begin(
-  step: RunsStep,
-  observed: ObservedJob,
-  { due, held }: GatedFireTimes,
-  revision: string,
-  { running, waiting, ending }: { readonly running: number; readonly waiting: number; readonly ending: number },
-): RunsStep {
+function begin(step: RunsStep, observed: ObservedJob, { due, held }: GatedFireTimes, revision: string, busy: Busy): RunsStep {
   const { spec } = observed;
+  const { running, waiting, ending } = busy;
   const items = itemsOf(observed);
   const onTime = observed.dependencies?.derived === true ? "Dependency" : "Schedule";
   const runOf = (kind: RunKind, time: number) => newRun(runIdOf(time), kind, time, revision, items);
   const kept: { run: LiveRun; reason: string; message: string }[] = [...step.kept];
-  for (const time of due.keep)
+  const inLane = () => waiting + kept.filter(({ run }) => run.kind !== "Backfill").length;
+  // What makes up for fire times joins the lane, which has so much room and no more.
+  const fit = spec.concurrencyPolicy === "Enqueue" ? fitLane(due.keep, spec.maxEnqueued - inLane()) : { waits: due.keep, refused: [] };
+  for (const time of fit.waits)
     kept.push({ run: runOf("Misfire", time), reason: "Misfire", message: "makes up for fire times that passed" });
   const waits = spec.concurrencyPolicy === "Replace" ? held.at(-1) : undefined;
   if (waits === undefined) for (const { time, reason, message } of held) kept.push({ run: runOf(onTime, time), reason, message });
@@ -248,6 +271,7 @@ function begin(
   const base = {
     ...step,
     kept,
+    skipped: refuse(step.skipped, fit.refused),
     ...(settledUpTo !== undefined && { settledUpTo }),
     urgent: step.urgent || due.urgent || kept.length > 0,
     firstOpen: due.fire[0] ?? step.firstOpen,
@@ -259,24 +283,36 @@ function begin(
   switch (spec.concurrencyPolicy) {
     case "Forbid":
       // What was kept goes first; the rest passes behind it and is settled at its end.
-      return kept.some(({ run }) => run.kind !== "Backfill") || ending > 0 ? base : { ...base, fired: [start(due.fire[0] as number)] };
+      return inLane() > waiting || ending > 0 ? base : { ...base, fired: [start(due.fire[0] as number)] };
     case "Allow": {
       const now = Math.max(0, mostRunning - running);
-      const entering = kept.filter(({ run }) => run.kind !== "Backfill").length;
-      const later = due.fire.slice(now, now + Math.max(0, mostWaiting - waiting - entering));
+      const later = due.fire.slice(now, now + Math.max(0, mostWaiting - inLane()));
       const refused = due.fire.slice(now + later.length);
       for (const time of later)
         kept.push({ run: runOf(onTime, time), reason: "ConcurrencyLimit", message: `${mostRunning} runs are at work` });
-      const counts = refused.length === 0 ? step.skipped.counts : { ...step.skipped.counts, QueueFull: refused.length };
       const fired = due.fire.slice(0, now).map(start);
       const settled = fired.length === 0 ? due.fire.at(-1) : settledUpTo;
       return {
         ...base,
         fired,
-        skipped: { ...step.skipped, counts, times: [...step.skipped.times, ...refused] },
+        skipped: refuse(base.skipped, refused),
         ...(settled !== undefined && { settledUpTo: settled }),
         firstOpen: fired.length === 0 ? step.firstOpen : base.firstOpen,
         urgent: base.urgent || later.length > 0,
+      };
+    }
+    case "Enqueue": {
+      // The first of the lane begins at once; what comes after it is recorded when it is seen at work.
+      if (running + ending + inLane() === 0) return { ...base, fired: [start(due.fire[0] as number)] };
+      const { waits: joins, refused } = fitLane(due.fire, spec.maxEnqueued - inLane());
+      for (const time of joins)
+        kept.push({ run: runOf(onTime, time), reason: "Enqueued", message: "waits until the runs before it have ended" });
+      return {
+        ...base,
+        skipped: refuse(base.skipped, refused),
+        settledUpTo: due.fire.at(-1) as number,
+        firstOpen: step.firstOpen,
+        urgent: true,
       };
     }
     case "Replace": {
@@ -289,6 +325,13 @@ function begin(
 }
 
 const replacing = { reason: "Replacing", message: "waits until the pods of the run it replaces have ended" };
+
+/** Fire times for which there is no room are given up, and said so. */
+function refuse(skipped: RunsStep["skipped"], refused: readonly number[]): RunsStep["skipped"] {
+  if (refused.length === 0) return skipped;
+  const counts = { ...skipped.counts, QueueFull: (skipped.counts["QueueFull"] ?? 0) + refused.length };
+  return { ...skipped, counts, times: [...skipped.times, ...refused] };
+}
 
 /** The newest fire time takes the place of everything else: what runs is told to end, what waits is given up. */
 function replace(
@@ -335,9 +378,10 @@ function occupied(observed: ObservedJob, steps: readonly RunStep[]): readonly Oc
   return [...past, ...ending];
 }
 
-/** When the next fire time is due: never before its instant here, and never before the server's clock has come to it within a second. */
+/** When the next run is due: never before its instant here, and never before the server's clock has come to it within a second. */
 function nextWake(observed: ObservedJob, until: number, serverNow: number): number {
   const next = observed.armed?.schedule.next(until);
   if (next === undefined) return Number.POSITIVE_INFINITY;
-  return Math.max(next, next + (observed.now - serverNow) - dateHeaderMs);
+  const instant = next + observed.jitterMs;
+  return Math.max(instant, instant + (observed.now - serverNow) - dateHeaderMs);
 }

@@ -1,6 +1,7 @@
 import type { Condition } from "../../api/meta.ts";
 import { conditionReasons, conditionTypes } from "../../api/reasons.ts";
 import { formatSeconds } from "../../base/time.ts";
+import type { Lateness } from "./lateness.ts";
 import type { ObservedJob } from "./observed.ts";
 import type { RevisionStep } from "./revision.ts";
 
@@ -26,7 +27,7 @@ export function readiness(
   clockSkewed: boolean,
   refusal?: { readonly reason: string; readonly message: string },
 ): { readonly ready: Readiness; readonly stalled?: string } {
-  const { job, problems, memory, armed, now } = observed;
+  const { job, problems, memory, armed, calendars, now } = observed;
   const no = (reason: string, message: string, stalled = true) => ({
     ready: { status: "False" as const, reason, message },
     ...(stalled && { stalled: reason }),
@@ -38,15 +39,21 @@ export function readiness(
   const { refusal: entangled } = observed.dependencies ?? {};
   if (entangled !== undefined) return no(entangled.reason, entangled.message);
   if (revision.kind === "refused") return no(conditionReasons.templateRefused, revision.message);
+  if (calendars.kind === "unusable") return no(calendars.reason, calendars.message);
   if (clockSkewed)
     return no(conditionReasons.clockSkew, "lastHandledFireTime was ahead of the API server's clock and has been set back to now");
   if (memory.namespaceTerminating)
     return no(conditionReasons.namespaceTerminating, "the namespace is being deleted; nothing new is started", false);
+  if (calendars.kind === "loading") return known(observed) ?? no(conditionReasons.progressing, "the calendars are being read", false);
+  if (observed.observing === true)
+    return yes(conditionReasons.observing, "the namespace is annotated nuptse.dev/observe: fire times are computed, and no run begins");
   if (revision.kind !== "ready") return no(conditionReasons.progressing, "the template is being checked", false);
   if (refusal !== undefined) return yes(refusal.reason, refusal.message);
   if (observed.suspendedBy !== undefined)
     return yes(conditionReasons.suspended, `no new scheduled runs while the JobRequest ${observed.suspendedBy} is Running`);
   if (observed.spec.suspend) return yes(conditionReasons.suspended, "no new scheduled runs while spec.suspend is true");
+  if (calendars.kind === "usable" && calendars.problem !== undefined)
+    return yes(conditionReasons.calendarKept, `the last good content of a calendar is in force: ${calendars.problem}`);
   const missing = missingUpstreams(observed);
   if (missing.length > 0) {
     const which = missing.length === 1 ? `job ${missing[0]} does not exist` : `jobs ${missing.join(", ")} do not exist`;
@@ -56,12 +63,23 @@ export function readiness(
     return observed.spec.after.length > 0
       ? yes(conditionReasons.noSchedule, "spec.schedule is absent, and the jobs of spec.after never fire together by themselves")
       : yes(conditionReasons.noSchedule, "spec.schedule is absent: nothing fires by itself");
-  if (armed.schedule.next(now) === undefined) return yes(conditionReasons.scheduleEnded, "no fire time is left; see spec.schedule.endAt");
+  if (armed.schedule.next(now - observed.jitterMs) === undefined)
+    return yes(conditionReasons.scheduleEnded, "no fire time is left; see spec.schedule.endAt");
   if (observed.dependencies?.derived === true) {
     const same = observed.spec.after.filter((dependency) => dependency.fireTime === "Same").map((dependency) => dependency.job);
     return yes(conditionReasons.armed, `a run begins when the runs of ${same.join(", ")} of one fire time have ended`);
   }
-  return yes(conditionReasons.armed, `waits for its next fire time in ${job.spec.schedule?.timeZone ?? "Etc/UTC"}`);
+  const jitter = observed.jitterMs === 0 ? "" : `, and starts ${observed.jitterMs / 1000} s after it (spec.schedule.jitterSeconds)`;
+  return yes(conditionReasons.armed, `waits for its next fire time in ${job.spec.schedule?.timeZone ?? "Etc/UTC"}${jitter}`);
+}
+
+/** What was said before, while nothing new is known. */
+function known({ job }: ObservedJob): { readonly ready: Readiness; readonly stalled?: string } | undefined {
+  const find = (type: string) => job.status?.conditions?.find((condition) => condition.type === type);
+  const ready = find(conditionTypes.ready);
+  const stalled = find(conditionTypes.stalled);
+  if (ready === undefined) return undefined;
+  return { ready, ...(stalled?.status === "True" && { stalled: stalled.reason }) };
 }
 
 function missingUpstreams({ dependencies, spec }: ObservedJob): readonly string[] {
@@ -75,6 +93,7 @@ export function nextConditions(
   clockSkewed: boolean,
   refusal: { readonly reason: string; readonly message: string } | undefined,
   lastRun: { readonly succeeded: boolean; readonly message: string } | undefined,
+  lateness: Lateness,
 ): readonly Condition[] {
   const { job, now } = observed;
   const generation = job.metadata.generation ?? 1;
@@ -98,5 +117,21 @@ export function nextConditions(
       message: lastRun.message,
     });
   }
-  return conditions;
+  const late = lateCondition(observed, lateness);
+  return late === undefined ? conditions : withCondition(conditions, now, generation, { type: conditionTypes.late, ...late });
+}
+
+/** True from the first run that is late until a run ends in time while no other is late; absent until one was late. */
+function lateCondition(observed: ObservedJob, { late, newlyLate, endedInTime }: Lateness): Readiness | undefined {
+  const newest = newlyLate.at(-1);
+  if (newest !== undefined) return { status: "True", reason: conditionReasons.runLate, message: lateText(observed, newest.id) };
+  const known = observed.job.status?.conditions?.find((condition) => condition.type === conditionTypes.late);
+  if (known?.status !== "True" || !endedInTime || late.size > 0) return undefined;
+  return { status: "False", reason: conditionReasons.inTime, message: "" };
+}
+
+/** Says of a run that it is late, and since when. */
+export function lateText({ spec, jitterMs }: ObservedJob, run: string): string {
+  const jitter = jitterMs === 0 ? "" : ` plus ${jitterMs / 1000} s of jitter`;
+  return `run ${run} had not ended ${spec.deadlineMs / 1000} s (spec.deadlineSeconds) after its fire time${jitter}`;
 }

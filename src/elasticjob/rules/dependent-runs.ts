@@ -50,13 +50,14 @@ export function turnOf(observed: ObservedJob, run: LiveRun): Turn {
   const state = stateOf(observed, dependencies, run.fireTime);
   if (state.kind === "met") return { kind: "starts" };
   if (state.kind === "never") return { kind: "dropped", message: state.message };
-  const until = run.fireTime + spec.dependencyTimeoutMs;
+  const until = run.fireTime + observed.jitterMs + spec.dependencyTimeoutMs;
   return until <= now ? { kind: "timedOut", message: timeoutMessage(observed, state) } : { ...state, until };
 }
 
 /**
  * Asks the upstreams of a job with a schedule about fire times that would begin now. Under Forbid the first that may begin or has to wait
- * takes the lane; under Replace the newest that is still possible does; under Allow each stands for itself.
+ * takes the lane, under Enqueue the others stand behind it; under Replace the newest that is still possible does; under Allow each stands
+ * for itself.
  * @param places how many may be held
  */
 export function gateFireTimes(observed: ObservedJob, due: DueFireTimes, places: number): GatedFireTimes {
@@ -79,10 +80,12 @@ export function gateFireTimes(observed: ObservedJob, due: DueFireTimes, places: 
       rest = time;
       break;
     }
+    // Behind the first of a lane it joins it, and the upstreams are asked when its turn comes.
+    const joins = spec.concurrencyPolicy === "Enqueue" && (fire.length + held.length > 0 || places <= due.keep.length);
     if (state.kind === "never") {
       dropped.push(time);
       because = state.message;
-    } else if (state.kind === "waits" && (newest === undefined || time === newest)) held.push({ time, ...state });
+    } else if (state.kind === "waits" && (newest === undefined || time === newest) && !joins) held.push({ time, ...state });
     else fire.push(time);
     if (fire.length === 0) settledUpTo = time;
   }

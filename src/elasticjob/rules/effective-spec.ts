@@ -7,7 +7,9 @@ import type { RetryRule } from "./retry-rule.ts";
 /** A spec with every default filled in, as the CRD's schema fills them; durations in milliseconds. */
 export interface EffectiveSpec {
   readonly suspend: boolean;
-  readonly concurrencyPolicy: "Allow" | "Forbid" | "Replace";
+  readonly concurrencyPolicy: "Allow" | "Forbid" | "Replace" | "Enqueue";
+  /** Runs that may wait under Enqueue. */
+  readonly maxEnqueued: number;
   readonly misfire: MisfirePolicy;
   readonly after: readonly Dependency[];
   readonly dependencyTimeoutMs: number;
@@ -26,6 +28,8 @@ export interface EffectiveSpec {
   /** Infinity = none. */
   readonly itemTimeoutMs: number;
   readonly nodeRules: readonly NodeRule[];
+  /** From the fire time plus jitter until a run is late; Infinity = never. */
+  readonly deadlineMs: number;
   readonly resultBytes: number;
   readonly podRetention: { readonly succeeded: number; readonly failed: number; readonly minMs: number };
   readonly history: { readonly succeeded: number; readonly failed: number };
@@ -73,6 +77,7 @@ export function effectiveSpec(spec: ElasticJobSpec): EffectiveSpec {
   return {
     suspend: spec.suspend ?? false,
     concurrencyPolicy: spec.concurrencyPolicy ?? "Forbid",
+    maxEnqueued: spec.maxEnqueued ?? 20,
     misfire: {
       onDowntime: spec.misfire?.onDowntime ?? "FireOnce",
       onOverlap: spec.misfire?.onOverlap ?? "Skip",
@@ -108,6 +113,7 @@ export function effectiveSpec(spec: ElasticJobSpec): EffectiveSpec {
     runTimeoutMs: seconds(spec.runTimeoutSeconds),
     itemTimeoutMs: seconds(spec.itemTimeoutSeconds),
     nodeRules: spec.nodeRules ?? [],
+    deadlineMs: seconds(spec.deadlineSeconds),
     resultBytes: spec.results?.maxBytes ?? 1024,
     podRetention: {
       succeeded: spec.podRetention?.succeeded ?? 1,

@@ -32,16 +32,18 @@ const mostConsidered = 250;
 /**
  * Sorts the fire times in (after, until] that no run has taken (decision 13): Overlap if a run that the concurrency policy counts was in
  * the way at that instant, whoever was leading; else Downtime if it was before this leader's term; else it is only late and fires.
+ * Fire times are logical; a run is due so much later as the window's `jitterMs` says, and `until` is before now by as much.
  * @param taken fire times that have a run
  * @param occupied runs that count as being in the way; empty when the policy lets runs overlap
  */
 export function sortDueFireTimes(
   schedule: Schedule,
-  window: { readonly after: number; readonly until: number; readonly now: number; readonly termStart: number },
+  window: { readonly after: number; readonly until: number; readonly now: number; readonly termStart: number; readonly jitterMs?: number },
   misfire: EffectiveSpec["misfire"],
   taken: ReadonlySet<number>,
   occupied: readonly Occupied[],
 ): DueFireTimes {
+  const { jitterMs = 0 } = window;
   const newest = schedule.newestBetween(window.after, window.until, mostConsidered);
   const due = newest.times.filter((time) => !taken.has(time));
   const dropped = { Downtime: 0, Overlap: 0, Deadline: 0 };
@@ -49,8 +51,13 @@ export function sortDueFireTimes(
   const fire: number[] = [];
   let oldest: keyof typeof dropped | undefined;
   for (const time of due) {
-    const kind = occupied.some((run) => run.from <= time && time < run.to) ? "Overlap" : time < window.termStart ? "Downtime" : "Late";
-    const late = time + misfire.startingDeadlineMs < window.now;
+    const instant = time + jitterMs;
+    const kind = occupied.some((run) => run.from <= instant && instant < run.to)
+      ? "Overlap"
+      : instant < window.termStart
+        ? "Downtime"
+        : "Late";
+    const late = instant + misfire.startingDeadlineMs < window.now;
     if (late) dropped.Deadline++;
     else if (kind === "Late") fire.push(time);
     else classes[kind].push(time);

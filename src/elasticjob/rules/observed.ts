@@ -4,6 +4,7 @@ import type { JobRequest } from "../../api/job-request.gen.ts";
 import type { SpecProblem } from "../../api/problem.ts";
 import type { Schedule } from "../../cron/schedule.ts";
 import type { AttemptPod } from "./attempt.ts";
+import type { CalendarsStep } from "./calendars.ts";
 import type { Dependencies } from "./dependencies.ts";
 import type { EffectiveSpec } from "./effective-spec.ts";
 import type { RevisionData } from "./pod.ts";
@@ -23,8 +24,17 @@ export interface ObservedJob {
   /** Its spec with defaults; what is wrong in it stands in `problems`, and is left out here. */
   readonly spec: EffectiveSpec;
   readonly problems: readonly SpecProblem[];
-  /** Absent: none is given, or it is wrong. Without a schedule of its own it is that of the upstreams (see `dependencies`). */
+  /** The calendars that the schedule names. */
+  readonly calendars: CalendarsStep;
+  /** Its namespace is only observed: no run begins (elasticjob.md section 9). Absent = it is not. */
+  readonly observing?: boolean;
+  /**
+   * Absent: none is given, or it is wrong. Without a schedule of its own it is that of the upstreams (see `dependencies`).
+   * Without calendars where they cannot be used: then nothing fires by it.
+   */
   readonly armed?: ArmedSchedule;
+  /** How much later than its fire time a run of this job starts: stable over re-creation, spread over jobs (decision 42). */
+  readonly jitterMs: number;
   /** The jobs that it is after; absent when there are none. */
   readonly dependencies?: Dependencies;
   /** What new runs are pinned to, and the same as canonical JSON. */

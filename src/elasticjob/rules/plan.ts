@@ -1,12 +1,14 @@
 import type { Action, EventAction, Plan } from "../../api/action.ts";
 import type { ElasticJobRunFailure, ElasticJobStatus } from "../../api/elastic-job.gen.ts";
 import { conditionReasons, conditionTypes, eventReasons } from "../../api/reasons.ts";
-import { elasticJobs } from "../../api/resource.ts";
+import { controllerRevisions, elasticJobs } from "../../api/resource.ts";
 import { shortHash } from "../../base/hash.ts";
 import { parseTime } from "../../base/time.ts";
 import type { Verdict } from "./attempt.ts";
 import { isAsked } from "./attempt.ts";
 import { type RunsStep, stepRuns } from "./concurrency.ts";
+import { lateText } from "./conditions.ts";
+import { type Lateness, lateness } from "./lateness.ts";
 import { sortPods } from "./live-run.ts";
 import type { ObservedJob } from "./observed.ts";
 import { stepRequests } from "./requests.ts";
@@ -20,7 +22,7 @@ import type { TracedPlan } from "./trace-rows.ts";
 /** A plan, and what is to be counted once it has been carried out. */
 export interface ElasticJobPlan extends Plan {
   /** Fire times whose first pods this plan creates. */
-  readonly fired: readonly { readonly run: string; readonly fireTime: number; readonly kind: string }[];
+  readonly fired: readonly { readonly run: string; readonly fireTime: number; readonly dueAt: number; readonly kind: string }[];
   /** Counted when the status write is acknowledged. */
   readonly recorded: {
     readonly ended: readonly { readonly kind: string; readonly phase: string }[];
@@ -49,8 +51,10 @@ export function planElasticJob(given: ObservedJob): ElasticJobPlan {
   const status = job.status ?? {};
   const revision = stepRevision(observed);
 
-  const hash = scheduleHash(observed, revision.kind === "refused");
   const recordedHash = status.schedule?.hash;
+  // Until the calendars are read, and their content is stored, the schedule that is recorded stays the one that counts.
+  const unready = areCalendarsPending(observed);
+  const hash = unready ? (recordedHash ?? "") : scheduleHash(observed, revision.kind === "refused");
   const known = recordedHash === hash;
   const created = parseTime(job.metadata.creationTimestamp) ?? now;
   const stored = parseTime(status.lastHandledFireTime);
@@ -69,17 +73,24 @@ export function planElasticJob(given: ObservedJob): ElasticJobPlan {
   const { live, ended } = sorted;
   const requests = stepRequests(observed, sorted, revision);
   const refused = observed.problems.length > 0 || observed.dependencies?.refusal !== undefined;
-  const mayFire = known && !clockSkewed && revision.kind === "ready" && !refused && !observed.spec.suspend;
+  const accepted = revision.kind === "ready" || (observed.observing === true && revision.kind !== "refused");
+  const armed = !unready && observed.calendars.kind !== "unusable" && !refused;
+  const mayFire = known && !clockSkewed && accepted && armed && !observed.spec.suspend;
   const after = Math.max(handled ?? Number.NEGATIVE_INFINITY, since);
   const newest = revision.kind === "ready" ? revision.name : undefined;
   const runs = stepRuns(observed, live, newest, mayFire, after, recordedHash !== undefined && !known, requests);
 
   const handledUpTo = highestHandled(handled, runs);
-  const written = stepStatus(observed, { revision, runs, requests, schedule: { hash, since }, clockSkewed, handledUpTo });
+  const late = lateness(observed, runs.steps);
+  const calendars = calendarRevision(observed, unready);
+  const schedule = { hash, since, ...(calendars !== undefined && { calendars }) };
+  const pending = revision.kind === "pending" || unready;
+  const written = stepStatus(observed, { revision, runs, requests, schedule, pending, clockSkewed, handledUpTo, lateness: late });
   const retention = retain(observed, ended);
-  const events = written.patch === undefined ? [] : eventsOf(observed, runs, clockSkewed, written.next);
+  const events = written.patch === undefined ? [] : eventsOf(observed, runs, late, clockSkewed, written.next);
   const actions: Action[] = [
     ...("actions" in revision ? revision.actions : []),
+    ...keepCalendars(observed),
     ...[...runs.steps, ...runs.fired].flatMap((step) => step.actions),
     ...requests.actions,
     ...retention.actions,
@@ -90,6 +101,7 @@ export function planElasticJob(given: ObservedJob): ElasticJobPlan {
   const wakeAt = Math.min(
     runs.wakeAt,
     requests.wakeAt,
+    late.wakeAt,
     written.wakeAt,
     retention.wakeAt,
     ...[...runs.steps, ...runs.fired].map((step) => step.wakeAt),
@@ -99,7 +111,7 @@ export function planElasticJob(given: ObservedJob): ElasticJobPlan {
     ...(written.patch !== undefined && { status: { resource: elasticJobs, object: job, status: written.patch } }),
     ...(wakeAt < Number.POSITIVE_INFINITY && { wakeAt }),
     reasons: reasonsOf(runs),
-    fired: runs.fired.map(({ run }) => ({ run: run.id, fireTime: run.fireTime, kind: run.kind })),
+    fired: runs.fired.map(({ run }) => ({ run: run.id, fireTime: run.fireTime, dueAt: run.fireTime + observed.jitterMs, kind: run.kind })),
     recorded: {
       ended: runs.steps.flatMap((step) => (step.outcome === undefined ? [] : [{ kind: step.run.kind, phase: step.outcome.phase }])),
       skipped: runs.skipped.counts,
@@ -143,17 +155,34 @@ function futureOf({ serverNow, maxClockSkewMs }: ObservedJob): number {
 const scheduleHashes = new WeakMap<ObservedJob["pinned"], { readonly of: string; readonly hash: string }>();
 
 /**
- * Over everything that decides when the job fires. A template or a dependency that is refused disarms it like suspend does. Hashed anew when that
- * changes, not for each plan.
+ * Over everything that decides when the job fires. A template or a dependency that is refused disarms it like suspend does, and so does a
+ * namespace that is only observed. Hashed anew when that changes, not for each plan.
  */
-function scheduleHash({ scheduleText, pinned, dependencies }: ObservedJob, refused: boolean): string {
+function scheduleHash({ scheduleText, pinned, dependencies, observing }: ObservedJob, refused: boolean): string {
   const { refusal } = dependencies ?? {};
-  const of = `${scheduleText} ${refused}${refusal === undefined ? "" : ` ${refusal.reason}`}`;
+  const of = `${scheduleText} ${refused}${refusal === undefined ? "" : ` ${refusal.reason}`}${observing === true ? " observing" : ""}`;
   const known = scheduleHashes.get(pinned);
   if (known?.of === of) return known.hash;
   const hash = shortHash(of, 16);
   scheduleHashes.set(pinned, { of, hash });
   return hash;
+}
+
+/** Not read yet, or read and not stored yet. An observed namespace is only looked at, so nothing is stored in it. */
+function areCalendarsPending({ calendars, observing }: ObservedJob): boolean {
+  return calendars.kind === "loading" || (calendars.kind === "usable" && !calendars.stored && observing !== true);
+}
+
+/** The revision of the calendars in force; of what cannot be used now, the last that could. */
+function calendarRevision({ job, calendars }: ObservedJob, unready: boolean): string | undefined {
+  if (calendars.kind === "none") return undefined;
+  return calendars.kind === "usable" && calendars.stored && !unready ? calendars.revision.metadata.name : job.status?.schedule?.calendars;
+}
+
+function keepCalendars(observed: ObservedJob): readonly Action[] {
+  const { calendars, memory, observing } = observed;
+  if (calendars.kind !== "usable" || calendars.stored || observing === true || memory.namespaceTerminating) return [];
+  return [{ tag: "create", resource: controllerRevisions, object: calendars.revision }];
 }
 
 /**
@@ -182,7 +211,13 @@ function highestHandled(handled: number | undefined, runs: RunsStep): number | u
 /** Waits for an upstream that end only when somebody does something; a run that merely waits for another to end is no news. */
 const unusualWaits: ReadonlySet<string> = new Set(["DependencyMissing", "UpstreamSuspended"]);
 
-function eventsOf(observed: ObservedJob, runs: RunsStep, clockSkewed: boolean, next: ElasticJobStatus): readonly EventAction[] {
+function eventsOf(
+  observed: ObservedJob,
+  runs: RunsStep,
+  late: Lateness,
+  clockSkewed: boolean,
+  next: ElasticJobStatus,
+): readonly EventAction[] {
   const { job } = observed;
   const conditions = next.conditions ?? [];
   const event = (type: EventAction["type"], reason: string, note: string): EventAction => ({
@@ -207,6 +242,7 @@ function eventsOf(observed: ObservedJob, runs: RunsStep, clockSkewed: boolean, n
   }
   for (const { run, reason, message } of runs.kept)
     if (unusualWaits.has(reason)) events.push(event("Warning", eventReasons.runWaiting, `run ${run.id} waits: ${reason}: ${message}`));
+  for (const run of late.newlyLate) events.push(event("Warning", eventReasons.runLate, lateText(observed, run.id)));
   for (const [why, count] of Object.entries(runs.skipped.counts)) {
     const newest = runs.skipped.times.at(-1);
     const which = newest === undefined ? "" : `, the newest at ${new Date(newest).toISOString()}`;
@@ -215,12 +251,15 @@ function eventsOf(observed: ObservedJob, runs: RunsStep, clockSkewed: boolean, n
   }
   const before = job.status?.conditions?.find((condition) => condition.type === conditionTypes.ready);
   const ready = conditions.find((condition) => condition.type === conditionTypes.ready);
-  if (ready !== undefined && ready.status === "False" && (before?.reason !== ready.reason || before.message !== ready.message)) {
+  if (ready !== undefined && (before?.reason !== ready.reason || before.message !== ready.message)) {
     const told: Record<string, string> = {
       [conditionReasons.invalidSpec]: eventReasons.invalidSpec,
       [conditionReasons.dependencyCycle]: eventReasons.dependencyCycle,
       [conditionReasons.templateRefused]: eventReasons.templateRefused,
       [conditionReasons.clockSkew]: eventReasons.clockSkew,
+      [conditionReasons.calendarMissing]: eventReasons.calendarMissing,
+      [conditionReasons.calendarInvalid]: eventReasons.calendarInvalid,
+      [conditionReasons.calendarKept]: eventReasons.calendarInvalid,
     };
     const reason = told[ready.reason];
     if (reason !== undefined) events.push(event("Warning", reason, ready.message));

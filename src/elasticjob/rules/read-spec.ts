@@ -1,9 +1,10 @@
 import type { ElasticJob, ElasticJobSpec } from "../../api/elastic-job.gen.ts";
 import type { SpecProblem } from "../../api/problem.ts";
-import { canonicalJson } from "../../base/hash.ts";
+import { canonicalJson, fnv1a32 } from "../../base/hash.ts";
 import { formatSeconds, parseTime } from "../../base/time.ts";
 import { createSchedule } from "../../cron/schedule.ts";
 import type { Zone } from "../../cron/zone.ts";
+import { type CalendarsStep, calendarsText, noCalendars } from "./calendars.ts";
 import { type EffectiveSpec, effectiveSpec } from "./effective-spec.ts";
 import type { ArmedSchedule } from "./observed.ts";
 import type { RevisionData } from "./pod.ts";
@@ -12,27 +13,44 @@ import type { RevisionData } from "./pod.ts";
 export interface ReadSpec {
   readonly spec: EffectiveSpec;
   readonly problems: readonly SpecProblem[];
+  readonly calendars: CalendarsStep;
   readonly armed?: ArmedSchedule;
+  readonly jitterMs: number;
   readonly pinned: { readonly data: RevisionData; readonly canonical: string };
   readonly scheduleText: string;
 }
 
 /** @param problems what validation found; what is wrong is left out of what is read */
-export function readSpec(job: ElasticJob, problems: readonly SpecProblem[]): ReadSpec {
+export function readSpec(job: ElasticJob, problems: readonly SpecProblem[], calendars: CalendarsStep = noCalendars): ReadSpec {
   const wrong = (path: string) => problems.some((problem) => problem.path.startsWith(path));
   const { sharding, ...rest } = job.spec;
   const { disabledItems: _left, ...otherSharding } = sharding ?? {};
   const spec = effectiveSpec(wrong("spec.sharding.disabledItems") ? { ...rest, sharding: otherSharding } : job.spec);
-  const armed = job.spec.schedule === undefined || wrong("spec.schedule") ? undefined : arm(job);
+  const armed = job.spec.schedule === undefined || wrong("spec.schedule") ? undefined : arm(job, calendars);
   const data = revisionDataOf(job.spec);
   const scheduleText = canonicalJson({
-    schedule: job.spec.schedule ?? null,
+    schedule: scheduleData(job),
     // Without a schedule it has its fire times from there.
     ...(job.spec.schedule === undefined && spec.after.length > 0 && { after: job.spec.after }),
     suspend: spec.suspend,
     wrong: problems.length > 0,
+    ...(calendars.kind !== "none" && { calendars: calendarsText(calendars) }),
   });
-  return { spec, problems, ...(armed !== undefined && { armed }), pinned: { data, canonical: canonicalJson(data) }, scheduleText };
+  const pinned = { data, canonical: canonicalJson(data) };
+  return { spec, problems, calendars, ...(armed !== undefined && { armed }), jitterMs: jitterOf(job), pinned, scheduleText };
+}
+
+/** A whole number of seconds from 0 to schedule.jitterSeconds, as milliseconds (decision 42). */
+function jitterOf({ metadata, spec }: ElasticJob): number {
+  const most = spec.schedule?.jitterSeconds ?? 0;
+  return most === 0 ? 0 : (fnv1a32(`${metadata.namespace}/${metadata.name}`) % (most + 1)) * 1000;
+}
+
+/** A schedule without what changes nothing, so that a field that is new to an old object changes no hash. */
+function scheduleData({ spec: { schedule } }: ElasticJob): unknown {
+  if (schedule === undefined) return null;
+  const { jitterSeconds = 0, calendars = [], ...rest } = schedule;
+  return { ...rest, ...(jitterSeconds > 0 && { jitterSeconds }), ...(calendars.length > 0 && { calendars }) };
 }
 
 /** The part of a spec that runs are pinned to. */
@@ -50,7 +68,7 @@ function revisionDataOf(spec: ElasticJobSpec): RevisionData {
   };
 }
 
-function arm(job: ElasticJob): ArmedSchedule {
+function arm(job: ElasticJob, calendars: CalendarsStep): ArmedSchedule {
   const { crons = [], dialect, timeZone, dst, startAt, endAt } = job.spec.schedule ?? {};
   const start = parseTime(startAt);
   const end = parseTime(endAt);
@@ -63,6 +81,7 @@ function arm(job: ElasticJob): ArmedSchedule {
     ...(start !== undefined && { startAt: start }),
     ...(end !== undefined && { endAt: end }),
     anchor,
+    ...(calendars.kind === "usable" && { calendars: calendars.calendars }),
   });
   const local = (instant: number) => formatSeconds(instant + schedule.zone.segmentAt(instant).offset);
   return {

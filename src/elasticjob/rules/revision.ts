@@ -11,6 +11,7 @@ import { ownedBy, type RevisionData, renderPod } from "./pod.ts";
 export type RevisionStep =
   | { readonly kind: "ready"; readonly name: string; readonly actions: readonly Action[] }
   | { readonly kind: "pending"; readonly actions: readonly Action[] }
+  | { readonly kind: "withheld" }
   | { readonly kind: "collision" }
   | { readonly kind: "refused"; readonly message: string };
 
@@ -29,6 +30,8 @@ export function stepRevision(observed: ObservedJob): RevisionStep {
   const verdict = memory.templates.get(name);
   if (verdict === undefined) return { kind: "pending", actions: [templateCheck(observed, data, name)] };
   if (!verdict.accepted) return { kind: "refused", message: verdict.message };
+  // Nothing is created in a namespace that is only observed.
+  if (observed.observing === true) return { kind: "withheld" };
   const revision: ControllerRevision = {
     apiVersion: "apps/v1",
     kind: "ControllerRevision",
@@ -85,7 +88,8 @@ function templateCheck(observed: ObservedJob, revision: RevisionData, name: stri
 export function collectRevisions(observed: ObservedJob, current: string, live: readonly LiveRun[]): readonly Action[] {
   const { job } = observed;
   if (observed.revisions.length <= 1 || job.status?.currentRevision !== current) return [];
-  const used = new Set<string | undefined>([current]);
+  const used = new Set<string | undefined>([current, job.status?.schedule?.calendars]);
+  if (observed.calendars.kind === "usable") used.add(observed.calendars.revision.metadata.name);
   for (const run of live) used.add(run.revision);
   for (const run of [...(job.status?.history ?? []), ...(job.status?.active ?? [])]) used.add(run.revision);
   for (const pod of observed.pods) used.add(pod.history.revision);

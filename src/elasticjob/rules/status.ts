@@ -6,10 +6,12 @@ import { formatMillis, formatSeconds, parseTime } from "../../base/time.ts";
 import { isAsked } from "./attempt.ts";
 import type { RunsStep } from "./concurrency.ts";
 import { nextConditions } from "./conditions.ts";
+import type { Lateness } from "./lateness.ts";
 import type { ObservedJob } from "./observed.ts";
 import { type AskedRun, askedOf } from "./live-run.ts";
 import { markedRun } from "./marked-run.ts";
 import type { RequestsStep } from "./requests.ts";
+import { nextObserved } from "./observing.ts";
 import type { RevisionStep } from "./revision.ts";
 import { resultsOf, runEntry } from "./run-entry.ts";
 import { fireTimeOf } from "./run-id.ts";
@@ -30,10 +32,13 @@ export interface StatusInput {
   readonly revision: RevisionStep;
   readonly runs: RunsStep;
   readonly requests: RequestsStep;
-  readonly schedule: { readonly hash: string; readonly since: number };
+  readonly schedule: { readonly hash: string; readonly since: number; readonly calendars?: string };
+  /** What new runs need is being stored or read: a moment later one write says it all. */
+  readonly pending: boolean;
   /** lastHandledFireTime was in the future and is set back. */
   readonly clockSkewed: boolean;
   readonly handledUpTo: number | undefined;
+  readonly lateness: Lateness;
 }
 
 export interface StatusStep {
@@ -52,9 +57,7 @@ export function stepStatus(observed: ObservedJob, input: StatusInput): StatusSte
   const { job, now } = observed;
   const current = job.status ?? {};
   const next = nextStatus(observed, input);
-  // A moment later the revision is there, and one write says it all.
-  if (input.revision.kind === "pending" && !observed.memory.namespaceTerminating && !isUrgentOfRuns(input.runs))
-    return { next, wakeAt: never };
+  if (input.pending && !observed.memory.namespaceTerminating && !isUrgentOfRuns(input.runs)) return { next, wakeAt: never };
   const patch = mergePatch(current as Record<string, unknown>, next as Record<string, unknown>);
   const wakeAt = Math.min(...input.runs.steps.map((step) => progressDue(step, now)), never);
   const moved = patch !== undefined && !onlyClockMoved(current, next);
@@ -62,18 +65,20 @@ export function stepStatus(observed: ObservedJob, input: StatusInput): StatusSte
   return { next, wakeAt: wakeAt <= now ? nextProgressPoint(input.runs.steps, now) : wakeAt };
 }
 
-function nextStatus(
-  observed: ObservedJob,
-  { revision, runs, requests, schedule, clockSkewed, handledUpTo }: StatusInput,
-): ElasticJobStatus {
+function nextStatus(observed: ObservedJob, input: StatusInput): ElasticJobStatus {
+  const { revision, runs, requests, schedule, clockSkewed, handledUpTo, lateness } = input;
   const { job, spec, now } = observed;
   const current = job.status ?? {};
   const ended = runs.steps.filter((step) => step.outcome !== undefined).sort((a, b) => a.run.fireTime - b.run.fireTime);
   const live = runs.steps.filter((step) => step.outcome === undefined);
+  const entryOf = (step: RunStep, activeRuns?: number): ElasticJobRun => {
+    const entry = runEntry(step, spec, now, activeRuns);
+    return lateness.late.has(step.run.id) ? { ...entry, late: true } : entry;
+  };
   const active = [
-    ...live.map((step) => runEntry(step, spec, now, live.length)),
+    ...live.map((step) => entryOf(step, live.length)),
     ...requests.settling,
-    ...ended.filter(({ run }) => requests.open.has(run.asked?.request ?? "")).map((step) => settlingEntry(runEntry(step, spec, now))),
+    ...ended.filter(({ run }) => requests.open.has(run.asked?.request ?? "")).map((step) => settlingEntry(entryOf(step))),
     ...runs.kept.map((kept) => waitingEntry(observed, kept)),
   ];
   const told = (current.history ?? []).map((run) => {
@@ -82,7 +87,7 @@ function nextStatus(
   });
   const history = trimmedHistory(
     told,
-    ended.map((step) => runEntry(step, spec, now)),
+    ended.map((step) => entryOf(step)),
     spec.history,
   );
   // A backfill repeats the past: the newest run is another.
@@ -103,7 +108,8 @@ function nextStatus(
     ...runs.steps.filter(({ run }) => run.startedAt !== undefined && !isAsked(run.kind)).map((step) => step.run.fireTime),
   ];
   const lastFireTime = Math.max(...fired.map((time) => time ?? -never));
-  const nextFireTime = observed.armed === undefined || spec.suspend ? undefined : observed.armed.schedule.next(now);
+  const nextFireTime = nextFireTimeOf(observed);
+  const observedOnly = nextObserved(observed, runs.observed);
   const succeededNow = ended.some((step) => step.outcome?.phase === "Succeeded");
   const results = last === undefined ? current.results : resultsStatus(last, spec.resultBytes);
   return {
@@ -127,12 +133,17 @@ function nextStatus(
       ...summaryOf(active, history, current),
       ...(nextFireTime !== undefined && { next: observed.armed?.display(nextFireTime) as string }),
     },
-    schedule: { hash: schedule.hash, since: formatSeconds(schedule.since) },
+    schedule: {
+      hash: schedule.hash,
+      since: formatSeconds(schedule.since),
+      ...(schedule.calendars !== undefined && { calendars: schedule.calendars }),
+    },
+    ...(observedOnly !== undefined && { observed: observedOnly }),
     outcomes,
     ...(results !== undefined && { results }),
     ...(active.length > 0 && { active }),
     ...(history.length > 0 && { history }),
-    conditions: nextConditions(observed, revision, clockSkewed, refusalOf(live), lastRun),
+    conditions: nextConditions(observed, revision, clockSkewed, refusalOf(live), lastRun, lateness),
   };
 }
 
@@ -141,6 +152,12 @@ function newestOf(ended: readonly RunStep[], { history = [], results }: ElasticJ
   const last = ended.at(-1);
   const known = [fireTimeOf(results?.run ?? ""), ...history.map((run) => parseTime(run.fireTime))];
   return last === undefined || known.some((time) => time !== undefined && time > last.run.fireTime) ? undefined : last;
+}
+
+/** The logical fire time of the next run; it may lie before now by the job's jitter. */
+function nextFireTimeOf({ armed, calendars, spec, job, now, jitterMs }: ObservedJob): number | undefined {
+  if (armed === undefined || spec.suspend || calendars.kind === "unusable") return undefined;
+  return calendars.kind === "loading" ? parseTime(job.status?.nextFireTime) : armed.schedule.next(now - jitterMs);
 }
 
 /** The refusal that a run waits for, as a condition's reason. */
@@ -266,9 +283,9 @@ function onlyClockMoved(current: ElasticJobStatus, next: ElasticJobStatus): bool
 }
 
 /** Something that must not wait for the next progress patch. */
-function isUrgent(observed: ObservedJob, { runs, requests, clockSkewed }: StatusInput, next: ElasticJobStatus): boolean {
+function isUrgent(observed: ObservedJob, { runs, requests, clockSkewed, lateness }: StatusInput, next: ElasticJobStatus): boolean {
   const current = observed.job.status ?? {};
-  if (clockSkewed || requests.settled || requests.marked.size > 0 || isUrgentOfRuns(runs)) return true;
+  if (clockSkewed || requests.settled || requests.marked.size > 0 || lateness.newlyLate.length > 0 || isUrgentOfRuns(runs)) return true;
   if (current.schedule?.hash !== next.schedule?.hash || current.observedGeneration !== next.observedGeneration) return true;
   if (current.currentRevision !== next.currentRevision || current.collisionCount !== next.collisionCount) return true;
   const waits: readonly string[] = Object.values(refusalReasons);

@@ -10,7 +10,7 @@ import { sideBySide } from "./side-by-side.ts";
 /** What a kubelet, a scheduler and a loader may do belongs to the bench; the operator has what it needs and no more. */
 const operatorRules = [
   { apiGroups: [""], resources: ["pods"], verbs: ["get", "list", "watch", "create", "delete", "deletecollection"] },
-  { apiGroups: [""], resources: ["nodes", "resourcequotas"], verbs: ["get", "list", "watch"] },
+  { apiGroups: [""], resources: ["nodes", "namespaces", "resourcequotas", "configmaps"], verbs: ["get", "list", "watch"] },
   { apiGroups: [""], resources: ["podtemplates"], verbs: ["create"] },
   { apiGroups: ["apps"], resources: ["controllerrevisions"], verbs: ["get", "list", "watch", "create", "delete"] },
   { apiGroups: ["nuptse.dev"], resources: ["elasticjobs"], verbs: ["get", "list", "watch"] },

@@ -5,6 +5,7 @@ import type { JobRequest, JobRequestSpec } from "../../../src/api/job-request.ge
 import type { ElasticJob, ElasticJobRun, ElasticJobSpec, ElasticJobStatus } from "../../../src/api/elastic-job.gen.ts";
 import { JobNotes } from "../../../src/elasticjob/job-memory.ts";
 import { type AttemptPod, attemptPod } from "../../../src/elasticjob/rules/attempt.ts";
+import { type CalendarSource, readCalendars } from "../../../src/elasticjob/rules/calendars.ts";
 import type { ObservedJob } from "../../../src/elasticjob/rules/observed.ts";
 import { type ElasticJobPlan, planElasticJob } from "../../../src/elasticjob/rules/plan.ts";
 import { type ReadSpec, readSpec } from "../../../src/elasticjob/rules/read-spec.ts";
@@ -37,6 +38,10 @@ export class JobWorld {
   serverAheadMs = 0;
   maxClockSkewMs = 30_000;
   overRetained = false;
+  /** The namespace is only observed. */
+  observing = false;
+  /** Calendars by name, as the caches show them. */
+  readonly calendars = new Map<string, CalendarSource>();
   job: ElasticJob;
   readonly pods = new Map<string, Pod>();
   readonly requests = new Map<string, JobRequest>();
@@ -123,11 +128,12 @@ export class JobWorld {
       maxClockSkewMs: this.maxClockSkewMs,
       overRetained: this.overRetained,
       requests: [...this.requests.values()],
+      ...(this.observing && { observing: true }),
     };
   }
 
   read(): ReadSpec {
-    return readSpec(this.job, elasticJobProblems(this.job.spec));
+    return readSpec(this.job, elasticJobProblems(this.job.spec), readCalendars(this.job, this.calendars, this.revisions));
   }
 
   attempts(): AttemptPod[] {

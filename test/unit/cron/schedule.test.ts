@@ -331,6 +331,13 @@ describe("cron/schedule", () => {
     assert.deepEqual(schedule.newestBetween(from, to, 10), { times: want.map(at), total: 2 });
   });
 
+  it("Once: what is owed at a gap's end is next in the second before it too", () => {
+    const schedule = createSchedule({ crons: ["30 2 * * *"], timeZone: "Europe/Berlin", anchor: 0 });
+    const gapEnd = at("2026-03-29T01:00:00Z");
+    for (const early of [1, 500, 1000, 1001]) assert.equal(schedule.next(gapEnd - early), gapEnd);
+    assert.equal(schedule.next(gapEnd), at("2026-03-30T00:30:00Z"));
+  });
+
   it("Quartz: every second through a gap", () => {
     const schedule = createSchedule({ crons: ["* * * * * ?"], timeZone: newYork, dst: "Quartz", anchor: 0 });
     const gapEnd = at("2024-03-10T07:00:00Z");

@@ -30,6 +30,22 @@ const cases: readonly { readonly name: string; readonly spec: Partial<ElasticJob
     want: [["spec.schedule.endAt", /later endAt/]],
   },
   {
+    name: "jitter as long as the smallest gap says how long it is",
+    spec: { schedule: { crons: ["0,15 * * * *"], jitterSeconds: 900 } },
+    want: [["spec.schedule.jitterSeconds", /^must be below 900, the smallest gap in seconds between fire times .*; is 900$/]],
+  },
+  { name: "jitter below it", spec: { schedule: { crons: ["0,15 * * * *"], jitterSeconds: 899 } }, want: [] },
+  {
+    name: "jitter of several expressions: the gaps are those of their union",
+    spec: { schedule: { crons: ["0 9 * * *", "5 9 * * *"], jitterSeconds: 300 } },
+    want: [["spec.schedule.jitterSeconds", /below 300/]],
+  },
+  {
+    name: "jitter of a job that fires once",
+    spec: { schedule: { crons: ["0 0 9 1 1 ? 2027"], jitterSeconds: 86_400 } },
+    want: [],
+  },
+  {
     name: "one mistake does not hide the others",
     spec: { schedule: { crons: ["bad", "0 * * * *", "61 * * * *"], timeZone: "Nowhere" }, sharding: { total: 2, disabledItems: "5" } },
     want: [

@@ -58,6 +58,7 @@ describe("the spec with its defaults", () => {
       [spec.suspend, spec.concurrencyPolicy, spec.misfire.onDowntime, spec.misfire.onOverlap, spec.misfire.limit, spec.total],
       [false, "Forbid", "FireOnce", "Skip", 10, 1],
     );
+    assert.deepEqual([spec.maxEnqueued, spec.deadlineMs], [20, Infinity]);
     assert.deepEqual(spec.podRetention, { succeeded: 1, failed: 3, minMs: 90_000 });
     assert.deepEqual(spec.history, { succeeded: 3, failed: 3 });
     assert.deepEqual([spec.retry.sameNode, spec.retry.otherNodes, spec.retry.failoverLimit], [0, 0, 3]);
