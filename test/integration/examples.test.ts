@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { loadAll } from "js-yaml";
 import { ensureBinaries } from "../../hack/control-plane/binaries.ts";
 import type { ElasticJob, ElasticJobRun } from "../../src/api/elastic-job.gen.ts";
+import type { KubeObject } from "../../src/api/meta.ts";
 import { createSystemClock } from "../../src/base/clock.ts";
 import { type Playground, startPlayground } from "../../src/simulator/harness/playground.ts";
 import { createKubectl, type Kubectl } from "../cli/kubectl.ts";
@@ -14,14 +15,17 @@ import { timeLimits } from "./support/time-limits.ts";
 
 const namespace = "examples";
 const folder = join(import.meta.dirname, "../../examples");
-/** All jobs in the order in which kubectl applies the files of a folder. */
-const jobs = readdirSync(folder)
+/** All objects in the order in which kubectl applies the files of a folder. */
+const objects = readdirSync(folder)
   .filter((file) => file.endsWith(".yaml"))
   .sort()
-  .flatMap((file) => loadAll(readFileSync(join(folder, file), "utf8")) as ElasticJob[]);
+  .flatMap((file) => loadAll(readFileSync(join(folder, file), "utf8")) as KubeObject[]);
+const jobs = objects.filter((object) => object.kind === "ElasticJob") as ElasticJob[];
 /** One that runs only when another has failed does not run here. */
 const runs = jobs.filter((job) => !job.spec.after?.some((dependency) => dependency.outcome === "Failed"));
 const names = runs.map((job) => job.metadata.name);
+/** As kubectl calls them. */
+const kindNames: Readonly<Record<string, string>> = { ElasticJob: "elasticjob.nuptse.dev", ConfigMap: "configmap" };
 /** From the application of all manifests to their fire time. */
 const aheadMs = 25_000;
 /** newest-wins takes 5 s when it begins in an even third of a minute, else 30 s. */
@@ -71,7 +75,7 @@ describe("examples", function () {
     for (const [side, ends] of sides) {
       assert.equal(
         await side.ok(["apply", "-f", folder]),
-        jobs.map((job) => `elasticjob.nuptse.dev/${job.metadata.name} created\n`).join(""),
+        objects.map(({ kind, metadata }) => `${kindNames[kind ?? ""]}/${metadata.name} created\n`).join(""),
       );
       for (const { metadata, spec } of runs) {
         const { name } = metadata;

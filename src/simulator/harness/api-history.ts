@@ -1,10 +1,10 @@
 import type { Node, Pod } from "../../api/core.ts";
-import type { ElasticJob, ElasticJobSpec, ElasticJobStatus } from "../../api/elastic-job.gen.ts";
-import { elasticJobs, leases, nodes, pods, resourceName, resourceQuotas } from "../../api/resource.ts";
+import type { ElasticJob, ElasticJobStatus } from "../../api/elastic-job.gen.ts";
+import { configMaps, elasticJobs, leases, nodes, pods, resourceName, resourceQuotas } from "../../api/resource.ts";
 import { getOrMake } from "../../base/map.ts";
 import { parseTime } from "../../base/time.ts";
 import type { Commit } from "../apiserver/api-server.ts";
-import { fireTimeOfRun } from "./fire-times.ts";
+import { type Excluded, fireTimeOfRun, type ScheduleFacts } from "./fire-times.ts";
 import { operatorAgent } from "./operator-process.ts";
 
 /** What the API showed of one pod of a run. Instants are milliseconds since the epoch; absent = it has not happened. */
@@ -55,8 +55,8 @@ export interface JobFacts {
   readonly name: string;
   readonly createdAt: number;
   deletedAt?: number;
-  /** Each spec from its instant on, oldest first. */
-  readonly versions: { readonly at: number; readonly spec: ElasticJobSpec }[];
+  /** Each spec, with what its calendars leave out, from its instant on, oldest first. */
+  readonly versions: ({ readonly at: number } & ScheduleFacts)[];
   readonly statuses: StatusFact[];
   readonly runs: Map<string, RunFacts>;
   stored: ElasticJob;
@@ -95,6 +95,8 @@ export class ApiHistory {
   readonly jobs = new Map<string, JobFacts>();
   readonly nodes = new Map<string, NodeFacts>();
   readonly terms: Term[] = [];
+  /** What each calendar leaves out; undefined = it is there and cannot be read. */
+  readonly #calendars = new Map<string, Excluded | undefined>();
   /** ResourceQuotas that exist. */
   quotas = 0;
   /** Fire times for which somebody else's pod has a name that a run needs. */
@@ -112,6 +114,7 @@ export class ApiHistory {
     const kind = resourceName(commit.resource);
     if (kind === resourceName(pods)) this.#observePod(commit);
     else if (kind === resourceName(elasticJobs)) this.#observeJob(commit);
+    else if (kind === resourceName(configMaps)) this.#observeCalendar(commit);
     else if (kind === resourceName(nodes)) this.#observeNode(commit);
     else if (kind === resourceName(leases)) this.#observeLease(commit);
     else if (kind === resourceName(resourceQuotas)) this.quotas += commit.type === "ADDED" ? 1 : commit.type === "DELETED" ? -1 : 0;
@@ -237,7 +240,7 @@ export class ApiHistory {
     }));
     facts.stored = job;
     if (commit.type === "DELETED") facts.deletedAt = now;
-    if (before === undefined || before.metadata.generation !== job.metadata.generation) facts.versions.push({ at: now, spec: job.spec });
+    if (before === undefined || before.metadata.generation !== job.metadata.generation) this.#pushVersion(facts);
     if (commit.type !== "MODIFIED" || before === undefined || before.status === job.status) return;
     const status = job.status ?? {};
     facts.statuses.push({ at: now, status, previous: before.status ?? {} });
@@ -247,6 +250,29 @@ export class ApiHistory {
     for (const run of facts.runs.values()) {
       if (run.recordedAt === undefined && run.fireTime <= handled && !active.has(run.run)) run.recordedAt = now;
     }
+  }
+
+  #observeCalendar({ type, object }: Commit): void {
+    const { name } = object.metadata;
+    const dates = (object as { readonly data?: { readonly dates?: string } }).data?.dates;
+    if (dates === undefined) return;
+    this.#calendars.set(name, type === "DELETED" ? "everything" : excludedBy(dates));
+    for (const job of this.jobs.values())
+      if (job.deletedAt === undefined && job.stored.spec.schedule?.calendars?.some((calendar) => calendar.name === name))
+        this.#pushVersion(job);
+  }
+
+  /** A spec as it holds from now on. What cannot be read leaves in force what the job kept of before. */
+  #pushVersion(job: JobFacts): void {
+    const { spec, status } = job.stored;
+    const calendar = spec.schedule?.calendars?.[0]?.name;
+    if (calendar === undefined) {
+      job.versions.push({ at: this.#options.now(), spec });
+      return;
+    }
+    const kept = status?.schedule?.calendars === undefined ? "everything" : job.versions.at(-1)?.excluded;
+    const excluded = this.#calendars.has(calendar) ? (this.#calendars.get(calendar) ?? kept) : "everything";
+    job.versions.push({ at: this.#options.now(), spec, excluded: excluded ?? "everything" });
   }
 
   #observeNode(commit: Commit): void {
@@ -268,4 +294,13 @@ export class ApiHistory {
     if (!commit.userAgent.startsWith(operatorAgent) || holderIdentity === this.holder) return;
     this.terms.push({ holder: holderIdentity, from: this.#options.now(), clocksRight: !this.#options.clocksOff() });
   }
+}
+
+/** The simulation's calendars are stretches of UTC with times of day, a line each; anything else cannot be read. */
+function excludedBy(dates: string): Excluded | undefined {
+  const stretches = dates.split("\n").map((line) => {
+    const match = /^(\S+T\S+)\/(\S+T\S+)$/.exec(line);
+    return [parseTime(`${match?.[1]}:00Z`) ?? Number.NaN, parseTime(`${match?.[2]}:00Z`) ?? Number.NaN] as const;
+  });
+  return stretches.some(([from, to]) => Number.isNaN(from) || Number.isNaN(to)) ? undefined : stretches;
 }

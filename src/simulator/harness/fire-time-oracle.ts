@@ -3,7 +3,7 @@ import { formatSeconds, parseTime } from "../../base/time.ts";
 import type { Ledger } from "../world/ledger.ts";
 import type { ApiHistory, JobFacts } from "./api-history.ts";
 import { mayFail } from "./attempt-invariants.ts";
-import { fireTimesBetween, sameSchedule } from "./fire-times.ts";
+import { fireTimesBetween, jitterMs, sameSchedule } from "./fire-times.ts";
 import { busyAround } from "./pod-invariants.ts";
 import { specAt } from "./status-invariants.ts";
 
@@ -55,11 +55,12 @@ function* owed(
   now: number,
 ): Generator<{ readonly times: readonly number[]; readonly from: number; readonly editedAt: number }> {
   let from = job.createdAt;
-  for (const [index, { spec }] of job.versions.entries()) {
+  for (const [index, version] of job.versions.entries()) {
+    const { spec } = version;
     const next = job.versions[index + 1];
-    if (next !== undefined && sameSchedule(spec, next.spec)) continue;
+    if (next !== undefined && sameSchedule(version, next)) continue;
     const editedAt = next?.at ?? Number.POSITIVE_INFINITY;
-    if (spec.suspend !== true) yield { times: fireTimesBetween(spec, from, Math.min(editedAt, now) - 1), from, editedAt };
+    if (spec.suspend !== true) yield { times: fireTimesBetween(version, from, Math.min(editedAt, now) - 1), from, editedAt };
     from = editedAt - 1;
   }
 }
@@ -79,7 +80,7 @@ function claimsOf(job: JobFacts, now: number): ReadonlyMap<number, Claim> {
     const active = new Set(status.active?.map((run) => parseTime(run.fireTime) as number));
     for (const version of job.versions) {
       if (version.at > at || version.spec.suspend === true) continue;
-      for (const time of fireTimesBetween(version.spec, from, upTo))
+      for (const time of fireTimesBetween(version, from, upTo))
         claims.set(time, active.has(time) ? "Active" : (listed.get(time) ?? "Succeeded"));
     }
     for (const [time, outcome] of listed) if (time <= from && claims.has(time)) claims.set(time, outcome);
@@ -106,7 +107,8 @@ function judgeDropped(job: JobFacts, time: number, editedAt: number, ran: boolea
 }
 
 /** Whether something explains that a fire time was not met: another run, a change of leader, a wrong clock, a name or quota. */
-function excused(job: JobFacts, time: number, upTo: number, history: ApiHistory): boolean {
+function excused(job: JobFacts, fireTime: number, upTo: number, history: ApiHistory): boolean {
+  const time = fireTime + jitterMs(job, specAt(job, fireTime));
   if (busyAround(job, time, history) || history.tookOverBetween(time - refillMs, upTo)) return true;
   return history.troubledBetween(time - unnoticedMs, Math.min(upTo, time + unnoticedMs));
 }
@@ -121,12 +123,17 @@ function judgeSkipped(job: JobFacts, time: number, history: ApiHistory, at: stri
     );
     if (others) return;
   }
-  const decidedAt = job.statuses.find(({ status }) =>
-    status.outcomes?.notSucceeded?.some((entry) => parseTime(entry.fireTime) === time),
-  )?.at;
+  const decided = job.statuses.find(({ status }) => status.outcomes?.notSucceeded?.some((entry) => parseTime(entry.fireTime) === time));
+  const decidedAt = decided?.at;
   const tooLate = spec.misfire?.startingDeadlineSeconds;
-  if (tooLate !== undefined && decidedAt !== undefined && decidedAt - time > tooLate * 1000) return;
+  if (tooLate !== undefined && decidedAt !== undefined && decidedAt - time - jitterMs(job, spec) > tooLate * 1000) return;
+  if (spec.concurrencyPolicy === "Enqueue" && isLaneFull(decided?.status, spec.maxEnqueued ?? 20)) return;
   if (!excused(job, time, decidedAt ?? time, history)) say(`${at} was skipped, and nothing was in its way`);
+}
+
+/** Under Enqueue a fire time is given up for want of room only; the first that waits may be about to begin. */
+function isLaneFull(status: ElasticJobStatus | undefined, room: number): boolean {
+  return (status?.active ?? []).filter((run) => run.phase === "Waiting").length >= room - 1;
 }
 
 /** A run that status calls succeeded has done each item. */

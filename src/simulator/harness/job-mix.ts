@@ -3,10 +3,13 @@ import { type Random, randomInteger } from "../../base/random.ts";
 import { formatSeconds } from "../../base/time.ts";
 import { simulateAnnotation } from "../world/pod-script.ts";
 import { attemptMix } from "./attempt-mix.ts";
+import { mixSchedules, type Night } from "./schedule-mix.ts";
 
 /** A job for a simulation, and what its owner does with it meanwhile. */
 export interface SimulatedJob {
   readonly manifest: ElasticJob;
+  /** The text of the calendar that its schedule names. */
+  readonly calendar?: string;
   /** In the order of their instants. */
   readonly edits: readonly SimulatedEdit[];
 }
@@ -16,11 +19,17 @@ export type SimulatedEdit =
   | { readonly kind: "patch"; readonly atMs: number; readonly spec: Readonly<Record<string, unknown>> }
   /** Deleted, and created anew under the same name so much later. */
   | { readonly kind: "recreate"; readonly atMs: number; readonly afterMs: number }
+  /** The job's calendar gets another text; undefined = it is deleted. */
+  | { readonly kind: "calendar"; readonly atMs: number; readonly dates: string | undefined }
   /** Somebody else's pods get labels and a name that the job's runs use. */
   | { readonly kind: "lookalikes"; readonly atMs: number };
 
 export interface JobMixOptions {
   readonly count: number;
+  /** When the simulation begins. */
+  readonly startAt: number;
+  /** Clocks of a zone change meanwhile. */
+  readonly night?: Night | undefined;
   /** Nothing fires from here on. */
   readonly endAt: number;
   /** Edits happen in the first so many milliseconds. */
@@ -35,7 +44,8 @@ export function makeJobs(random: Random, options: JobMixOptions): readonly Simul
   const dice = random.next();
   if (dice < 0.1) jobs.push(largeJob(random, options));
   else if (dice < 0.25) jobs.push(secondlyJob(random, options));
-  return jobs;
+  const { startAt: start, editsMs, night } = options;
+  return mixSchedules(random, jobs, { start, editsMs, night });
 }
 
 function makeJob(random: Random, name: string, options: JobMixOptions): SimulatedJob {

@@ -1,8 +1,10 @@
 import type { ElasticJob } from "../../api/elastic-job.gen.ts";
-import { elasticJobs, resourceQuotas } from "../../api/resource.ts";
+import type { KubeObject } from "../../api/meta.ts";
+import { configMaps, elasticJobs, resourceQuotas } from "../../api/resource.ts";
 import type { Clock } from "../../base/clock.ts";
 import { type Random, randomInteger } from "../../base/random.ts";
 import type { KubeClient } from "../../kube/client.ts";
+import { NotFound } from "../../kube/errors.ts";
 import type { ApiHistory } from "./api-history.ts";
 import { addLookalikes } from "./bystanders.ts";
 import { fireTimesBetween } from "./fire-times.ts";
@@ -18,16 +20,17 @@ export interface PeopleOptions {
 }
 
 /** What people did, by kind. */
-export type PeopleCounts = Record<"suspended" | "rescheduled" | "edited" | "recreated" | "lookalikes" | "quotas", number>;
+export type PeopleCounts = Record<"suspended" | "rescheduled" | "edited" | "recreated" | "lookalikes" | "calendars" | "quotas", number>;
 
 /** What nobody did. */
-export const noPeople: PeopleCounts = { suspended: 0, rescheduled: 0, edited: 0, recreated: 0, lookalikes: 0, quotas: 0 };
+export const noPeople: PeopleCounts = { suspended: 0, rescheduled: 0, edited: 0, recreated: 0, lookalikes: 0, calendars: 0, quotas: 0 };
 
 /** Creates the jobs and carries out what their owners do to them. Its client meets no faults. */
 export async function playPeople(options: PeopleOptions, jobs: readonly SimulatedJob[]): Promise<PeopleCounts> {
   const { client, clock } = options;
   const counts: PeopleCounts = { ...noPeople };
-  for (const { manifest, edits } of jobs) {
+  for (const { manifest, calendar, edits } of jobs) {
+    if (calendar !== undefined) await client.create(configMaps, calendarOf(manifest, calendar));
     await client.create(elasticJobs, manifest);
     for (const edit of edits) clock.after(edit.atMs, () => void play(options, manifest, edit, counts));
   }
@@ -37,6 +40,11 @@ export async function playPeople(options: PeopleOptions, jobs: readonly Simulate
 async function play(options: PeopleOptions, manifest: ElasticJob, edit: SimulatedEdit, counts: PeopleCounts): Promise<void> {
   const { client, clock, history, random } = options;
   const ref = { namespace: "default", name: manifest.metadata.name };
+  if (edit.kind === "calendar") {
+    counts.calendars++;
+    await writeCalendar(client, manifest, edit.dates);
+    return;
+  }
   const job = [...history.jobs.values()].findLast((other) => other.name === ref.name && other.deletedAt === undefined);
   // Between a deletion and the new creation there is nothing to be edited.
   if (job === undefined) return;
@@ -57,11 +65,33 @@ async function play(options: PeopleOptions, manifest: ElasticJob, edit: Simulate
       // A quota that happens to be there holds for them too.
       if (history.quotas > 0) return;
       const now = clock.now();
-      const next = fireTimesBetween(job.stored.spec, now + 120_000, now + 1_200_000)[0];
+      const next = fireTimesBetween(job.versions.at(-1) ?? job.stored, now + 120_000, now + 1_200_000)[0];
       if (next === undefined) return;
       await addLookalikes(client, options.strangerUid, job, next, random, history);
       counts.lookalikes++;
     }
+  }
+}
+
+function calendarOf(manifest: ElasticJob, dates: string): KubeObject {
+  const name = manifest.spec.schedule?.calendars?.[0]?.name ?? "";
+  const object = { apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace: "default" }, data: { dates } };
+  return object;
+}
+
+/** Creates, changes or deletes the job's calendar. */
+async function writeCalendar(client: KubeClient, manifest: ElasticJob, dates: string | undefined): Promise<void> {
+  const calendar = calendarOf(manifest, dates ?? "");
+  const ref = { namespace: "default", name: calendar.metadata.name };
+  if (dates === undefined) {
+    await client.delete(configMaps, ref);
+    return;
+  }
+  try {
+    await client.patch(configMaps, ref, { type: "merge", body: { data: { dates } } });
+  } catch (error) {
+    if (!(error instanceof NotFound)) throw error;
+    await client.create(configMaps, calendar);
   }
 }
 

@@ -4,7 +4,7 @@ import { IntervalSet } from "../../base/interval-set.ts";
 import { parseTime } from "../../base/time.ts";
 import type { ApiHistory, JobFacts, PodFacts } from "./api-history.ts";
 import { checkNodeRules, checkRetry, wasIgnored } from "./attempt-invariants.ts";
-import { fireTimesBetween } from "./fire-times.ts";
+import { fireTimesBetween, jitterMs } from "./fire-times.ts";
 import { specAt } from "./status-invariants.ts";
 
 type Say = (text: string) => void;
@@ -30,7 +30,8 @@ export function checkPodCreated(pod: PodFacts, history: ApiHistory, moment: Mome
     return;
   }
   const told = (text: string) => say(`${pod.name} was created ${text}`);
-  if (pod.fireTime !== undefined && now + moment.earlinessMs < pod.fireTime) told(`${pod.fireTime - now} ms before its fire time`);
+  const startsAt = pod.fireTime === undefined ? undefined : pod.fireTime + jitterMs(job, specAt(job, now));
+  if (startsAt !== undefined && now + moment.earlinessMs < startsAt) told(`${startsAt - now} ms before its time`);
   const current = pod.createdBy === history.holder && !moment.lateWrites;
   const status = job.stored.status ?? {};
   const active = status.active?.find((run) => run.run === pod.run);
@@ -52,7 +53,9 @@ export function checkPodCreated(pod: PodFacts, history: ApiHistory, moment: Mome
   }
   checkAttempts(pod, attempts, job, history, moment, told);
   if (current) checkParallelism(pod, job, history, now, told);
+  if (pod.attempt === 1 && current) checkOwed(pod, job, now, told);
   if (pod.attempt === 1 && current) checkNotSkipped(pod, job, history, moment, told);
+  if (pod.attempt === 1 && current && specAt(job, now).concurrencyPolicy === "Enqueue") checkLane(pod, job, told);
 }
 
 function checkAttempts(pod: PodFacts, others: readonly PodFacts[], job: JobFacts, history: ApiHistory, moment: Moment, say: Say): void {
@@ -108,17 +111,34 @@ function checkParallelism(pod: PodFacts, job: JobFacts, history: ApiHistory, now
   if (atWork > most) say(`as number ${atWork} of its run at work at once; parallelism is ${most}`);
 }
 
+/** A run stands for a fire time of a schedule, calendars included, that was in force at it or a little before. */
+function checkOwed(pod: PodFacts, job: JobFacts, now: number, say: Say): void {
+  const { fireTime } = pod;
+  if (fireTime === undefined) return;
+  const possible = job.versions.filter(
+    (version, index) => version.at <= now && (job.versions[index + 1]?.at ?? Number.POSITIVE_INFINITY) > fireTime - staleMs,
+  );
+  if (!possible.some((version) => fireTimesBetween(version, fireTime - 1, fireTime).length > 0)) say("for an instant that is no fire time");
+}
+
+/** Under Enqueue runs begin in the order of their fire times. */
+function checkLane(pod: PodFacts, job: JobFacts, say: Say): void {
+  for (const run of job.runs.values())
+    if (run.fireTime > (pod.fireTime ?? Number.POSITIVE_INFINITY) && run.pods.some((other) => !other.stray))
+      say(`after run ${run.run} had begun`);
+}
+
 /** Fire times that misfire rules of Skip gave up do not run. */
 function checkNotSkipped(pod: PodFacts, job: JobFacts, history: ApiHistory, moment: Moment, say: Say): void {
-  const fireTime = pod.fireTime;
   const run = job.runs.get(pod.run);
-  if (fireTime === undefined || run === undefined || run.pods.length > 1) return;
+  if (pod.fireTime === undefined || run === undefined || run.pods.length > 1) return;
   const spec = specAt(job, moment.now);
+  const fireTime = pod.fireTime + jitterMs(job, spec);
   // Ends are written by the leader's clock, and what was in the way of what is told by them.
   if (history.troubledBetween(fireTime - staleMs, moment.now)) return;
   const inTheWay = runsAt(job, fireTime, history).filter((other) => other.run !== pod.run);
   const wasRecorded = job.stored.status?.active?.some((entry) => entry.run === pod.run && entry.kind === "Schedule") ?? false;
-  if (spec.concurrencyPolicy !== "Allow" && spec.concurrencyPolicy !== "Replace" && inTheWay.length > 0) {
+  if ((spec.concurrencyPolicy ?? "Forbid") === "Forbid" && inTheWay.length > 0) {
     if ((spec.misfire?.onOverlap ?? "Skip") === "Skip" && !wasRecorded)
       say(`although run ${inTheWay[0]?.run} was in the way at its fire time and onOverlap is Skip`);
     return;
@@ -194,12 +214,14 @@ function recordedEnd(run: ElasticJobRun, item: number): boolean {
 export function checkOnTime(job: JobFacts, history: ApiHistory, from: number, upTo: number, say: Say): void {
   const onTimeMs = 2_000;
   const settleMs = 5_000;
-  for (const [index, { at, spec }] of job.versions.entries()) {
+  for (const [index, version] of job.versions.entries()) {
+    const { at, spec } = version;
+    const jitter = jitterMs(job, spec);
     const next = job.versions[index + 1]?.at ?? Number.POSITIVE_INFINITY;
     if (spec.suspend === true || job.deletedAt !== undefined) continue;
-    for (const time of fireTimesBetween(spec, Math.max(from, at + settleMs), Math.min(upTo, next - settleMs))) {
+    for (const time of fireTimesBetween(version, Math.max(from, at + settleMs), Math.min(upTo, next - settleMs) - jitter)) {
       const pods = [...job.runs.values()].find((run) => run.fireTime === time)?.pods ?? [];
-      if (pods.some((pod) => pod.createdAt <= time + onTimeMs) || busyAround(job, time, history)) continue;
+      if (pods.some((pod) => pod.createdAt <= time + jitter + onTimeMs) || busyAround(job, time + jitter, history)) continue;
       say(`${job.name}: nothing began at ${new Date(time).toISOString()}, though all was calm and nothing was in the way`);
     }
   }

@@ -19,6 +19,7 @@ import { readCrds } from "./crds.ts";
 import { watchInvariants } from "./invariants.ts";
 import { makeJobs, type SimulatedJob } from "./job-mix.ts";
 import { type OperatorAnswers, type OperatorFleet, type OperatorWrite, startOperatorFleet } from "./operator-process.ts";
+import { nightOf } from "./schedule-mix.ts";
 import { noPeople, type PeopleCounts, playPeople, playQuota } from "./people.ts";
 import { completedFailovers } from "./work-invariants.ts";
 
@@ -78,7 +79,7 @@ export interface SimulationResult {
   readonly fingerprint?: string;
 }
 
-const start = Date.UTC(2026, 10, 21, 12, 0, 0);
+const usualStart = Date.UTC(2026, 10, 21, 12, 0, 0);
 const restMs = 5 * 60_000;
 /** The second that the rule allows, half a second of the estimate, and a round trip. */
 const dateHeaderErrorMs = 1_600;
@@ -91,6 +92,9 @@ const mostWrites = 30_000;
 /** Runs one seed on virtual time: operators, an API server, people and a world with faults, then calm; a function of its options alone. */
 export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
   const { seed, faultyMs = 25 * 60_000, firingMs = 10 * 60_000, calmMs = 90 * 60_000, rounds = 1 } = options;
+  // Jobs that are given know nothing of nights.
+  const night = typeof options.jobs === "object" ? undefined : nightOf(seed);
+  const start = night?.start ?? usualStart;
   const clock = new VirtualClock(start);
   const random = createSeededRandom(seed);
   const chance = () => createSeededRandom(Math.floor(random.next() * 2 ** 32));
@@ -176,7 +180,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     const made =
       typeof options.jobs === "object"
         ? options.jobs
-        : makeJobs(chance(), { count: options.jobs ?? 3, endAt: firingEnd, editsMs: faultyMs + firingMs / 2 });
+        : makeJobs(chance(), { count: options.jobs ?? 3, startAt: start, night, endAt: firingEnd, editsMs: faultyMs + firingMs / 2 });
     did = await playPeople(people, made);
     if (rounds > 0 && people.random.next() < 0.4)
       playQuota(people, Math.floor(people.random.next() * (faultyMs - 300_000)), 60_000 + Math.floor(people.random.next() * 200_000), did);

@@ -4,7 +4,7 @@ import { formatSeconds, parseTime } from "../../base/time.ts";
 import type { Ledger } from "../world/ledger.ts";
 import type { ApiHistory, JobFacts, StatusFact } from "./api-history.ts";
 import { checkCompletion } from "./attempt-invariants.ts";
-import { fireTimesBetween, sameSchedule } from "./fire-times.ts";
+import { fireTimesBetween, jitterMs, sameSchedule } from "./fire-times.ts";
 
 type Say = (text: string) => void;
 
@@ -13,6 +13,8 @@ const clockSkewMs = 31_000;
 /** From the reading of the clock to the commit: a write that is on its way may be delayed that long. */
 const writeDelayMs = 75_000;
 const mostRunning = 20;
+/** How long an edit of a calendar may go unseen. */
+const unseenMs = 155_000;
 
 /** What must be true of every status that is written, seen beside the one before it. */
 export function checkStatusWrite(job: JobFacts, fact: StatusFact, history: ApiHistory, ledger: Ledger | undefined, say: Say): void {
@@ -21,6 +23,7 @@ export function checkStatusWrite(job: JobFacts, fact: StatusFact, history: ApiHi
   checkKept(job, fact, told);
   checkNothingForgotten(fact, told);
   checkRunning(job, fact, told);
+  checkLate(job, fact, told);
   checkScheduleChange(job, fact, told);
   checkCompletion(job, fact, specAt(job, fact.at), history, told);
   if (ledger !== undefined) checkSuccesses(job, fact, history, ledger, told);
@@ -40,7 +43,13 @@ function checkHandled(job: JobFacts, { at, status, previous }: StatusFact, say: 
   const known = new Set([...(status.active ?? []), ...(status.history ?? []), ...(previous.active ?? [])].map((run) => run.fireTime));
   for (const { fireTime } of status.outcomes?.notSucceeded ?? []) known.add(fireTime);
   const from = Math.max(before ?? Number.NEGATIVE_INFINITY, parseTime(status.outcomes?.from) ?? job.createdAt);
-  for (const time of fireTimesBetween(specAt(job, at), from, after)) {
+  // An edit of a calendar may not have been seen yet: what the write was planned from owes the fire time too.
+  const seen = job.versions.filter((version, index) => version.at <= at && (job.versions[index + 1]?.at ?? at) > at - unseenMs);
+  const current = seen.at(-1);
+  if (current === undefined) return;
+  const others = seen.filter((version) => version.excluded !== undefined);
+  for (const time of fireTimesBetween(current, from, after)) {
+    if (others.some((version) => fireTimesBetween(version, time - 1, time).length === 0)) continue;
     if (!known.has(formatSeconds(time)))
       say(`lastHandledFireTime passed ${formatSeconds(time)}, and status tells nothing of that fire time`);
   }
@@ -92,6 +101,25 @@ function checkRunning(job: JobFacts, { at, status }: StatusFact, say: Say): void
   if (running > most) say(`${running} runs are Running, and the concurrency policy allows ${most}`);
 }
 
+/** A run is called late when it ended, or goes on, so long after its fire time plus jitter, and never before. */
+function checkLate(job: JobFacts, { at, status, previous }: StatusFact, say: Say): void {
+  const spec = specAt(job, at);
+  if (spec.deadlineSeconds === undefined) return;
+  const dueBy = (run: ElasticJobRun) => (parseTime(run.fireTime) ?? 0) + jitterMs(job, spec) + (spec.deadlineSeconds ?? 0) * 1000;
+  const known = new Set(previous.history?.map((run) => run.run));
+  for (const run of status.history ?? []) {
+    if (known.has(run.run)) continue;
+    const late = (parseTime(run.endedAt) ?? 0) >= dueBy(run) || previous.active?.find((each) => each.run === run.run)?.late === true;
+    if (late !== (run.late ?? false)) say(`run ${run.run} ended ${late ? "late" : "in time"}, and status says otherwise`);
+  }
+  for (const run of status.active ?? []) {
+    if (run.late !== true) continue;
+    if (dueBy(run) > at + clockSkewMs) say(`run ${run.run} is called late before it is`);
+    const told = status.conditions?.some((condition) => condition.type === "Late" && condition.status === "True") ?? false;
+    if (!told) say(`run ${run.run} is late, and the condition does not say so`);
+  }
+}
+
 /** Only an edit or a resume drops what is owed, and only up to the moment at which it is noticed (decision 12). */
 function checkScheduleChange(job: JobFacts, { at, status, previous }: StatusFact, say: Say): void {
   const before = previous.schedule?.hash;
@@ -99,7 +127,7 @@ function checkScheduleChange(job: JobFacts, { at, status, previous }: StatusFact
   const changedAt = job.statuses.findLast((fact) => fact.status.schedule?.hash === before && fact.previous.schedule?.hash !== before)?.at;
   const from = (changedAt ?? 0) - writeDelayMs;
   const specs = job.versions.filter((_, index) => (job.versions[index + 1]?.at ?? Number.POSITIVE_INFINITY) > from);
-  if (specs.every((version) => sameSchedule(version.spec, (specs[0] as (typeof specs)[number]).spec)))
+  if (specs.every((version) => sameSchedule(version, specs[0] as (typeof specs)[number])))
     say("the schedule is called changed, and nobody changed it");
   const since = parseTime(status.schedule?.since) ?? 0;
   if (since > at + clockSkewMs || since < at - writeDelayMs - clockSkewMs)

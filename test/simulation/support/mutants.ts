@@ -5,6 +5,7 @@ import { formatSeconds } from "../../../src/base/time.ts";
 import type { AttemptPod } from "../../../src/elasticjob/rules/attempt.ts";
 import type { ObservedJob } from "../../../src/elasticjob/rules/observed.ts";
 import { type ElasticJobPlan, planElasticJob } from "../../../src/elasticjob/rules/plan.ts";
+import { type ReadSpec, readSpec } from "../../../src/elasticjob/rules/read-spec.ts";
 import type { Transport } from "../../../src/kube/transport.ts";
 import { faultClasses } from "../../../src/simulator/world/faults.ts";
 import type { SimulationOptions } from "../../../src/simulator/harness/simulation.ts";
@@ -38,6 +39,8 @@ const deletion = (pod: AttemptPod): DeleteAction => ({
   uid: pod.metadata.uid as string,
 });
 const statusOf = (plan: ElasticJobPlan) => (plan.status?.status ?? {}) as Record<string, unknown>;
+
+const armedOf = ({ armed }: ReadSpec): Pick<ObservedJob, "armed"> => (armed === undefined ? {} : { armed });
 
 /** Takes pods for gone that the rules would wait for. */
 const takenForGone = (isGone: (pod: AttemptPod, observed: ObservedJob) => boolean) =>
@@ -78,6 +81,27 @@ export const mutants: readonly Mutant[] = [
       const status = { ...statusOf(plan), lastHandledFireTime: formatSeconds(newest.fireTime) };
       return { ...plan, status: { resource: elasticJobs, object: observed.job, status } };
     }),
+  },
+  { name: "jitter is left out", options: seeing((observed) => ({ ...observed, jitterMs: 0 })) },
+  {
+    name: "calendars are left out",
+    options: seeing((observed) =>
+      observed.calendars.kind === "usable" ? { ...observed, ...armedOf(readSpec(observed.job, observed.problems)) } : observed,
+    ),
+  },
+  {
+    name: "a calendar that is edited counts for the past",
+    options: seeing((observed) => ({ ...observed, scheduleText: readSpec(observed.job, observed.problems).scheduleText })),
+  },
+  {
+    name: "what waits in the lane begins although a run is at work",
+    options: seeing((observed) =>
+      observed.spec.concurrencyPolicy === "Enqueue" ? { ...observed, spec: { ...observed.spec, concurrencyPolicy: "Allow" } } : observed,
+    ),
+  },
+  {
+    name: "nobody is told that a run is late",
+    options: seeing((observed) => ({ ...observed, spec: { ...observed.spec, deadlineMs: Number.POSITIVE_INFINITY } })),
   },
   {
     name: "an unreachable node is taken for lost",
