@@ -32,6 +32,8 @@ export type CalendarsStep =
       /** Keeps the content, for when a ConfigMap is edited into nonsense; it must be stored before anything fires by it. */
       readonly revision: ControllerRevision;
       readonly stored: boolean;
+      /** Some of it is the last good content because the ConfigMap is not read yet: it may change nothing of what is recorded. */
+      readonly provisional?: true;
       /** Why the last good content of some calendar holds instead of what the ConfigMap has now. */
       readonly problem?: string;
     };
@@ -60,6 +62,7 @@ export function readCalendars(
   const exclude: CalendarWindows[] = [];
   const treatAsWeekday: CalendarWindows[] = [];
   const problems: string[] = [];
+  let provisional = false;
   for (const { name, effect } of wanted) {
     const source = sources.get(name) ?? { kind: "loading" };
     if (source.kind === "missing") {
@@ -80,7 +83,8 @@ export function readCalendars(
         if (problem === undefined) return { kind: "loading", key: "loading" };
         return unusable(source.kind === "unreadable" ? conditionReasons.calendarMissing : conditionReasons.calendarInvalid, problem);
       }
-      if (problem !== undefined) problems.push(problem);
+      if (problem === undefined) provisional = true;
+      else problems.push(problem);
     }
     content.push(kept);
     (effect === "Exclude" ? exclude : treatAsWeekday).push(windows as CalendarWindows);
@@ -90,10 +94,11 @@ export function readCalendars(
   const problem = problems.join("; ");
   return {
     kind: "usable",
-    key: `${revision.metadata.name} ${stored} ${problem}`,
+    key: `${revision.metadata.name} ${stored} ${provisional} ${problem}`,
     calendars: { exclude: joined(exclude.flat()), treatAsWeekday: joined(treatAsWeekday.flat()) },
     revision,
     stored,
+    ...(provisional && { provisional }),
     ...(problem !== "" && { problem }),
   };
 }

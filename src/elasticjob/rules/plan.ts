@@ -53,7 +53,7 @@ export function planElasticJob(given: ObservedJob): ElasticJobPlan {
 
   const recordedHash = status.schedule?.hash;
   // Until the calendars are read, and their content is stored, the schedule that is recorded stays the one that counts.
-  const unready = areCalendarsPending(observed);
+  const unready = areCalendarsPending(observed) || isChangeProvisional(observed, revision.kind === "refused");
   const hash = unready ? (recordedHash ?? "") : scheduleHash(observed, revision.kind === "refused");
   const known = recordedHash === hash;
   const created = parseTime(job.metadata.creationTimestamp) ?? now;
@@ -171,6 +171,13 @@ function scheduleHash({ scheduleText, pinned, dependencies, observing }: Observe
 /** Not read yet, or read and not stored yet. An observed namespace is only looked at, so nothing is stored in it. */
 function areCalendarsPending({ calendars, observing }: ObservedJob): boolean {
   return calendars.kind === "loading" || (calendars.kind === "usable" && !calendars.stored && observing !== true);
+}
+
+/** A new leader that has not read a calendar goes on by what was good last, and only if that is what was in force. */
+function isChangeProvisional(observed: ObservedJob, refused: boolean): boolean {
+  const { calendars, job } = observed;
+  const isProvisional = calendars.kind === "usable" && calendars.provisional === true;
+  return isProvisional && job.status?.schedule?.hash !== scheduleHash(observed, refused);
 }
 
 /** The revision of the calendars in force; of what cannot be used now, the last that could. */

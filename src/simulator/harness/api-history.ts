@@ -298,9 +298,12 @@ export class ApiHistory {
 
 /** The simulation's calendars are stretches of UTC with times of day, a line each; anything else cannot be read. */
 function excludedBy(dates: string): Excluded | undefined {
-  const stretches = dates.split("\n").map((line) => {
-    const match = /^(\S+T\S+)\/(\S+T\S+)$/.exec(line);
-    return [parseTime(`${match?.[1]}:00Z`) ?? Number.NaN, parseTime(`${match?.[2]}:00Z`) ?? Number.NaN] as const;
-  });
-  return stretches.some(([from, to]) => Number.isNaN(from) || Number.isNaN(to)) ? undefined : stretches;
+  const stretches: (readonly [number, number])[] = [];
+  for (const line of dates.split("\n")) {
+    const match = /^(\d{4}\S+T\S+)\/(\d{4}\S+T\S+)$/.exec(line);
+    const [from, to] = [parseTime(`${match?.[1]}:00Z`), parseTime(`${match?.[2]}:00Z`)];
+    if (match === null || from === undefined || to === undefined) return undefined;
+    stretches.push([from, to]);
+  }
+  return stretches;
 }

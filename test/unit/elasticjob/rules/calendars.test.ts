@@ -69,6 +69,29 @@ describe("schedule.calendars (decision 43)", () => {
     assert.deepEqual(runsOf(world), ["1205"]);
   });
 
+  it("a new leader that has not read a calendar that is missing leaves the job as it is", () => {
+    const world = begin(untilFive);
+    world.calendars.set("holidays", { kind: "missing" });
+    world.settle().forgetLog();
+    world.calendars.set("holidays", { kind: "loading" });
+    world.sleepTo("12:10:30").restart().settle();
+    assert.deepEqual(world.writes, []);
+    assert.equal(ready(world), "False:CalendarMissing");
+    world.calendars.set("holidays", { kind: "missing" });
+    world.to("12:12:00");
+    assert.deepEqual(world.writes, []);
+  });
+
+  it("nor does it take back that the last good content is in force", () => {
+    const world = begin(untilFive);
+    world.calendars.set("holidays", present("Christmas"));
+    world.settle().forgetLog();
+    world.calendars.set("holidays", { kind: "loading" });
+    world.restart().settle();
+    assert.deepEqual(world.writes, []);
+    assert.equal(ready(world), "True:CalendarKept");
+  });
+
   it("runs at work go on while a calendar is being read", () => {
     const world = begin("2026-12-25", { retry: { sameNode: 1, backoff: { initialSeconds: 1 } } });
     world.to("12:00:00").start(0);
