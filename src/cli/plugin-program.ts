@@ -5,6 +5,7 @@ import { historyCommand } from "./plugin/history.ts";
 import { logsCommand } from "./plugin/logs.ts";
 import { nextCommand } from "./plugin/next.ts";
 import type { PluginContext } from "./plugin/plugin-context.ts";
+import { requestCommands } from "./plugin/requests.ts";
 import { statusCommand } from "./plugin/status.ts";
 import { validateCommand } from "./plugin/validate.ts";
 import { whyCommand } from "./plugin/why.ts";
@@ -24,5 +25,6 @@ export function createPluginProgram(context: PluginContext): Command {
     .addCommand(cronCommand(context))
     .addCommand(completionCommand(context))
     .addCommand(versionCommand(context));
+  for (const command of requestCommands(context)) program.addCommand(command);
   return program.addCommand(createCompleteCommand(context, program), { hidden: true });
 }

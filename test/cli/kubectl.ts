@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 /** How one run of kubectl ended. */
 export interface Outcome {
@@ -31,6 +31,8 @@ export interface Kubectl {
   start(args: readonly string[]): Running;
   /** Writes a file into its home and returns the path. */
   file(name: string, content: string): Promise<string>;
+  /** Makes a link in its home. What is linked below `bin` is found in PATH, and so are plugins. */
+  link(target: string, name: string): Promise<void>;
   /** Stops what still runs and removes the home. */
   close(): Promise<void>;
 }
@@ -38,17 +40,21 @@ export interface Kubectl {
 /** Longer than any command takes; a hanging one then fails by itself and says so. */
 const REQUEST_TIMEOUT = "--request-timeout=30s";
 
-/** Prepares a kubectl that talks to the server of `kubeconfig` (YAML), in the given namespace unless a command names another. */
+/**
+ * Prepares a kubectl that talks to the server of `kubeconfig` (YAML), in the given namespace unless a command names another. Plugins are
+ * given their arguments alone: kubectl takes no flags before the name of one.
+ */
 export async function createKubectl(binary: string, kubeconfig: string, namespace = "default"): Promise<Kubectl> {
   const home = await mkdtemp(join(tmpdir(), "nuptse-kubectl-"));
   const file = async (name: string, content: string) => {
     const path = join(home, name);
+    await mkdir(dirname(path), { recursive: true });
     await writeFile(path, content, { mode: 0o700 });
     return path;
   };
   const config = await file("config", kubeconfig);
   const environment = {
-    PATH: process.env["PATH"],
+    PATH: `${join(home, "bin")}:${process.env["PATH"]}`,
     HOME: home,
     KUBECONFIG: config,
     KUBECACHEDIR: join(home, "cache"),
@@ -76,7 +82,7 @@ export async function createKubectl(binary: string, kubeconfig: string, namespac
     return { child, ended, output: () => stdout, said: () => stderr };
   };
   const run = (args: readonly string[], input = "") => {
-    const { child, ended } = launch([REQUEST_TIMEOUT, inNamespace, ...args]);
+    const { child, ended } = launch(ofPlugin(args) ? args : [REQUEST_TIMEOUT, inNamespace, ...args]);
     child.stdin.end(input);
     return ended;
   };
@@ -84,6 +90,11 @@ export async function createKubectl(binary: string, kubeconfig: string, namespac
   return {
     run,
     file,
+    async link(target, name) {
+      const path = join(home, name);
+      await mkdir(dirname(path), { recursive: true });
+      await symlink(target, path);
+    },
     async ok(args, input) {
       const { code, stdout, stderr } = await run(args, input);
       if (code !== 0) throw new Error(`kubectl ${args.join(" ")} ended with ${code}: ${stderr}${stdout}`);
@@ -95,7 +106,7 @@ export async function createKubectl(binary: string, kubeconfig: string, namespac
       return stderr;
     },
     start(args) {
-      const { child, ended, output, said } = launch([inNamespace, ...args]);
+      const { child, ended, output, said } = launch(ofPlugin(args) ? args : [inNamespace, ...args]);
       child.stdin.end();
       let taken = 0;
       return {
@@ -124,6 +135,9 @@ export async function createKubectl(binary: string, kubeconfig: string, namespac
     },
   };
 }
+
+/** `kubectl nuptse ...`, and the question for its completion. */
+const ofPlugin = (args: readonly string[]): boolean => args[0] === "nuptse" || args[0] === "__complete";
 
 /** A table with single blanks between its cells and ages replaced, so that it can be compared. */
 export function tidy(table: string): readonly string[] {

@@ -4,7 +4,7 @@ import { conditionReasons, conditionTypes } from "../../api/reasons.ts";
 import { formatSeconds, parseTime } from "../../base/time.ts";
 import type { Schedule } from "../../cron/schedule.ts";
 import type { Cause, Explanation } from "./cause.ts";
-import { eventTime, type JobPicture } from "./job-picture.ts";
+import { eventTime, type JobPicture, suspension } from "./job-picture.ts";
 import { runCauses } from "./run-causes.ts";
 import { type RunView, runViews } from "./run-view.ts";
 
@@ -23,12 +23,12 @@ export interface ExplainInput {
 /** Why a job is not running, from what the cluster tells of it. */
 export function explainJob(input: ExplainInput): Explanation {
   const { picture, schedule } = input;
-  const { job, now } = picture;
+  const { job } = picture;
   const runs = runViews(picture);
   const live = runs.filter((run) => run.live);
   const ofRuns = live.flatMap((run) => runCauses(run, runs, picture, input.nodes));
   const stopped = stoppedCauses(picture, schedule);
-  const next = stopped.length > 0 ? undefined : schedule?.next(now);
+  const next = nextFireTime(picture, schedule, stopped.length > 0);
   const quiet = live.length > 0 ? [] : [...silentCauses(picture), ...skippedCauses(picture, runs)];
   const causes = [...sorted(ofRuns), ...stopped, ...quiet];
   if (next !== undefined) {
@@ -39,10 +39,17 @@ export function explainJob(input: ExplainInput): Explanation {
   return {
     job: job.metadata.name,
     namespace: job.metadata.namespace ?? "default",
-    state: atWork ? "Running" : live.length > 0 ? "Stuck" : next === undefined ? "Stopped" : "Idle",
+    state: atWork ? "Running" : live.length > 0 ? "Stuck" : next === undefined && stopped.length > 0 ? "Stopped" : "Idle",
     ...(next !== undefined && { nextFireTime: formatSeconds(next) }),
     causes,
   };
+}
+
+/** When it fires next: not before a suspension that was asked for has ended. */
+function nextFireTime({ requests, job, now }: JobPicture, schedule: Schedule | undefined, isStopped: boolean): number | undefined {
+  const until = parseTime(suspension(requests, job.metadata.name, now)?.spec.suspend?.until);
+  if (until !== undefined && job.spec.suspend !== true) return schedule?.next(until - 1);
+  return isStopped ? undefined : schedule?.next(now);
 }
 
 /** What hinders comes before what only waits. */
@@ -52,7 +59,7 @@ function sorted(causes: readonly Cause[]): readonly Cause[] {
 }
 
 /** Why nothing will fire; empty when something will. */
-function stoppedCauses({ job, now }: JobPicture, schedule: Schedule | undefined): readonly Cause[] {
+function stoppedCauses({ job, now, requests }: JobPicture, schedule: Schedule | undefined): readonly Cause[] {
   const { metadata, spec, status } = job;
   const name = metadata.name;
   if (metadata.deletionTimestamp !== undefined)
@@ -80,6 +87,18 @@ function stoppedCauses({ job, now }: JobPicture, schedule: Schedule | undefined)
       advice: `set spec.suspend to false where the job is kept (Git, or kubectl patch ej ${name} --type=merge -p '{"spec":{"suspend":false}}')`,
     });
   }
+  const asked = suspension(requests, name, now);
+  if (asked !== undefined) {
+    const { until, reason } = asked.spec.suspend ?? {};
+    const words = `${asked.spec.requestedBy === undefined ? "" : `, by ${asked.spec.requestedBy}`}${reason === undefined ? "" : `: ${reason}`}`;
+    causes.push({
+      cause: "Suspended",
+      text: `it is suspended by the request ${asked.metadata.name} ${until === undefined ? "until it is resumed" : `until ${until}`}${words}`,
+      since: asked.status?.startedAt ?? (asked.metadata.creationTimestamp as string),
+      advice: `kubectl nuptse resume ${name}`,
+    });
+  }
+  if (spec.schedule === undefined && (spec.after?.length ?? 0) > 0) return causes;
   if (spec.schedule === undefined) {
     causes.push({ cause: "NoSchedule", text: "it has no spec.schedule, so nothing fires by itself", advice: `kubectl nuptse run ${name}` });
     return causes;
@@ -121,6 +140,10 @@ function silentCauses({ job, now }: JobPicture): readonly Cause[] {
     const text = `its window has not begun: nothing fires before spec.schedule.startAt, ${formatSeconds(startAt)}`;
     causes.push({ cause: "BeforeWindow", text });
   }
+  if (spec.schedule === undefined && spec.after !== undefined && spec.after.length > 0) {
+    const text = `it has no schedule of its own: it runs when ${spec.after.map(({ job: upstream }) => upstream).join(", ")} ${spec.after.length === 1 ? "has" : "have"} run`;
+    causes.push({ cause: "Dependency", text, advice: `kubectl nuptse why ${spec.after[0]?.job} tells when that is` });
+  }
   const advice = "is it running? kubectl get lease -A shows who holds nuptse-operator, and when it was renewed";
   const generation = metadata.generation ?? 1;
   const created = parseTime(metadata.creationTimestamp) ?? now;
@@ -159,6 +182,10 @@ const skips: Readonly<Record<string, { readonly text: string; readonly advice: s
   ScheduleChanged: {
     text: "the schedule was changed, or the job suspended, while it waited",
     advice: "nothing of the past fires after such a change",
+  },
+  DependencyNotMet: {
+    text: "a job that it runs after did not end as spec.after wants",
+    advice: "outcome: Completed or Failed in spec.after takes other ends; kubectl nuptse history of that job shows how it ended",
   },
   Replaced: { text: "a later fire time took its place", advice: "concurrencyPolicy: Replace keeps the newest only" },
   QueueFull: { text: "too many runs were waiting already", advice: "shorter runs, or a longer distance between fire times" },

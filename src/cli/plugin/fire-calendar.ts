@@ -10,6 +10,8 @@ export interface FiringJob {
   readonly name: string;
   readonly zone: Zone;
   readonly schedule: Schedule;
+  /** It is suspended until then. */
+  readonly notBefore?: number;
 }
 
 /** One fire time of one job. */
@@ -33,7 +35,7 @@ export function fireCalendar(
   const key = ({ job }: Coming) => `${job.namespace}/${job.name}`;
   const heap = new Heap<Coming>((a, b) => a.time - b.time || (key(a) < key(b) ? -1 : 1));
   const push = (job: FiringJob, after: number) => {
-    const time = job.schedule.next(after);
+    const time = job.schedule.next(Math.max(after, (job.notBefore ?? 0) - 1));
     if (time !== undefined && time <= to) heap.push({ job, time });
   };
   for (const job of jobs) push(job, from);

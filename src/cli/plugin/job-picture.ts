@@ -1,5 +1,6 @@
 import type { Pod } from "../../api/core.ts";
 import type { ElasticJob } from "../../api/elastic-job.gen.ts";
+import type { JobRequest } from "../../api/job-request.gen.ts";
 import type { KubeObject } from "../../api/meta.ts";
 
 /** An event of core/v1, as far as it is shown. */
@@ -22,7 +23,21 @@ export interface JobPicture {
   readonly pods: readonly Pod[];
   /** About the job and its pods, oldest first. */
   readonly events: readonly ShownEvent[];
+  /** What was asked of the job and is still there; none where the user may not read them. */
+  readonly requests: readonly JobRequest[];
   readonly now: number;
+}
+
+/** The request that suspends a job now, if one does. */
+export function suspension(requests: readonly JobRequest[], jobName: string, now: number): JobRequest | undefined {
+  return requests.find(
+    ({ spec, status, metadata }) =>
+      spec.jobName === jobName &&
+      spec.suspend !== undefined &&
+      status?.phase === "Running" &&
+      metadata.deletionTimestamp === undefined &&
+      (Date.parse(spec.suspend.until ?? "") || Number.POSITIVE_INFINITY) > now,
+  );
 }
 
 /** When an event was seen last, in milliseconds; 0 when it does not say. */

@@ -1,8 +1,9 @@
 import type { Pod } from "../../api/core.ts";
 import type { ElasticJob } from "../../api/elastic-job.gen.ts";
+import type { JobRequest } from "../../api/job-request.gen.ts";
 import type { KubeObject } from "../../api/meta.ts";
 import { labels } from "../../api/names.ts";
-import { coreEvents, elasticJobs, pods } from "../../api/resource.ts";
+import { coreEvents, elasticJobs, jobRequests, pods } from "../../api/resource.ts";
 import { Forbidden, NotFound } from "../../kube/errors.ts";
 import { CommandFailure } from "./command-failure.ts";
 import { eventTime, type JobPicture, type ShownEvent } from "./job-picture.ts";
@@ -43,9 +44,10 @@ export async function readPicture(cluster: Pick<Cluster, "client" | "namespace">
   const { client, namespace } = cluster;
   const job = await readJob(cluster, text);
   const { name, uid } = job.metadata;
-  const [own, about] = await Promise.all([
+  const [own, about, requests] = await Promise.all([
     client.list<Pod>(pods, { namespace, labelSelector: `${labels.jobUid}=${uid}` }),
     readEvents(cluster, `involvedObject.kind=ElasticJob,involvedObject.name=${name}`),
+    readRequests(cluster),
   ]);
   const stuck = own.items.filter((pod) => pod.spec.nodeName !== undefined && pod.status?.phase === "Pending").slice(0, mostStuckPods);
   const aboutPods = await Promise.all(
@@ -53,7 +55,7 @@ export async function readPicture(cluster: Pick<Cluster, "client" | "namespace">
   );
   const ours = about.filter((event) => event.involvedObject?.uid === undefined || event.involvedObject.uid === uid);
   const events = [...ours, ...aboutPods.flat()].sort((a, b) => eventTime(a) - eventTime(b));
-  return { job, pods: own.items, events, now: now() };
+  return { job, pods: own.items, events, requests: requests.filter((request) => request.spec.jobName === name), now: now() };
 }
 
 /** Pods that were given to a node and have not begun: their events say why, and the first few say it for all. */
@@ -67,6 +69,19 @@ async function readEvents(
     return (await client.list<ShownEvent>(coreEvents, { namespace, fieldSelector })).items;
   } catch (error) {
     if (error instanceof Forbidden) return [];
+    throw error;
+  }
+}
+
+/** The requests of the namespace, or of all; none where the user may not read them, or the cluster does not know them. */
+export async function readRequests(
+  { client, namespace }: Pick<Cluster, "client" | "namespace">,
+  all = false,
+): Promise<readonly JobRequest[]> {
+  try {
+    return (await client.list<JobRequest>(jobRequests, all ? {} : { namespace })).items;
+  } catch (error) {
+    if (error instanceof Forbidden || error instanceof NotFound) return [];
     throw error;
   }
 }

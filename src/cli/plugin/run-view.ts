@@ -53,7 +53,9 @@ export const isEnded = (phase: string): boolean => endedPhases.has(phase);
 export function runViews(picture: Pick<JobPicture, "job" | "pods">): readonly RunView[] {
   const { status, metadata } = picture.job;
   const podsByRun = newestAttempts(picture.pods, metadata.uid);
-  const entries = [...(status?.active ?? []), ...(status?.history ?? [])];
+  const ended = new Set((status?.history ?? []).map((entry) => entry.run));
+  // A requested run stands in both lists until its request has been told of its end.
+  const entries = [...(status?.active ?? []).filter((entry) => !ended.has(entry.run)), ...(status?.history ?? [])];
   // The first attempts of an on-time run need no record: it is in status only some seconds later.
   const known = new Set(entries.map((entry) => entry.run));
   for (const [run, pods] of podsByRun) {

@@ -7,7 +7,8 @@ import { calendarTable, type FiringJob, fireCalendar } from "./fire-calendar.ts"
 import type { NextFlags } from "./next.ts";
 import type { Cluster, PluginContext } from "./plugin-context.ts";
 import { printValue } from "./print.ts";
-import { readJob } from "./read-picture.ts";
+import { suspension } from "./job-picture.ts";
+import { readJob, readRequests } from "./read-picture.ts";
 import { scheduleOfJob, zoneOfJob } from "./schedule-of-job.ts";
 import { withCluster } from "./with-cluster.ts";
 
@@ -21,7 +22,10 @@ export async function showNext(context: PluginContext, name: string | undefined,
   const { clock, output } = context;
   if (name !== undefined && flags.allNamespaces)
     throw new UsageError("-A is about all jobs: leave out the job, or name its namespace with -n");
-  const jobs = await withCluster(context, flags, (cluster) => readJobs(cluster, name, flags.allNamespaces === true));
+  const all = flags.allNamespaces === true;
+  const [jobs, requests] = await withCluster(context, flags, (cluster) =>
+    Promise.all([readJobs(cluster, name, all), readRequests(cluster, all)]),
+  );
   const now = clock.now();
   const zone = name === undefined || jobs[0] === undefined ? utc : zoneOfJob(jobs[0]);
   const from = flags.from === undefined ? now : parseInstant("--from", flags.from, zone);
@@ -29,19 +33,27 @@ export async function showNext(context: PluginContext, name: string | undefined,
   if (to <= from) throw new UsageError("--to is not after --from: choose a later one");
   const limit = flags.count ?? (flags.to === undefined ? defaultCount : defaultCountWithEnd);
 
+  const suspending = requests.filter((request) => request.spec.suspend !== undefined && request.status?.phase === "Running");
   const firing: FiringJob[] = [];
   const silent = { suspended: 0, without: 0, wrong: 0 };
   for (const job of jobs) {
     const schedule = scheduleOfJob(job);
-    if (job.spec.suspend === true) silent.suspended++;
+    const namespace = job.metadata.namespace ?? "default";
+    const ofNamespace = suspending.filter((request) => request.metadata.namespace === namespace);
+    const asked = suspension(ofNamespace, job.metadata.name, now);
+    const until = Date.parse(asked?.spec.suspend?.until ?? "") || undefined;
+    if (job.spec.suspend === true || (asked !== undefined && until === undefined)) silent.suspended++;
     else if (job.spec.schedule === undefined) silent.without++;
     else if (schedule === undefined) silent.wrong++;
-    else firing.push({ namespace: job.metadata.namespace ?? "default", name: job.metadata.name, zone: zoneOfJob(job), schedule });
+    else {
+      const { name: jobName } = job.metadata;
+      firing.push({ namespace, name: jobName, zone: zoneOfJob(job), schedule, ...(until !== undefined && { notBefore: until }) });
+    }
   }
   const { entries, truncated } = fireCalendar(firing, from, to, limit);
   if (flags.output === "json" || flags.output === "yaml") await printValue(output, flags.output, entries);
   else if (entries.length > 0) {
-    const look = { jobs: firing, now, namespaces: flags.allNamespaces === true, wide: flags.output === "wide" };
+    const look = { jobs: firing, now, namespaces: all, wide: flags.output === "wide" };
     for (const line of calendarTable(entries, look)) output.result(line);
   } else output.result("Nothing fires.");
   if (truncated && flags.to !== undefined) output.note(`these are the first ${limit}; --count shows more`);

@@ -2,6 +2,7 @@ import { formatSeconds } from "../../base/time.ts";
 import type { Format } from "./cluster-options.ts";
 import { withCluster } from "./with-cluster.ts";
 import type { ClusterFlags, PluginContext } from "./plugin-context.ts";
+import { suspension } from "./job-picture.ts";
 import { printValue } from "./print.ts";
 import { readPicture } from "./read-picture.ts";
 import { runViews } from "./run-view.ts";
@@ -17,9 +18,16 @@ export async function showStatus(context: PluginContext, name: string, flags: Cl
   const picture = await withCluster(context, flags, (cluster) => readPicture(cluster, name, () => clock.now()));
   const { job, now } = picture;
   const runs = runViews(picture);
-  const schedule = job.spec.suspend === true ? undefined : scheduleOfJob(job);
+  const asked = suspension(picture.requests, job.metadata.name, now)?.spec.suspend;
+  const until = Date.parse(asked?.until ?? "");
+  const isSuspended = job.spec.suspend === true || (asked !== undefined && Number.isNaN(until));
+  const schedule = isSuspended ? undefined : scheduleOfJob(job);
   const fireTimes: number[] = [];
-  for (let time = schedule?.next(now); time !== undefined && fireTimes.length < shownFireTimes; time = schedule?.next(time))
+  for (
+    let time = schedule?.next(Number.isNaN(until) ? now : until - 1);
+    time !== undefined && fireTimes.length < shownFireTimes;
+    time = schedule?.next(time)
+  )
     fireTimes.push(time);
   if (flags.output === "json" || flags.output === "yaml") {
     const { status, metadata } = job;
@@ -31,6 +39,7 @@ export async function showStatus(context: PluginContext, name: string, flags: Cl
       consecutiveFailures: status?.consecutiveFailures ?? 0,
       conditions: status?.conditions ?? [],
       runs,
+      requests: picture.requests,
       results: status?.results,
     });
     return;

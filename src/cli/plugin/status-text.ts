@@ -3,7 +3,8 @@ import { conditionTypes } from "../../api/reasons.ts";
 import { IntervalSet } from "../../base/interval-set.ts";
 import type { Zone } from "../../cron/zone.ts";
 import { alignColumns } from "../cron-output.ts";
-import { eventTime, type JobPicture } from "./job-picture.ts";
+import { eventTime, type JobPicture, suspension } from "./job-picture.ts";
+import { isOver } from "./request-text.ts";
 import type { ItemView, RunView } from "./run-view.ts";
 import { phaseStyle, type Style } from "./style.ts";
 import { instantText, spanText, timeText } from "./time-text.ts";
@@ -44,7 +45,7 @@ export function statusText(input: StatusInput): readonly string[] {
   }
   // The items of a run that is shown have their results beside them.
   if (!shown.some((run) => run.run === job.status?.results?.run)) lines.push(...resultLines(job, style));
-  lines.push(...conditionLines(input), ...eventLines(input));
+  lines.push(...requestLines(input), ...conditionLines(input), ...eventLines(input));
   return lines;
 }
 
@@ -61,6 +62,14 @@ function headLines({ picture, fireTimes, zone, style }: StatusInput): readonly s
     ["Concurrency", spec.concurrencyPolicy ?? "Forbid"],
   ];
   if (spec.suspend === true) rows.push(["Suspended", style.bad("by spec.suspend")]);
+  const asked = suspension(picture.requests, metadata.name, now);
+  if (asked !== undefined) {
+    const { until } = asked.spec.suspend ?? {};
+    rows.push([
+      "Suspended",
+      style.bad(`by request ${asked.metadata.name}${until === undefined ? "" : ` until ${timeText(until, zone, now)}`}`),
+    ]);
+  }
   rows.push(["Last success", timeText(status?.lastSuccessTime, zone, now)]);
   if ((status?.consecutiveFailures ?? 0) > 0) rows.push(["Failed in a row", style.bad(String(status?.consecutiveFailures))]);
   const [first, ...more] = fireTimes;
@@ -143,6 +152,18 @@ function conditionLines({ picture, style, zone }: StatusInput): readonly string[
     condition.type === conditionTypes.lastRunSucceeded && condition.status === "True" ? "" : oneLine(condition.message),
   ]);
   return ["", style.bold("Conditions"), ...indented(alignColumns(rows).map((line) => line.trimEnd()))];
+}
+
+/** What was asked of the job and has not ended. */
+function requestLines({ picture, style }: StatusInput): readonly string[] {
+  const open = picture.requests.filter((request) => !isOver(request));
+  if (open.length === 0) return [];
+  const rows = open.map(({ metadata, spec, status }) => {
+    const { total, ended } = status?.backfill ?? {};
+    const far = total === undefined ? (status?.run ?? "") : `${ended ?? 0}/${total}`;
+    return [metadata.name, status?.phase ?? "Pending", far, spec.requestedBy ?? "", oneLine(status?.message)];
+  });
+  return ["", style.bold("Requests"), ...indented(alignColumns(rows).map((line) => line.trimEnd()))];
 }
 
 function eventLines({ picture, style, zone }: StatusInput): readonly string[] {

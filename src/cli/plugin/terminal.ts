@@ -19,14 +19,14 @@ export function createTerminal(stream: TerminalStream, environment: Readonly<Rec
   let drawn = 0;
   return {
     get columns() {
-      return stream.columns ?? 80;
+      return stream.columns || 80;
     },
     get rows() {
-      return stream.rows ?? 24;
+      return stream.rows || 24;
     },
     draw(lines) {
       const back = drawn === 0 ? "" : `\u001b[${drawn}A\u001b[0J`;
-      const width = stream.columns ?? 80;
+      const width = stream.columns || 80;
       stream.write(back + lines.map((line) => `${cut(line, width)}\n`).join(""));
       drawn = lines.length;
     },

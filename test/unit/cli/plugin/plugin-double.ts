@@ -85,6 +85,8 @@ function pictureOf(given: Given, writes: { verb: string; resource: string; objec
     },
     async create<T extends KubeObject>(resource: Resource, object: T): Promise<T> {
       fail("create", resource);
+      // The API server answers this question and stores nothing.
+      if (resource.kind === "SelfSubjectReview") return { ...object, status: { userInfo: { username: "ann" } } };
       writes.push({ verb: "create", resource: resourceName(resource), object });
       const { name, generateName = "" } = object.metadata;
       return {

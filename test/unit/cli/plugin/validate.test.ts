@@ -72,7 +72,7 @@ describe("cli/plugin validate", function () {
   }
 
   it("takes lists apart, says which document it was, and leaves other kinds out", async () => {
-    const input = `${job(template)}---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n---${job("suspend: 3\n" + template)}`;
+    const input = `${job(template)}---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n---${job(`suspend: 3\n${template}`)}`;
     const { code, results, notes } = await kubectlNuptse(["validate", "-f", "-"], { input });
     assert.equal(code, 1);
     assert.equal(results[0], "stdin#1: ElasticJob nightly is valid");
