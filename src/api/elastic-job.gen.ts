@@ -48,10 +48,14 @@ export interface ElasticJobSpec {
    */
   readonly dependencyTimeoutSeconds?: number;
   /**
-   * Free text for all items, given to their programs as JOB_PARAMETER.
+   * Free text for all items, given to their programs as JOB_PARAMETER. $(options.name) is replaced by the option of that name.
    * Default: "".
    */
   readonly parameter?: string;
+  /**
+   * What a JobRequest may say of a run, with types. Programs get each as NUPTSE_OPTION_NAME, and $(options.name) is replaced in parameter and in the containers' command, args and env values. Scheduled runs get the defaults.
+   */
+  readonly options?: readonly ElasticJobSpecOption[];
   /**
    * The pod that works on an item, as in a Job. restartPolicy is Never. The container named by the annotation kubectl.kubernetes.io/default-container, else the first, gives exit code and result; an item has succeeded when all ordinary containers exit with 0.
    */
@@ -206,6 +210,38 @@ export interface ElasticJobSpecAfterItem {
    * For Latest: how much older than this job's fire time the fire time of that run may be; with an older one, the next is waited for. Absent = any.
    */
   readonly maxAgeSeconds?: number;
+}
+export interface ElasticJobSpecOption {
+  /**
+   * Lower-case letters, digits and '_'.
+   */
+  readonly name: string;
+  /**
+   * What values are right. Int: a whole number. Bool: "true" or "false". Enum: one of values. Date: see default.
+   * Default: "String".
+   */
+  readonly type?: "String" | "Int" | "Bool" | "Enum" | "Date";
+  /**
+   * The values that an Enum may have.
+   */
+  readonly values?: readonly string[];
+  /**
+   * The value when a run is not given another. A Date is "2026-11-21", "2026-11-21T02:30", or a distance to the run's fire time in the job's zone such as "-1d" (units s, m, h, d, w, M, y). Absent = an empty text.
+   */
+  readonly default?: string;
+  /**
+   * A run must be given a value when there is no default. A job with a schedule must have the default.
+   * Default: false.
+   */
+  readonly required?: boolean;
+  /**
+   * What it is for, for people.
+   */
+  readonly description?: string;
+  /**
+   * How a Date is written: text with yyyy, MM, dd, HH, mm and ss. Absent = yyyy-MM-dd.
+   */
+  readonly format?: string;
 }
 /**
  * Tries after a failure: each attempt is first repeated on its node sameNode times, then the whole is repeated on another node otherNodes times, so an item has (sameNode+1) x (otherNodes+1) attempts. Absent = one attempt.
@@ -592,6 +628,10 @@ export interface ElasticJobRun {
    * The parameter that a JobRequest gave it.
    */
   readonly parameter?: string;
+  /**
+   * The options that a JobRequest gave it.
+   */
+  readonly options?: Readonly<Record<string, string>>;
   /**
    * The items that belong to it.
    */

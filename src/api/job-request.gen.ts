@@ -44,6 +44,10 @@ export interface JobRequestSpecRun {
    */
   readonly parameter?: string;
   /**
+   * Values for the job's spec.options, by name, as texts: {dry_run: "true", day: "-2d"}. Those that are left out have their defaults.
+   */
+  readonly options?: Readonly<Record<string, string>>;
+  /**
    * The items to run, as an ascending set such as "3,7-9". Absent = all that are not disabled.
    */
   readonly items?: string;

@@ -6,10 +6,11 @@ import { parseTime } from "../base/time.ts";
 import { createSchedule } from "../cron/schedule.ts";
 import { ScheduleError } from "../cron/schedule-error.ts";
 import { imageReferenceProblem } from "./image-reference.ts";
+import { optionProblems } from "./job-options.ts";
 
 /** What the CRD's schema cannot say about an ElasticJob's spec; empty when it is right. */
 export function elasticJobProblems(spec: ElasticJobSpec): readonly SpecProblem[] {
-  return [...scheduleProblems(spec), ...shardingProblems(spec), ...imageProblems(spec), ...argumentProblems(spec)];
+  return [...scheduleProblems(spec), ...shardingProblems(spec), ...imageProblems(spec), ...argumentProblems(spec), ...optionProblems(spec)];
 }
 
 function scheduleProblems({ schedule }: ElasticJobSpec): readonly SpecProblem[] {

@@ -1,4 +1,5 @@
 import type { ElasticJobRun, ElasticJobRunStop, ElasticJobStatus } from "../../api/elastic-job.gen.ts";
+import type { GivenOptions } from "../../api/option-value.ts";
 import { IntervalSet } from "../../base/interval-set.ts";
 import { getOrMake } from "../../base/map.ts";
 import { parseTime } from "../../base/time.ts";
@@ -43,6 +44,8 @@ export interface AskedRun {
   readonly retryOf?: string;
   /** Instead of the revision's parameter. */
   readonly parameter?: string;
+  /** Values of options that are not the defaults. */
+  readonly options?: GivenOptions;
 }
 
 /** All pods of a job, sorted by what is known of their runs. */
@@ -90,9 +93,14 @@ const endedPhases: ReadonlySet<string | undefined> = new Set(["Succeeded", "Fail
 export const hasEnded = (entry: ElasticJobRun): boolean => endedPhases.has(entry.phase);
 
 /** What a run's entry tells of the JobRequest that asked for it. */
-export function askedOf({ request, retryOf, parameter }: ElasticJobRun): AskedRun | undefined {
+export function askedOf({ request, retryOf, parameter, options }: ElasticJobRun): AskedRun | undefined {
   if (request === undefined) return undefined;
-  return { request, ...(retryOf !== undefined && { retryOf }), ...(parameter !== undefined && { parameter }) };
+  return {
+    request,
+    ...(retryOf !== undefined && { retryOf }),
+    ...(parameter !== undefined && { parameter }),
+    ...(options !== undefined && { options }),
+  };
 }
 
 /** A run that is to begin now. */

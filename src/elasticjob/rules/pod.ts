@@ -1,8 +1,9 @@
-import type { EnvVar, NodeAffinity, NodeSelectorRequirement, Pod, PodSpec, PodTemplateSpec } from "../../api/core.ts";
+import type { Container, EnvVar, NodeAffinity, NodeSelectorRequirement, Pod, PodSpec, PodTemplateSpec } from "../../api/core.ts";
 import { defaultContainer } from "../../api/default-container.ts";
 import type { ElasticJob, ElasticJobSpec } from "../../api/elastic-job.gen.ts";
 import type { ObjectMeta } from "../../api/meta.ts";
 import { annotations, itemsPerChunk, labelPrefix, labels } from "../../api/names.ts";
+import { type GivenOptions, optionValues, optionVariable, withOptions } from "../../api/option-value.ts";
 import { formatSeconds } from "../../base/time.ts";
 import type { RunAnnotation } from "./attempt.ts";
 import { excludedNodes, type NodeRule, withPreferences } from "./node-rule.ts";
@@ -11,7 +12,15 @@ import { podName } from "./run-id.ts";
 /** What of a spec a ControllerRevision holds: all that pins a run (decision 15). */
 export type RevisionData = Pick<
   ElasticJobSpec,
-  "template" | "sharding" | "parameter" | "results" | "itemTimeoutSeconds" | "startTimeoutSeconds" | "safeToEvict" | "appendShardingContext"
+  | "template"
+  | "sharding"
+  | "parameter"
+  | "options"
+  | "results"
+  | "itemTimeoutSeconds"
+  | "startTimeoutSeconds"
+  | "safeToEvict"
+  | "appendShardingContext"
 >;
 
 /** Kubernetes' own default for a container's termination message. */
@@ -27,6 +36,10 @@ export interface PodOrder {
   readonly item: number;
   readonly attempt: number;
   readonly history: RunAnnotation;
+  /** Values of options that are not the defaults. */
+  readonly options?: GivenOptions;
+  /** The fire time on the clocks of the job's zone, as milliseconds of a clock that reads the same in UTC; absent = the fire time. */
+  readonly localTime?: number;
   /** Those that hold now; absent = none. */
   readonly nodeRules?: readonly NodeRule[];
 }
@@ -46,7 +59,9 @@ export function ownedBy(job: ElasticJob): NonNullable<ObjectMeta["ownerReference
 }
 
 /** The pod of one attempt. A function of its order alone, so that a second leader renders the same. */
-export function renderPod(order: PodOrder): Pod {
+export function renderPod(ordered: PodOrder): Pod {
+  const options = optionValues(ordered.revision.options ?? [], ordered.options ?? {}, ordered.localTime ?? ordered.fireTime);
+  const order = options.size === 0 ? ordered : withOptionsIn(ordered, options);
   const { job, revision, item, attempt } = order;
   const uid = job.metadata.uid as string;
   const template = revision.template as PodTemplateSpec;
@@ -58,6 +73,7 @@ export function renderPod(order: PodOrder): Pod {
     // Ours come first, so that a user's variables may refer to them.
     env: [
       ...variables,
+      ...[...options].map(([name, value]) => ({ name: optionVariable(name), value: verbatim(value) })),
       { name: "NUPTSE_RESULT_FILE", value: container.terminationMessagePath ?? defaultMessagePath },
       ...(container.env ?? []),
     ],
@@ -98,6 +114,34 @@ export function renderPod(order: PodOrder): Pod {
     },
     spec,
   };
+}
+
+/** The order with every reference to an option replaced by its value. */
+function withOptionsIn(order: PodOrder, options: ReadonlyMap<string, string>): PodOrder {
+  const { parameter } = order.revision;
+  const template = order.revision.template as PodTemplateSpec;
+  // What is written there is expanded by Kubernetes once more.
+  const replaced = (text: string) => withOptions(text, options, verbatim);
+  const within = (container: Container): Container => ({
+    ...container,
+    ...(container.command !== undefined && { command: container.command.map(replaced) }),
+    ...(container.args !== undefined && { args: container.args.map(replaced) }),
+    ...(container.env !== undefined && {
+      env: container.env.map((variable) => (variable.value === undefined ? variable : { ...variable, value: replaced(variable.value) })),
+    }),
+  });
+  const { containers, initContainers } = template.spec;
+  const spec = {
+    ...template.spec,
+    containers: containers.map(within),
+    ...(initContainers && { initContainers: initContainers.map(within) }),
+  };
+  const revision = {
+    ...order.revision,
+    template: { ...template, spec },
+    ...(parameter !== undefined && { parameter: withOptions(parameter, options) }),
+  };
+  return { ...order, revision };
 }
 
 function withoutOurs(texts: Readonly<Record<string, string>> = {}): Record<string, string> {

@@ -13,6 +13,7 @@
 import type { Action } from "../../api/action.ts";
 import type { ElasticJobRun } from "../../api/elastic-job.gen.ts";
 import type { JobRequest } from "../../api/job-request.gen.ts";
+import { givenProblem } from "../../api/option-value.ts";
 import { requestReasons } from "../../api/reasons.ts";
 import { IntervalSet, IntervalSetError } from "../../base/interval-set.ts";
 import { parseTime } from "../../base/time.ts";
@@ -231,11 +232,17 @@ function itemsOf({ total, disabledItems }: ObservedJob["spec"], text: string | u
 function admitRun(tally: Tally, request: JobRequest): RequestChange | undefined {
   const { observed, revision } = tally;
   if (revision.kind !== "ready") return undefined;
-  const { parameter, items: text } = request.spec.run ?? {};
+  const { parameter, options, items: text } = request.spec.run ?? {};
+  const wrong = givenProblem(observed.job.spec.options ?? [], options ?? {});
+  if (wrong !== undefined) return refusal(requestReasons.invalidRequest, `spec.run.options.${wrong}`);
   const items = itemsOf(observed.spec, text);
   if (typeof items === "string") return refusal(requestReasons.invalidRequest, `spec.run.items: ${items}`);
   const fireTime = parseTime(request.metadata.creationTimestamp) ?? observed.now;
-  const asked = { request: request.metadata.uid as string, ...(parameter !== undefined && { parameter }) };
+  const asked = {
+    request: request.metadata.uid as string,
+    ...(parameter !== undefined && { parameter }),
+    ...(options !== undefined && { options }),
+  };
   return admitToLane(tally, newRun(runIdFor(tally, request) as string, "Requested", fireTime, revision.name, items, asked));
 }
 

@@ -296,11 +296,27 @@ function createPods(
   const nodeRules = nodeRulesAt(observed.spec.nodeRules, observed.now);
   const excluded = excludedNodes(nodeRules);
   const usable = observed.nodes.usableNames(revision.template.spec.nodeSelector ?? {}).filter((name) => !excluded.includes(name));
+  const offset = observed.armed?.schedule.zone.segmentAt(run.fireTime).offset ?? 0;
+  const asOptions = {
+    ...(run.asked?.options !== undefined && { options: run.asked.options }),
+    ...(revision.options !== undefined && { localTime: run.fireTime + offset }),
+  };
   const add = (item: number, attempt: number, history: RunAnnotation) =>
     actions.push({
       tag: "create",
       resource: podResource,
-      object: renderPod({ job: observed.job, revision, run: run.id, fireTime: run.fireTime, localDate, item, attempt, history, nodeRules }),
+      object: renderPod({
+        job: observed.job,
+        revision,
+        run: run.id,
+        fireTime: run.fireTime,
+        localDate,
+        item,
+        attempt,
+        history,
+        ...asOptions,
+        nodeRules,
+      }),
       lane: `${observed.job.metadata.uid}/${run.id}`,
     });
   let left = places;
