@@ -22,7 +22,7 @@ export function addTraceOptions(command: Command): Command {
     .option(
       "--trace <store>",
       "where the event trace is kept: none, sqlite:<path>, http(s)://<host>:<port> of nuptse trace, or postgres://<user>@<host>/<database>",
-      target,
+      traceTarget,
       { kind: "none" } as const,
     )
     .option("--trace-token-file <file>", "the bearer token for nuptse trace (default: that of the pod's ServiceAccount, if there is one)")
@@ -49,7 +49,8 @@ export function retentionOf({ traceRetentionDays, traceMaxRows }: TraceRetention
   return { maxAgeMs: traceRetentionDays * 86_400_000, maxRows: traceMaxRows };
 }
 
-function target(text: string): TraceTarget {
+/** Reads the value of --trace for commander. */
+export function traceTarget(text: string): TraceTarget {
   try {
     return readTarget(text);
   } catch (error) {

@@ -50,7 +50,7 @@ const defaultMaxRows = 10_000;
 const batchRows = 500;
 /** Rows of one moment go together. */
 const gatherMs = 100;
-const retryBackoff: BackoffPolicy = { initialMs: 200, factor: 2, maxMs: 15_000, jitter: 0.2 };
+const retryBackoff: BackoffPolicy = { initialMs: 200, factor: 2, maxMs: 5000, jitter: 0.2 };
 /** A store that is away for a moment is nobody's concern. */
 const patienceMs = 5000;
 const lookMs = 5000;

@@ -66,8 +66,10 @@ export function createSqliteStore(options: { readonly path: string; readonly clo
   };
 }
 
-/** The program may be a bundle: then the thread's code lies beside it. */
+/** The program may be a bundle, or a part of one in a folder: then the thread's code lies beside it, or above. */
 function workerFile(): URL {
-  const source = new URL("./sqlite-worker.ts", import.meta.url);
-  return existsSync(fileURLToPath(source)) ? source : new URL("./nuptse-trace-worker.js", import.meta.url);
+  const places = ["./sqlite-worker.ts", "./nuptse-trace-worker.js", "../nuptse-trace-worker.js"].map(
+    (place) => new URL(place, import.meta.url),
+  );
+  return places.find((place) => existsSync(fileURLToPath(place))) ?? (places[0] as URL);
 }

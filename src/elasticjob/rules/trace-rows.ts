@@ -54,16 +54,18 @@ export function retriedRows(observed: ObservedJob, plan: TracedPlan, results: re
  */
 export function retoldRows(observed: ObservedJob): readonly TraceRow[] {
   const rows: TraceRow[] = [];
+  let byAttempt: ReadonlyMap<string, AttemptPod> | undefined;
   for (const entry of observed.job.status?.history ?? []) {
     const endedAt = parseTime(entry.endedAt);
     if (endedAt === undefined || endedAt < observed.termStart - retoldMs) continue;
     rows.push(...runRows(observed, undefined, entry));
+    byAttempt ??= new Map(observed.pods.map((pod) => [attemptKey(pod), pod]));
     const succeeded = IntervalSet.parse(entry.succeeded);
     for (const pod of observed.pods) {
       if (pod.run !== entry.run) continue;
       const verdict = judge(pod, { endedUndeleted: observed.endedUndeleted.has(pod.metadata.uid as string) });
       if (verdict === undefined) continue;
-      const next = successor(observed.pods, pod);
+      const next = byAttempt.get(attemptKey(pod, 1));
       const told = entry.failures?.find((failure) => failure.item === pod.item && failure.attempt === pod.attempt);
       if (next !== undefined) rows.push(attemptRow(observed, pod, verdictBefore(pod, verdict, next)));
       else if (verdict.outcome === "Succeeded" || succeeded.has(pod.item)) rows.push(attemptRow(observed, pod, verdict));
@@ -85,18 +87,19 @@ function endedAttempts(observed: ObservedJob, step: RunStep): readonly TraceRow[
     if (pod.attempt > 1) last.set(pod.item, pod);
   }
   if (last.size === 0) return rows;
-  const known = [...step.run.pods, ...step.run.vanishedAt.keys()];
+  const known = [...step.run.vanishedAt.keys(), ...step.run.pods];
+  const byAttempt = new Map(known.map((pod) => [attemptKey(pod), pod]));
   for (const pod of known) {
     if (pod.attempt >= (last.get(pod.item)?.attempt ?? 0)) continue;
     const verdict = verdictOf(observed, step.run, pod);
-    const next = successor(known, pod);
+    const next = byAttempt.get(attemptKey(pod, 1));
     if (verdict !== undefined && next !== undefined) rows.push(attemptRow(observed, pod, verdictBefore(pod, verdict, next)));
   }
   return rows;
 }
 
-const successor = (pods: readonly AttemptPod[], pod: AttemptPod): AttemptPod | undefined =>
-  pods.find((other) => other.run === pod.run && other.item === pod.item && other.attempt === pod.attempt + 1);
+/** Names an attempt, or the one so many after it. */
+const attemptKey = (pod: AttemptPod, later = 0): string => `${pod.run}/${pod.item}/${pod.attempt + later}`;
 
 /** Our own stop of an attempt leaves status with it; what it was counted as stands in its successor. */
 function verdictBefore(pod: AttemptPod, verdict: Verdict, next: AttemptPod): Verdict {
