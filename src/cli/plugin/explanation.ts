@@ -1,5 +1,6 @@
 import type { Node } from "../../api/core.ts";
 import type { Condition } from "../../api/meta.ts";
+import { annotations } from "../../api/names.ts";
 import { conditionReasons, conditionTypes } from "../../api/reasons.ts";
 import { formatSeconds, parseTime } from "../../base/time.ts";
 import type { Schedule } from "../../cron/schedule.ts";
@@ -16,6 +17,10 @@ export interface ExplainInput {
   readonly picture: JobPicture;
   /** Absent: the job has no schedule, or it is wrong. */
   readonly schedule?: Schedule;
+  /** The same without its calendars. */
+  readonly plain?: Schedule;
+  /** How long after its fire time a run begins. */
+  readonly jitterMs: number;
   /** The nodes that its pods are on, as far as the user may read them. */
   readonly nodes: readonly Node[];
 }
@@ -29,8 +34,16 @@ export function explainJob(input: ExplainInput): Explanation {
   const ofRuns = live.flatMap((run) => runCauses(run, runs, picture, input.nodes));
   const stopped = stoppedCauses(picture, schedule);
   const next = nextFireTime(picture, schedule, stopped.length > 0);
-  const quiet = live.length > 0 ? [] : [...silentCauses(picture), ...skippedCauses(picture, runs)];
-  const causes = [...sorted(ofRuns), ...stopped, ...quiet];
+  const quiet =
+    live.length > 0
+      ? []
+      : [
+          ...silentCauses(picture, input.jitterMs),
+          ...observedCauses(picture),
+          ...calendarCauses(input, next),
+          ...skippedCauses(picture, runs),
+        ];
+  const causes = [...sorted(ofRuns), ...requestCauses(picture), ...stopped, ...quiet];
   if (next !== undefined) {
     const text = live.length > 0 ? "the next fire time comes then" : "nothing is wrong: it waits for its next fire time";
     causes.push({ cause: "NextFireTime", text: `${text}, ${formatSeconds(next)}` });
@@ -50,6 +63,24 @@ function nextFireTime({ requests, job, now }: JobPicture, schedule: Schedule | u
   const until = parseTime(suspension(requests, job.metadata.name, now)?.spec.suspend?.until);
   if (until !== undefined && job.spec.suspend !== true) return schedule?.next(until - 1);
   return isStopped ? undefined : schedule?.next(now);
+}
+
+/** What was asked of the job and has not begun. */
+function requestCauses({ requests, now }: JobPicture): readonly Cause[] {
+  return requests.flatMap(({ metadata, status }): readonly Cause[] => {
+    if ((status?.phase ?? "Pending") !== "Pending") return [];
+    const since = metadata.creationTimestamp as string;
+    const silent = status === undefined && Date.parse(since) + silenceMs < now;
+    const words = status?.message ?? (silent ? "the operator has not seen it" : "it has only just been created");
+    return [
+      {
+        cause: "Request",
+        text: `the request ${metadata.name} has not begun: ${words}`,
+        since,
+        ...(silent && { advice: "is the operator running? kubectl get lease -A shows who holds nuptse-operator" }),
+      },
+    ];
+  });
 }
 
 /** What hinders comes before what only waits. */
@@ -132,7 +163,7 @@ function refusal(conditions: readonly Condition[]): Condition | undefined {
 }
 
 /** Why nothing has come of fire times that have passed, and of a window that is to come. */
-function silentCauses({ job, now }: JobPicture): readonly Cause[] {
+function silentCauses({ job, now }: JobPicture, jitterMs: number): readonly Cause[] {
   const { metadata, spec, status } = job;
   const causes: Cause[] = [];
   const startAt = parseTime(spec.schedule?.startAt);
@@ -154,7 +185,7 @@ function silentCauses({ job, now }: JobPicture): readonly Cause[] {
     return causes;
   }
   const expected = parseTime(status?.nextFireTime);
-  if (expected !== undefined && spec.suspend !== true && expected + silenceMs < now) {
+  if (expected !== undefined && spec.suspend !== true && expected + jitterMs + silenceMs < now) {
     const since = formatSeconds(expected);
     causes.push({
       cause: "OperatorSilent",
@@ -164,6 +195,38 @@ function silentCauses({ job, now }: JobPicture): readonly Cause[] {
     });
   }
   return causes;
+}
+
+/** That the namespace only looks on. */
+function observedCauses({ job }: JobPicture): readonly Cause[] {
+  const ready = job.status?.conditions?.find((condition) => condition.type === conditionTypes.ready);
+  if (ready?.reason !== conditionReasons.observing) return [];
+  const { since, count = 0 } = job.status?.observed ?? {};
+  const text = `its namespace only looks on (annotation ${annotations.observe}): ${count} fire times have passed without a run`;
+  return [
+    {
+      cause: "Observed",
+      text,
+      ...(since !== undefined && { since }),
+      advice: "take the annotation off the namespace when runs are to begin",
+    },
+  ];
+}
+
+/** That calendars leave out the fire time that would come next. */
+function calendarCauses({ picture, plain }: ExplainInput, next: number | undefined): readonly Cause[] {
+  const { job, now } = picture;
+  const without = plain?.next(now);
+  if (without === undefined || without === next || next === undefined) return [];
+  const names = (job.spec.schedule?.calendars ?? []).map((calendar) => calendar.name).join(", ");
+  if (without > next) return [{ cause: "Calendar", text: `its calendars (${names}) make ${formatSeconds(next)} a fire time` }];
+  return [
+    {
+      cause: "Calendar",
+      text: `its calendars (${names}) leave out the fire time ${formatSeconds(without)}`,
+      advice: "kubectl get configmap shows the dates of a calendar",
+    },
+  ];
 }
 
 const skips: Readonly<Record<string, { readonly text: string; readonly advice: string }>> = {

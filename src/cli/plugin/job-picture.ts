@@ -1,4 +1,4 @@
-import type { Pod } from "../../api/core.ts";
+import type { ControllerRevision, Pod } from "../../api/core.ts";
 import type { ElasticJob } from "../../api/elastic-job.gen.ts";
 import type { JobRequest } from "../../api/job-request.gen.ts";
 import type { KubeObject } from "../../api/meta.ts";
@@ -25,6 +25,8 @@ export interface JobPicture {
   readonly events: readonly ShownEvent[];
   /** What was asked of the job and is still there; none where the user may not read them. */
   readonly requests: readonly JobRequest[];
+  /** The revision that holds the job's calendars; empty where there are none, or the user may not read it. */
+  readonly revisions: readonly ControllerRevision[];
   readonly now: number;
 }
 

@@ -1,4 +1,4 @@
-import type { CustomResourceDefinition, PodTemplateSpec } from "../../api/core.ts";
+import type { CustomResourceDefinition, JsonSchema, PodTemplateSpec } from "../../api/core.ts";
 import type { ElasticJob } from "../../api/elastic-job.gen.ts";
 import type { KubeObject } from "../../api/meta.ts";
 import { customResourceDefinitions, namespaces, podTemplates, type Resource } from "../../api/resource.ts";
@@ -11,6 +11,7 @@ import { inProcessTransport } from "../../simulator/apiserver/in-process-transpo
 import { readCrds } from "../../simulator/harness/crds.ts";
 import { elasticJobProblems } from "../../validation/elastic-job.ts";
 import { scheduleOfJob } from "./schedule-of-job.ts";
+import { suggestionFor } from "./suggestion.ts";
 
 /** What admission says to one object. */
 export interface Verdict {
@@ -31,11 +32,12 @@ export interface OfflineAdmission {
 export async function createOfflineAdmission(parts: { readonly clock: Clock; readonly random: Random }): Promise<OfflineAdmission> {
   const client = createKubeClient(inProcessTransport(createApiServer(parts), { userAgent: "kubectl-nuptse" }));
   const kinds = new Map<string, Resource>();
+  const schemas = new Map<string, JsonSchema>();
   for (const definition of readCrds()) {
-    // Beside our definitions stand objects of other kinds, which admit nothing here.
-    if ((definition as KubeObject).kind !== "CustomResourceDefinition") continue;
     await client.create<CustomResourceDefinition>(customResourceDefinitions, definition);
     const { group, names, versions, scope } = definition.spec;
+    const schema = versions[0]?.schema?.openAPIV3Schema;
+    if (schema !== undefined) schemas.set(names.kind, schema);
     for (const { name: version } of versions)
       kinds.set(`${group}/${version} ${names.kind}`, {
         group,
@@ -72,7 +74,7 @@ export async function createOfflineAdmission(parts: { readonly clock: Clock; rea
         return { name, problems: [...problems, ...template], warnings };
       } catch (error) {
         if (!(error instanceof ApiError)) throw error;
-        return { name, problems: problemsOf(error), warnings: [] };
+        return { name, problems: problemsOf(error).map((each) => withSuggestion(each, schemas.get(kind))), warnings: [] };
       }
     },
   };
@@ -108,4 +110,18 @@ function problemsOf(error: ApiError): readonly string[] {
   // 'ElasticJob in version "v1alpha1" cannot be handled as a ElasticJob: strict decoding error: unknown field "spec.a", unknown field "spec.b"'
   const unknown = /^.*strict decoding error: (.*)$/s.exec(text)?.[1];
   return unknown === undefined ? [text] : unknown.split(", ");
+}
+
+/** Adds to 'unknown field "spec.suspended"' the field beside it that was perhaps meant. */
+function withSuggestion(problem: string, schema: JsonSchema | undefined): string {
+  const path = /^unknown field "([^"]+)"$/
+    .exec(problem)?.[1]
+    ?.replaceAll(/\[\d+\]/g, ".[]")
+    .split(".");
+  const wrong = path?.pop();
+  if (path === undefined || wrong === undefined) return problem;
+  let parent = schema;
+  for (const step of path) parent = step === "[]" ? parent?.items : parent?.properties?.[step];
+  const near = suggestionFor(wrong, Object.keys(parent?.properties ?? {}));
+  return near === undefined ? problem : `${problem}; did you mean ${near}?`;
 }

@@ -1,13 +1,14 @@
-import type { Pod } from "../../api/core.ts";
+import type { ControllerRevision, Pod } from "../../api/core.ts";
 import type { ElasticJob } from "../../api/elastic-job.gen.ts";
 import type { JobRequest } from "../../api/job-request.gen.ts";
 import type { KubeObject } from "../../api/meta.ts";
 import { labels } from "../../api/names.ts";
-import { coreEvents, elasticJobs, jobRequests, pods } from "../../api/resource.ts";
+import { controllerRevisions, coreEvents, elasticJobs, jobRequests, pods } from "../../api/resource.ts";
 import { Forbidden, NotFound } from "../../kube/errors.ts";
 import { CommandFailure } from "./command-failure.ts";
 import { eventTime, type JobPicture, type ShownEvent } from "./job-picture.ts";
 import type { Cluster } from "./plugin-context.ts";
+import { calendarRevision } from "./schedule-of-job.ts";
 import { suggestionFor } from "./suggestion.ts";
 
 /** The name in "nightly", "ej/nightly" or "elasticjob.nuptse.dev/nightly", as kubectl prints and takes it. */
@@ -44,10 +45,11 @@ export async function readPicture(cluster: Pick<Cluster, "client" | "namespace">
   const { client, namespace } = cluster;
   const job = await readJob(cluster, text);
   const { name, uid } = job.metadata;
-  const [own, about, requests] = await Promise.all([
+  const [own, about, requests, revisions] = await Promise.all([
     client.list<Pod>(pods, { namespace, labelSelector: `${labels.jobUid}=${uid}` }),
     readEvents(cluster, `involvedObject.kind=ElasticJob,involvedObject.name=${name}`),
     readRequests(cluster),
+    readCalendarRevisions(cluster, [job]),
   ]);
   const stuck = own.items.filter((pod) => pod.spec.nodeName !== undefined && pod.status?.phase === "Pending").slice(0, mostStuckPods);
   const aboutPods = await Promise.all(
@@ -55,7 +57,7 @@ export async function readPicture(cluster: Pick<Cluster, "client" | "namespace">
   );
   const ours = about.filter((event) => event.involvedObject?.uid === undefined || event.involvedObject.uid === uid);
   const events = [...ours, ...aboutPods.flat()].sort((a, b) => eventTime(a) - eventTime(b));
-  return { job, pods: own.items, events, requests: requests.filter((request) => request.spec.jobName === name), now: now() };
+  return { job, pods: own.items, events, requests: requests.filter((request) => request.spec.jobName === name), revisions, now: now() };
 }
 
 /** Pods that were given to a node and have not begun: their events say why, and the first few say it for all. */
@@ -84,4 +86,31 @@ export async function readRequests(
     if (error instanceof Forbidden || error instanceof NotFound) return [];
     throw error;
   }
+}
+
+/** Revisions that are asked for at once. */
+const sideBySide = 20;
+
+/** The revisions with the calendars by which jobs fire; those that the user may not read, or that are gone, are left out. */
+export async function readCalendarRevisions(
+  { client }: Pick<Cluster, "client">,
+  jobs: readonly ElasticJob[],
+): Promise<readonly ControllerRevision[]> {
+  const wanted = jobs.flatMap((job) => {
+    const name = calendarRevision(job);
+    return name === undefined ? [] : [{ namespace: job.metadata.namespace as string, name }];
+  });
+  const found: ControllerRevision[] = [];
+  for (let from = 0; from < wanted.length; from += sideBySide) {
+    const read = await Promise.all(
+      wanted.slice(from, from + sideBySide).map((ref) =>
+        client.get<ControllerRevision>(controllerRevisions, ref).catch((error: unknown) => {
+          if (error instanceof Forbidden || error instanceof NotFound) return undefined;
+          throw error;
+        }),
+      ),
+    );
+    found.push(...read.filter((revision) => revision !== undefined));
+  }
+  return found;
 }

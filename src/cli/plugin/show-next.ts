@@ -8,7 +8,7 @@ import type { NextFlags } from "./next.ts";
 import type { Cluster, PluginContext } from "./plugin-context.ts";
 import { printValue } from "./print.ts";
 import { suspension } from "./job-picture.ts";
-import { readJob, readRequests } from "./read-picture.ts";
+import { readCalendarRevisions, readJob, readRequests } from "./read-picture.ts";
 import { scheduleOfJob, zoneOfJob } from "./schedule-of-job.ts";
 import { withCluster } from "./with-cluster.ts";
 
@@ -23,9 +23,10 @@ export async function showNext(context: PluginContext, name: string | undefined,
   if (name !== undefined && flags.allNamespaces)
     throw new UsageError("-A is about all jobs: leave out the job, or name its namespace with -n");
   const all = flags.allNamespaces === true;
-  const [jobs, requests] = await withCluster(context, flags, (cluster) =>
-    Promise.all([readJobs(cluster, name, all), readRequests(cluster, all)]),
-  );
+  const [jobs, requests, revisions] = await withCluster(context, flags, async (cluster) => {
+    const [found, asked] = await Promise.all([readJobs(cluster, name, all), readRequests(cluster, all)]);
+    return [found, asked, await readCalendarRevisions(cluster, found)] as const;
+  });
   const now = clock.now();
   const zone = name === undefined || jobs[0] === undefined ? utc : zoneOfJob(jobs[0]);
   const from = flags.from === undefined ? now : parseInstant("--from", flags.from, zone);
@@ -37,7 +38,7 @@ export async function showNext(context: PluginContext, name: string | undefined,
   const firing: FiringJob[] = [];
   const silent = { suspended: 0, without: 0, wrong: 0 };
   for (const job of jobs) {
-    const schedule = scheduleOfJob(job);
+    const schedule = scheduleOfJob(job, revisions);
     const namespace = job.metadata.namespace ?? "default";
     const ofNamespace = suspending.filter((request) => request.metadata.namespace === namespace);
     const asked = suspension(ofNamespace, job.metadata.name, now);

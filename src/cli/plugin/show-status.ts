@@ -21,7 +21,7 @@ export async function showStatus(context: PluginContext, name: string, flags: Cl
   const asked = suspension(picture.requests, job.metadata.name, now)?.spec.suspend;
   const until = Date.parse(asked?.until ?? "");
   const isSuspended = job.spec.suspend === true || (asked !== undefined && Number.isNaN(until));
-  const schedule = isSuspended ? undefined : scheduleOfJob(job);
+  const schedule = isSuspended ? undefined : scheduleOfJob(job, picture.revisions);
   const fireTimes: number[] = [];
   for (
     let time = schedule?.next(Number.isNaN(until) ? now : until - 1);

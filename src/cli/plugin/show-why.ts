@@ -8,7 +8,7 @@ import type { JobPicture } from "./job-picture.ts";
 import type { Cluster, ClusterFlags, PluginContext } from "./plugin-context.ts";
 import { printValue } from "./print.ts";
 import { readPicture } from "./read-picture.ts";
-import { scheduleOfJob, zoneOfJob } from "./schedule-of-job.ts";
+import { jitterOfJob, scheduleOfJob, zoneOfJob } from "./schedule-of-job.ts";
 import { withCluster } from "./with-cluster.ts";
 
 /** Prints why a job is not running. */
@@ -18,8 +18,15 @@ export async function showWhy(context: PluginContext, name: string, flags: Clust
     const read = await readPicture(cluster, name, () => clock.now());
     return [read, await readNodes(cluster, read)] as const;
   });
-  const schedule = scheduleOfJob(picture.job);
-  const explanation = explainJob({ picture, nodes: found, ...(schedule !== undefined && { schedule }) });
+  const schedule = scheduleOfJob(picture.job, picture.revisions);
+  const plain = scheduleOfJob(picture.job);
+  const explanation = explainJob({
+    picture,
+    nodes: found,
+    ...(schedule !== undefined && { schedule }),
+    ...(plain !== undefined && { plain }),
+    jitterMs: jitterOfJob(picture.job),
+  });
   if (flags.output === "json" || flags.output === "yaml") await printValue(output, flags.output, explanation);
   else for (const line of explanationText(explanation, style, zoneOfJob(picture.job), picture.now)) output.result(line);
 }

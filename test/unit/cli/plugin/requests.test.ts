@@ -193,6 +193,16 @@ describe("cli/plugin resume", () => {
     assert.deepEqual([code, results, notes], [0, [], ["report is not suspended"]]);
   });
 
+  it("why knows a request that has not begun, and since when", async () => {
+    const { status: _none, ...unseen } = request("e", { run: {} }, "Pending");
+    const given = { ...objects, "elasticjobs.nuptse.dev": [makeJob(berlin)], "jobrequests.nuptse.dev": [unseen] };
+    assert.deepEqual((await kubectlNuptse(["why", "report"], { objects: given })).results.slice(1, 4), [
+      "- Request: the request e has not begun: the operator has not seen it",
+      "    since   Sat 2026-11-21 13:00:00 +01:00 (30 min ago)",
+      "    to do   is the operator running? kubectl get lease -A shows who holds nuptse-operator",
+    ]);
+  });
+
   it("why and next know a suspension that was asked for: until when, by whom, why", async () => {
     const given = { objects: { ...objects, "jobrequests.nuptse.dev": requests } };
     assert.deepEqual(

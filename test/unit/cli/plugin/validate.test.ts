@@ -27,7 +27,12 @@ describe("cli/plugin validate", function () {
     {
       name: "a field that is not there",
       input: job(`suspended: true\n${template}`),
-      want: [/^stdin: ElasticJob nightly: unknown field "spec\.suspended"$/],
+      want: [/^stdin: ElasticJob nightly: unknown field "spec\.suspended"; did you mean suspend\?$/],
+    },
+    {
+      name: "a field of a list's entry that is not there",
+      input: job(`after: [{job: x, fireTme: Latest}]\n${template}`),
+      want: [/^stdin: ElasticJob nightly: unknown field "spec\.after\[0\]\.fireTme"; did you mean fireTime\?$/],
     },
     {
       name: "a value out of bounds",

@@ -65,6 +65,7 @@ interface Case {
   readonly pods?: readonly Pod[];
   readonly events?: readonly KubeObject[];
   readonly nodes?: readonly KubeObject[];
+  readonly revisions?: readonly KubeObject[];
   readonly want: readonly string[];
 }
 
@@ -137,6 +138,62 @@ const cases: readonly Case[] = [
       "    since   Sat 2026-11-21 12:00:00 +00:00 (30 min ago)",
       "    to do   set a later endAt, or take it away",
       "Next fire time: none",
+    ],
+  },
+  {
+    name: "for its window: a calendar leaves out what would come next",
+    spec: { schedule: { crons: ["0 13 * * *"], calendars: [{ name: "holidays", effect: "Exclude" }] } },
+    status: status({ nextFireTime: "2026-11-22T13:00:00Z", schedule: { hash: "h", since: iso("09:30:00"), calendars: "report-cal" } }),
+    revisions: [
+      {
+        metadata: { name: "report-cal", namespace: "tenant" },
+        data: { calendars: [{ name: "holidays", text: "2026-11-21 # a Saturday\n" }] },
+      } as KubeObject,
+    ],
+    want: [
+      "ElasticJob report in tenant is not running.",
+      "- Calendar: its calendars (holidays) leave out the fire time 2026-11-21T13:00:00Z",
+      "    to do   kubectl get configmap shows the dates of a calendar",
+      "Next fire time: Sun 2026-11-22 13:00:00 +00:00 (in 1 d)",
+    ],
+  },
+  {
+    name: "the namespace only looks on",
+    status: status({
+      conditions: [{ ...armed, reason: "Observing", message: "the namespace is annotated" }],
+      observed: { since: iso("10:00:00"), count: 3 },
+    }),
+    want: [
+      "ElasticJob report in tenant is not running.",
+      "- Observed: its namespace only looks on (annotation nuptse.dev/observe): 3 fire times have passed without a run",
+      "    since   Sat 2026-11-21 10:00:00 +00:00 (2 h 30 min ago)",
+      "    to do   take the annotation off the namespace when runs are to begin",
+      "Next fire time: Sat 2026-11-21 13:00:00 +00:00 (in 30 min)",
+    ],
+  },
+  {
+    name: "no schedule of its own: the jobs that it runs after",
+    spec: { schedule: undefined as never, after: [{ job: "load" }] },
+    status: status(),
+    want: [
+      "ElasticJob report in tenant is not running.",
+      "- Dependency: it has no schedule of its own: it runs when load has run",
+      "    to do   kubectl nuptse why load tells when that is",
+      "Next fire time: none",
+    ],
+  },
+  {
+    name: "waiting for dependency: which job, and since when",
+    spec: { after: [{ job: "load" }] },
+    status: status({
+      active: [run({ phase: "Waiting", reason: "DependencyPending", message: "job load has not ended its run of 2026-11-21T12:00:00Z" })],
+    }),
+    want: [
+      "ElasticJob report in tenant has a run that does not go on.",
+      "- Dependency: run 20261121t120000z waits: job load has not ended its run of 2026-11-21T12:00:00Z",
+      "    since   Sat 2026-11-21 12:00:05 +00:00 (29 min 55 s ago)",
+      "    to do   it begins when the jobs of spec.after have run; ask why of the one that is named",
+      "Next fire time: Sat 2026-11-21 13:00:00 +00:00 (in 30 min)",
     ],
   },
   {
@@ -284,12 +341,18 @@ const cases: readonly Case[] = [
   },
 ];
 
-function objectsOf(tc: Pick<Case, "spec" | "status" | "pods" | "events" | "nodes">): Objects {
+function objectsOf(tc: Pick<Case, "spec" | "status" | "pods" | "events" | "nodes" | "revisions">): Objects {
   const { schedule, ...rest } = tc.spec ?? {};
   const job = makeJob({ ...rest, ...(schedule !== undefined && { schedule }) }, { ...(tc.status !== undefined && { status: tc.status }) });
   const { schedule: _none, ...without } = job.spec;
   const wanted = tc.spec !== undefined && "schedule" in tc.spec && schedule === undefined ? { ...job, spec: without } : job;
-  return { "elasticjobs.nuptse.dev": [wanted], pods: tc.pods ?? [], events: tc.events ?? [], nodes: tc.nodes ?? [] };
+  return {
+    "elasticjobs.nuptse.dev": [wanted],
+    pods: tc.pods ?? [],
+    events: tc.events ?? [],
+    nodes: tc.nodes ?? [],
+    "controllerrevisions.apps": tc.revisions ?? [],
+  };
 }
 
 describe("cli/plugin why", () => {
