@@ -16,6 +16,8 @@ export interface RequestFlags extends ClusterFlags {
 /** What `run` was told. */
 export interface RunFlags extends RequestFlags {
   readonly parameter?: string;
+  /** By name. */
+  readonly option?: Readonly<Record<string, string>>;
   readonly items?: IntervalSet;
 }
 
@@ -43,6 +45,7 @@ export function requestCommands(context: PluginContext): readonly Command[] {
   const send = () => import("./send-commands.ts");
   const run = requestCommand("run", "run a job now", "Runs a job once, now, also when it is suspended.")
     .option("--parameter <text>", "used instead of the job's spec.parameter", atMost(4096))
+    .option("--option <name=value>", "a value for one of the job's spec.options; may be repeated", optionValue)
     .option("--items <items>", "only these items, such as 3 or 0-3,7", itemSet)
     .action(async (job: string, flags: RunFlags) => (await send()).sendRun(context, job, flags));
   const backfill = requestCommand(
@@ -104,4 +107,11 @@ function atMost(characters: number): (text: string) => string {
     if (text.length > characters) throw new InvalidArgumentError(`Write at most ${characters} characters.`);
     return text;
   };
+}
+
+function optionValue(text: string, given: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
+  const [, name, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
+  if (name === undefined || value === undefined) throw new InvalidArgumentError("Write a name and a value such as day=2026-11-21.");
+  if (name in given) throw new InvalidArgumentError(`The option ${name} is given twice.`);
+  return { ...given, [name]: value };
 }

@@ -1,11 +1,12 @@
 import type { ElasticJob } from "../../api/elastic-job.gen.ts";
+import { givenProblem } from "../../api/option-value.ts";
 import { formatSeconds } from "../../base/time.ts";
 import { UsageError } from "../command-context.ts";
 import { parseInstant } from "../instant.ts";
 import { CommandFailure } from "./command-failure.ts";
 import type { Cluster, PluginContext } from "./plugin-context.ts";
 import { printValue } from "./print.ts";
-import { readJob } from "./read-picture.ts";
+import { readCalendarRevisions, readJob } from "./read-picture.ts";
 import type { Asked } from "./request-body.ts";
 import type { BackfillFlags, MarkFlags, RequestFlags, RunFlags, SuspendFlags } from "./requests.ts";
 import { runViews } from "./run-view.ts";
@@ -19,12 +20,20 @@ const mostBackfilled = 10_000;
 
 /** Asks for a run now. */
 export async function sendRun(context: PluginContext, name: string, flags: RunFlags): Promise<void> {
-  const { parameter, items } = flags;
+  const { parameter, items, option } = flags;
   await send(context, name, flags, (job) => {
     const total = job.spec.sharding?.total ?? 1;
     for (const item of items ?? [])
       if (item >= total) throw new UsageError(`--items: there is no item ${item}; ${name} has the items 0 to ${total - 1}`);
-    return { run: { ...(parameter !== undefined && { parameter }), ...(items !== undefined && { items: items.toString() }) } };
+    const problem = givenProblem(job.spec.options ?? [], option ?? {});
+    if (problem !== undefined) throw new UsageError(`--option: ${problem}`);
+    return {
+      run: {
+        ...(option !== undefined && { options: option }),
+        ...(parameter !== undefined && { parameter }),
+        ...(items !== undefined && { items: items.toString() }),
+      },
+    };
   });
 }
 
@@ -32,8 +41,8 @@ export async function sendRun(context: PluginContext, name: string, flags: RunFl
 export async function sendBackfill(context: PluginContext, name: string, flags: BackfillFlags): Promise<void> {
   const { parallelism, order } = flags;
   const now = context.clock.now();
-  await send(context, name, flags, (job) => {
-    const schedule = scheduleOfJob(job);
+  await send(context, name, flags, async (job, cluster) => {
+    const schedule = scheduleOfJob(job, await readCalendarRevisions(cluster, [job]));
     if (schedule === undefined)
       throw new CommandFailure(
         `${job.metadata.name} has no schedule, so it has no fire times to make up for: kubectl nuptse run ${job.metadata.name}`,
@@ -120,11 +129,16 @@ function untilOf(text: string, job: ElasticJob, now: number): number {
   return match === null ? parseInstant("--until", text, zoneOfJob(job)) : now + Number(match[1]) * (unitMs[match[2] as string] as number);
 }
 
-async function send(context: PluginContext, name: string, flags: RequestFlags, asked: (job: ElasticJob) => Asked): Promise<void> {
+async function send(
+  context: PluginContext,
+  name: string,
+  flags: RequestFlags,
+  asked: (job: ElasticJob, cluster: Cluster) => Asked | Promise<Asked>,
+): Promise<void> {
   const { output } = context;
   await withCluster(context, flags, async (cluster: Cluster) => {
     const job = await readJob(cluster, name);
-    const request = await sendRequest(cluster, job, asked(job));
+    const request = await sendRequest(cluster, job, await asked(job, cluster));
     if (flags.output === "json" || flags.output === "yaml") await printValue(output, flags.output, request);
     else output.result(`jobrequest.nuptse.dev/${request.metadata.name}${flags.output === "name" ? "" : " created"}`);
     if (flags.wait) await waitForRequest(context, cluster, job, request);

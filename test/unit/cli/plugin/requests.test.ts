@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { JobRequest, JobRequestSpec, JobRequestStatus } from "../../../../src/api/job-request.gen.ts";
-import type { ElasticJobStatus } from "../../../../src/api/elastic-job.gen.ts";
+import type { ElasticJobSpec, ElasticJobStatus } from "../../../../src/api/elastic-job.gen.ts";
 import { iso, makeJob } from "../../../support/builders/elastic-job.ts";
 import { kubectlNuptse, refusal } from "./plugin-double.ts";
 
@@ -13,7 +13,11 @@ const status: ElasticJobStatus = {
   ],
 };
 const berlin = { schedule: { crons: ["0 * * * *"], timeZone: "Europe/Berlin" } };
-const objects = { "elasticjobs.nuptse.dev": [makeJob({ ...berlin, sharding: { total: 3 } }, { status })] };
+const options: NonNullable<ElasticJobSpec["options"]> = [
+  { name: "day", type: "Date", default: "-1d" },
+  { name: "dry_run", type: "Bool" },
+];
+const objects = { "elasticjobs.nuptse.dev": [makeJob({ ...berlin, options, sharding: { total: 3 } }, { status })] };
 
 describe("cli/plugin requests", () => {
   const cases: readonly { readonly name: string; readonly args: readonly string[]; readonly want: Partial<JobRequestSpec> }[] = [
@@ -22,6 +26,11 @@ describe("cli/plugin requests", () => {
       name: "run with a parameter and some items",
       args: ["run", "ej/report", "--parameter", "2026-11", "--items", "0,2"],
       want: { run: { parameter: "2026-11", items: "0,2" } },
+    },
+    {
+      name: "run with options of the job",
+      args: ["run", "report", "--option", "day=-2d", "--option", "dry_run=true"],
+      want: { run: { options: { day: "-2d", dry_run: "true" } } },
     },
     {
       name: "backfill reads times in the zone of the job; the end is left out",
@@ -79,6 +88,30 @@ describe("cli/plugin requests", () => {
   });
 
   const refused = [
+    {
+      name: "an option that the job does not have",
+      args: ["run", "report", "--option", "dai=1"],
+      code: 2,
+      want: /^error: --option: dai: is no option of the job; it has day, dry_run$/,
+    },
+    {
+      name: "an option of the wrong type",
+      args: ["run", "report", "--option", "dry_run=maybe"],
+      code: 2,
+      want: /^error: --option: dry_run: "maybe" is neither "true" nor "false"$/,
+    },
+    {
+      name: "an option without a value",
+      args: ["run", "report", "--option", "day"],
+      code: 2,
+      want: /Write a name and a value such as day=2026-11-21/,
+    },
+    {
+      name: "an option twice",
+      args: ["run", "report", "--option", "day=-1d", "--option", "day=-2d"],
+      code: 2,
+      want: /The option day is given twice/,
+    },
     {
       name: "an item that is not there",
       args: ["run", "report", "--items", "3"],
