@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -120,30 +120,32 @@ describe("trace faults: SQLite", function () {
     it("rows wait within the bound, and are written when there is room again", async () => {
       const { path } = get();
       const ballast = join(path, "ballast");
-      writeFileSync(ballast, Buffer.alloc(1_200_000));
+      writeFileSync(ballast, Buffer.alloc(11_000_000));
       const store = createSqliteStore({ path: join(path, "trace.db"), clock });
-      const { buffer, troubles, stored, taken } = behindBuffer(store, 1000);
-      const cause = "x".repeat(2000);
-      for (let item = 0; item < 900; item += 100) buffer.write(rows(item, item + 100, cause));
-      await eventually("the trouble to be told", waitMs, () => troubles.length > 0);
-      assert.match(troubles[0]?.note ?? "", /disk is full|disk I\/O error/);
-      const before = taken();
-      assert.ok(buffer.size > 0 && before + buffer.size === 900, `${before} rows taken, ${buffer.size} wait`);
-      rmSync(ballast);
-      await eventually("the rows", waitMs, () => buffer.size === 0);
-      assert.equal(await stored(), 900);
-      assert.equal(buffer.dropped, 0);
-      assert.ok(statSync(join(path, "trace.db")).size > 0);
-      await store.close();
+      try {
+        const { buffer, troubles, stored, taken } = behindBuffer(store, 1000);
+        const cause = "x".repeat(2000);
+        for (let item = 0; item < 900; item += 100) buffer.write(rows(item, item + 100, cause));
+        await eventually("the trouble to be told", waitMs, () => troubles.length > 0);
+        assert.match(troubles[0]?.note ?? "", /disk is full|disk I\/O error/);
+        const before = taken();
+        assert.ok(buffer.size > 0 && before + buffer.size === 900, `${before} rows taken, ${buffer.size} wait`);
+        rmSync(ballast);
+        await eventually("the rows", waitMs, () => buffer.size === 0);
+        assert.equal(await stored(), 900);
+        assert.equal(buffer.dropped, 0);
+      } finally {
+        await store.close();
+      }
     });
   });
 });
 
-/** A file system of 3 MB in memory; needs the right to mount. */
+/** A file system of 12 MB in memory; needs the right to mount. */
 function tinyDisk(path: string) {
   try {
     execFileSync("mkdir", ["-p", path]);
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=3m", "tmpfs", path], { stdio: "pipe" });
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=12m", "tmpfs", path], { stdio: "pipe" });
   } catch (error) {
     throw new MissingComponent("a tiny disk", "mounting a tmpfs needs root (CAP_SYS_ADMIN)", { cause: error });
   }
