@@ -93,11 +93,8 @@ function overlap(row: Fields, notes: Notes): Pick<ElasticJobSpec, "concurrencyPo
     case "DISCARD_LATER":
       return { misfire: { onDowntime } };
     default:
-      notes.add(
-        row.at("executor_block_strategy"),
-        "XXL-JOB queues runs without bound; here the newest 20 fire times that passed during a run follow it.",
-      );
-      return { misfire: { onDowntime, onOverlap: "FireAll", limit: 20 } };
+      notes.add(row.at("executor_block_strategy"), "XXL-JOB queues runs without bound; here at most 20 wait, and a later one is skipped.");
+      return { concurrencyPolicy: "Enqueue", misfire: { onDowntime } };
   }
 }
 

@@ -55,7 +55,8 @@ const cases: readonly { name: string; row: object; want: ElasticJobSpec; notes: 
     want: {
       suspend: true,
       schedule,
-      misfire: { onDowntime: "Skip", onOverlap: "FireAll", limit: 20 },
+      concurrencyPolicy: "Enqueue",
+      misfire: { onDowntime: "Skip" },
       parameter: "all",
       template: template({}),
     },
