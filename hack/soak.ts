@@ -4,6 +4,7 @@
 //   --mutants        every rule broken on purpose, and after how many seeds that is caught
 //   --million        a million runs of 10,000 jobs on virtual time, each judged by the world's ledger
 import { join } from "node:path";
+import { tell } from "../test/bench/support/progress.ts";
 import { playLoad } from "../test/bench/support/simulated-load.ts";
 import { Coverage, failureText } from "../test/simulation/support/coverage.ts";
 import { playTask } from "../test/simulation/support/seed-task.ts";
@@ -38,7 +39,7 @@ async function replay(number: number): Promise<void> {
 }
 
 async function million(): Promise<void> {
-  const { problems, problemCount, ...figures } = await playLoad({ jobs: 10_000, perHour: 4, runs: 1_000_000 });
+  const { problems, problemCount, ...figures } = await playLoad({ jobs: 10_000, perHour: 4, runs: 1_000_000 }, tell);
   console.log(figures);
   console.log(problemCount === 0 ? "every run happened exactly once" : [`${problemCount} problems`, ...problems].join("\n    "));
   process.exitCode = problemCount === 0 ? 0 : 1;

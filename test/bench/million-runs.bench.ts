@@ -15,8 +15,8 @@ const bench: Bench = async (words) => {
   const choice = readArguments(words, { jobs: 10_000, runs: 250_000, "small-jobs": 1000, "small-runs": 50_000 });
   const { jobs, "small-jobs": smallJobs } = choice;
   // As many runs a second: fewer jobs fire more often.
-  const small = await playLoad({ jobs: smallJobs, perHour: perHour(smallJobs), runs: choice["small-runs"] });
-  const large = await playLoad({ jobs, perHour: perHour(jobs), runs: choice.runs });
+  const small = await playLoad({ jobs: smallJobs, perHour: perHour(smallJobs), runs: choice["small-runs"] }, tell);
+  const large = await playLoad({ jobs, perHour: perHour(jobs), runs: choice.runs }, tell);
   for (const problem of [...small.problems, ...large.problems]) tell(problem);
   const costRatio = millisPerRun(large) / millisPerRun(small);
   return {

@@ -19,9 +19,9 @@ describe("simulation of many jobs", function () {
   });
 
   it("every fire time runs exactly once by the world's ledger", async () => {
-    const { runs, problems, largestDelayMs } = await playLoad({ jobs: 120, perHour: 4, runs: 480 });
+    const { runs, problems, largestDelayMs } = await playLoad({ jobs: 120, perHour: 4, runs: 240 });
     assert.deepEqual(problems, []);
-    assert.equal(runs, 480);
+    assert.equal(runs, 240);
     assert.ok(largestDelayMs < 1000, `${largestDelayMs} ms`);
   });
 

@@ -15,7 +15,6 @@ import type { Ledger } from "../../../src/simulator/world/ledger.ts";
 import { annotatedScript } from "../../../src/simulator/world/pod-script.ts";
 import { createWorld } from "../../../src/simulator/world/world.ts";
 import { dueTimes, type LoadedJob, manifestOf, manyJobs } from "./many-jobs.ts";
-import { tell } from "./progress.ts";
 
 export interface SimulatedLoad {
   readonly jobs: number;
@@ -50,8 +49,9 @@ const firstFire = Date.UTC(2026, 10, 21, 12, 0, 0);
 /**
  * Plays jobs on virtual time: the operator as it is, the embedded API server with its validation (schemas, CEL, templates) in every write, nodes,
  * a scheduler and kubelets that play their pods. Judged is what the world's ledger saw run, against fire times that were computed apart.
+ * @param tell is told how far it has come
  */
-export async function playLoad(load: SimulatedLoad): Promise<SimulatedLoadResult> {
+export async function playLoad(load: SimulatedLoad, tell: (text: string) => void = () => undefined): Promise<SimulatedLoadResult> {
   const clock = new VirtualClock(start);
   const random = createSeededRandom(load.jobs);
   const server = createApiServer({ clock, random, managedFields: false });
