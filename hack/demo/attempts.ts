@@ -1,5 +1,5 @@
 import type { ContainerStatus, Pod } from "../../src/api/core.ts";
-import { annotations, labels } from "../../src/api/names.ts";
+import { annotations, itemOfLabel, labels } from "../../src/api/names.ts";
 import { parseTime } from "../../src/base/time.ts";
 
 /** One pod that works, or worked, on an item. Instants are milliseconds since the epoch. */
@@ -66,7 +66,7 @@ function attemptOf(pod: Pod, now: number): Attempt | undefined {
     pod: pod.metadata.name,
     job,
     run,
-    item: Number(own[labels.item]),
+    item: itemOfLabel(own[labels.item]),
     attempt: Number(own[labels.attempt]),
     state: stateOf(pod, state),
     lostBefore: lostBefore(pod),

@@ -11,7 +11,7 @@ import { applyJob, readJob } from "./manifests.ts";
 import type { Screen } from "./screen.ts";
 import { copyTexts } from "./text-folder.ts";
 import { blockLines, changeLines, resultLines, type Snapshot } from "./view.ts";
-import { countWords, mergeResults, type WordCount } from "./word-count.ts";
+import { countWords, readResult, type WordCount } from "./word-count.ts";
 
 export interface DemoOptions {
   /** Of the checkout. */
@@ -66,22 +66,22 @@ export async function runDemo({ root, directory, screen, signal, stay }: DemoOpt
 
     const watcher = createWatcher(client, screen, say);
     let drained = false;
-    let results: readonly { readonly item?: number; readonly value?: string }[] | undefined;
-    while (results === undefined) {
+    let result: string | undefined;
+    while (result === undefined) {
       const snapshot = await watcher.look();
       const victim = [...snapshot.attempts.values()].find((attempt) => toBeDrained(attempt));
       if (!drained && victim?.node !== undefined) {
         drained = true;
         await drain(client, victim, victim.node, say, paint("failover", "demo"));
       }
-      results = endedResults(snapshot);
+      result = endedResult(snapshot);
       if (Date.now() - began > limitMs) throw new Error(`the run has not ended after ${limitMs / 1000} s`);
       await sleep(pollMs, undefined, { signal });
     }
     const snapshot = await watcher.look();
     screen.block([]);
     line();
-    const right = showResult(mergeResults(results, topWords), countWords(texts.path, topWords), screen) && showStory(snapshot, screen);
+    const right = showResult(readResult(result, topWords), countWords(texts.path, topWords), screen) && showStory(snapshot, screen);
     line();
     line(
       stay
@@ -124,13 +124,13 @@ async function drain(client: KubeClient, victim: Attempt, node: string, say: (te
   await client.delete(pods, { namespace, name: victim.pod });
 }
 
-/** Results of the counted run, once it has ended. Throws when it did not succeed. */
-function endedResults(snapshot: Snapshot): readonly { readonly item?: number; readonly value?: string }[] | undefined {
+/** What the reduce of the counted run wrote, once the run has ended. Throws when it did not succeed. */
+function endedResult(snapshot: Snapshot): string | undefined {
   const status = snapshot.jobs.find((job) => job.metadata.name === counted)?.status;
   const run = status?.history?.[0];
   if (run === undefined) return undefined;
   if (run.phase !== "Succeeded") throw new Error(`the run ended as ${run.phase}: ${run.message ?? run.reason ?? ""}`);
-  return status?.results?.run === run.run ? (status.results.items ?? []) : undefined;
+  return status?.results?.run === run.run ? (status.results.reduce ?? "") : undefined;
 }
 
 /** Looks at jobs and pods, and shows what changed since it last did. */
@@ -153,7 +153,7 @@ function createWatcher(client: KubeClient, screen: Screen, say: (text: string) =
 }
 
 function showResult(merged: WordCount, direct: WordCount, { line, paint }: Screen): boolean {
-  line(paint("strong", "Merged from the results of the 4 items, as they stand in the status of the job:"));
+  line(paint("strong", "Merged from the results of the 4 items by one more pod (reduce), as it stands in the status of the job:"));
   for (const text of resultLines(merged, topWords, paint)) line(text);
   const right = JSON.stringify(merged) === JSON.stringify(direct);
   if (right) line(paint("good", "Equal to a count of the same files in one go."));

@@ -1,4 +1,5 @@
 import type { ElasticJob, ElasticJobRun } from "../../src/api/elastic-job.gen.ts";
+import { reduceItem } from "../../src/api/names.ts";
 import { type Attempt, type Attempts, attemptsOfRun } from "./attempts.ts";
 import type { WordCount } from "./word-count.ts";
 
@@ -13,6 +14,8 @@ export interface Snapshot {
   readonly jobs: readonly ElasticJob[];
   readonly attempts: Attempts;
 }
+
+const itemName = (item: number): string => (item === reduceItem ? "reduce" : `item ${item}`);
 
 const endedPhases: ReadonlySet<string> = new Set(["Succeeded", "Failed", "Cancelled", "Skipped"]);
 
@@ -40,7 +43,7 @@ export function changeLines(before: Snapshot, after: Snapshot, paint: Paint): re
 }
 
 function attemptLine(attempt: Attempt, known: Attempt | undefined, all: Attempts, paint: Paint): string | undefined {
-  const what = `item ${attempt.item}, attempt ${attempt.attempt}`;
+  const what = `${itemName(attempt.item)}, attempt ${attempt.attempt}`;
   const where = `on ${attempt.node ?? "no node"}`;
   const start = startOf(attempt, all);
   switch (attempt.state) {
@@ -70,7 +73,7 @@ function jobLines(job: ElasticJob, attempts: Attempts, now: number, paint: Paint
   if (run === undefined) return [`${paint("strong", name)}  ${paint("dim", waitingWords(job, now))}`];
   const items = attemptsOfRun(attempts, name, run.id);
   const total = run.recorded?.total ?? job.spec.sharding?.total ?? 1;
-  const done = [...items.values()].filter((own) => own.at(-1)?.state === "Succeeded").length;
+  const done = [...items].filter(([item, own]) => item !== reduceItem && own.at(-1)?.state === "Succeeded").length;
   const phase = run.recorded?.phase ?? "Running";
   const tone = phase === "Succeeded" ? "good" : endedPhases.has(phase) ? "bad" : "busy";
   const head = `${paint("strong", name)}  run ${run.id}  ${bar(done, total)} ${done}/${total}  ${paint(tone, phase)}`;
@@ -82,7 +85,7 @@ function itemLine(item: number, own: readonly Attempt[], parameter: string, all:
   const newest = own.at(-1) as Attempt;
   const start = startOf(newest, all);
   const cells = [
-    `  item ${item}`,
+    `  ${itemName(item)}`,
     parameter.padEnd(14),
     `attempt ${newest.attempt}`,
     (newest.node ?? "").padEnd(8),
@@ -136,7 +139,8 @@ function took(attempt: Attempt): string {
 
 function runLine(run: ElasticJobRun, paint: Paint): string {
   const { total = 1, attempts = 0, lost = 0, phase = "ended", message = "" } = run;
-  const retried = attempts - total - lost;
+  const reduced = run.reduce?.attempts === undefined ? 0 : 1;
+  const retried = attempts - total - lost - reduced;
   const details = [
     ...(attempts === 0 ? [] : [`${counted(total, "item")} by ${counted(attempts, "pod")}`]),
     ...(retried > 0 ? [counted(retried, "retry")] : []),

@@ -7,7 +7,7 @@ export interface WordCount {
   readonly top: readonly { readonly word: string; readonly count: number }[];
 }
 
-/** An item's result is not what examples/word-count.yaml writes. */
+/** The result of the run is not what examples/word-count.yaml writes. */
 export class ResultError extends Error {
   constructor(message: string) {
     super(message);
@@ -15,21 +15,13 @@ export class ResultError extends Error {
   }
 }
 
-/**
- * Puts the results of all items together. No two items count the same word, so the most frequent words of all are among those of each.
- * Throws ResultError.
- */
-export function mergeResults(results: readonly { readonly item?: number; readonly value?: string }[], most: number): WordCount {
-  let total = 0;
-  const words: { word: string; count: number }[] = [];
-  for (const { item, value = "" } of results) {
-    const [first, ...lines] = value.trim().split("\n").map(wordAndCount);
-    if (first?.word !== "total" || lines.includes(undefined))
-      throw new ResultError(`the result of item ${item} is not a word count: ${value}`);
-    total += first.count;
-    for (const line of lines) if (line !== undefined) words.push(line);
-  }
-  return { total, top: ordered(words).slice(0, most) };
+/** Reads what the reduce wrote: the total first, then the most frequent words. Throws ResultError. */
+export function readResult(text: string, most: number): WordCount {
+  const [first, ...lines] = text.trim().split("\n").map(wordAndCount);
+  const words = lines.filter((line) => line !== undefined);
+  if (first?.word !== "total" || words.length < lines.length)
+    throw new ResultError(`the result of the reduce is not a word count: ${text}`);
+  return { total: first.count, top: ordered(words).slice(0, most) };
 }
 
 function wordAndCount(line: string): { readonly word: string; readonly count: number } | undefined {

@@ -88,6 +88,7 @@ export function fileNameOf(crd: CrdVersion): string {
 export const handWrittenTypes: Readonly<Record<string, { readonly type: string; readonly module: string }>> = {
   metadata: { type: "ObjectMeta", module: "./meta.ts" },
   "spec.template": { type: "PodTemplateSpec", module: "./core.ts" },
+  "spec.reduce.template": { type: "PodTemplateSpec", module: "./core.ts" },
   "status.conditions[]": { type: "Condition", module: "./meta.ts" },
 };
 

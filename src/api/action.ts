@@ -6,7 +6,15 @@ import type { Resource } from "./resource.ts";
  * in the applier; actions of one plan are carried out side by side in no order, since a plan never holds both a record and the act that
  * the record allows (decision 6).
  */
-export type Action = CreateAction | DryRunAction | ProbeAction | DeleteAction | DeleteCollectionAction | StatusAction | EventAction;
+export type Action =
+  | CreateAction
+  | ReplaceAction
+  | DryRunAction
+  | ProbeAction
+  | DeleteAction
+  | DeleteCollectionAction
+  | StatusAction
+  | EventAction;
 
 /** Creates an object whose name is a function of what it is for, so that doing it twice ends as AlreadyExists. */
 export interface CreateAction {
@@ -22,11 +30,20 @@ export interface CreateAction {
   readonly laneLimit?: number;
 }
 
+/** Puts an object in the place of the version that it was planned from: its resourceVersion is the precondition. */
+export interface ReplaceAction {
+  readonly tag: "replace";
+  readonly resource: Resource;
+  readonly object: KubeObject;
+}
+
 /** Asks the API server whether it would take an object, with strict validation; nothing is stored. Ends as `done` or with the refusal. */
 export interface DryRunAction {
   readonly tag: "dryRun";
   readonly resource: Resource;
   readonly object: KubeObject;
+  /** The field of the root that the object was made from, for messages; absent = spec.template. */
+  readonly path?: string;
 }
 
 /** Reads an object past every cache: `done` when it exists, and then the cache has what was read; `gone` when it does not. */

@@ -188,6 +188,10 @@ export interface ObjectReference {
   readonly uid: string;
 }
 
+export interface ConfigMap extends KubeObject {
+  readonly data?: Readonly<Record<string, string>>;
+}
+
 export interface ControllerRevision extends KubeObject {
   readonly data?: unknown;
   readonly revision: number;

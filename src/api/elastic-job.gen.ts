@@ -90,6 +90,7 @@ export interface ElasticJobSpec {
    * Default: false.
    */
   readonly appendShardingContext?: boolean;
+  readonly reduce?: ElasticJobSpecReduce;
   readonly podRetention?: ElasticJobSpecPodRetention;
   readonly history?: ElasticJobSpecHistory;
 }
@@ -388,6 +389,25 @@ export interface ElasticJobSpecNodeRule {
   readonly reason?: string;
 }
 /**
+ * One more pod after all items, given all their results as a file: the variable NUPTSE_RESULTS_FILE names it, one JSON line for each item, such as {"item":0,"result":"..."}, or {"item":3,"failed":true}. The run succeeds only when it does, and what it writes to its own termination message is the result of the run (status.results.reduce). sharding.total x (results.maxBytes + 32) must be at most 900 KiB.
+ */
+export interface ElasticJobSpecReduce {
+  /**
+   * The pod that works on an item, as in a Job. restartPolicy is Never. The container named by the annotation kubectl.kubernetes.io/default-container, else the first, gives exit code and result; an item has succeeded when all ordinary containers exit with 0.
+   */
+  readonly template: PodTemplateSpec;
+  /**
+   * Succeeded: only when all items did, but for those that completion.maxFailedItems lets fail. Completed: also when more failed; all items are then run to their end, whatever completion.failFast says, and the run has failed all the same. A run that is stopped (timed out, replaced) is never reduced.
+   * Default: "Succeeded".
+   */
+  readonly when?: "Succeeded" | "Completed";
+  /**
+   * From the container's start, for each attempt, as itemTimeoutSeconds for an item. Absent = no limit.
+   */
+  readonly timeoutSeconds?: number;
+  readonly retry?: ElasticJobSpecRetry;
+}
+/**
  * Ended runs whose pods stay for kubectl logs; at most 100 pods of a job.
  * Default: {}.
  */
@@ -573,6 +593,10 @@ export interface ElasticJobStatusResults {
    */
   readonly items?: readonly ElasticJobItemResult[];
   /**
+   * What the reduce wrote.
+   */
+  readonly reduce?: string;
+  /**
    * Items whose results did not fit into 64 KiB.
    */
   readonly omitted?: number;
@@ -689,6 +713,11 @@ export interface ElasticJobRun {
    * Results of items whose pods are already gone.
    */
   readonly results?: readonly ElasticJobItemResult[];
+  /**
+   * Items of this kind whose results did not fit.
+   */
+  readonly resultsOmitted?: number;
+  readonly reduce?: ElasticJobRunReduce;
 }
 /**
  * The run is being stopped.
@@ -709,7 +738,7 @@ export interface ElasticJobRunEnding {
 }
 export interface ElasticJobRunStop {
   /**
-   * The item.
+   * The item; absent = the reduce.
    */
   readonly item?: number;
   /**
@@ -746,6 +775,35 @@ export interface ElasticJobRunFailure {
    * The node of the last attempt.
    */
   readonly node?: string;
+  /**
+   * How the last attempt ended.
+   */
+  readonly message?: string;
+}
+/**
+ * The reduce, once all items have ended.
+ */
+export interface ElasticJobRunReduce {
+  /**
+   * Waiting, Running, Succeeded or Failed.
+   */
+  readonly phase?: string;
+  /**
+   * How many pods were started for it.
+   */
+  readonly attempts?: number;
+  /**
+   * The node of the last attempt.
+   */
+  readonly node?: string;
+  /**
+   * RetriesExhausted, TooManyAttempts or Cancelled.
+   */
+  readonly reason?: string;
+  /**
+   * The exit code of the last attempt.
+   */
+  readonly exitCode?: number;
   /**
    * How the last attempt ended.
    */

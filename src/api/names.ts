@@ -21,8 +21,21 @@ export const annotations = {
   doNotDisrupt: "karpenter.sh/do-not-disrupt",
   /** On a namespace: "true" = fire times of its jobs are computed, and no run begins. */
   observe: "nuptse.dev/observe",
+  /** JSON of {@link ResultsCover} on the ConfigMap with a run's results: which items it tells of. */
+  results: "nuptse.dev/results",
   defaultContainer: "kubectl.kubernetes.io/default-container",
 } as const;
 
 /** Items of one chunk label. */
 export const itemsPerChunk = 500;
+
+/** Stands for the reduce of a run wherever items are numbered: beyond the largest item that a job can have. */
+export const reduceItem = 10_000;
+
+const reduceLabel = "reduce";
+
+/** The label nuptse.dev/item of a pod: the number of its item, or "reduce". */
+export const itemLabel = (item: number): string => (item === reduceItem ? reduceLabel : String(item));
+
+/** The other way; NaN when it is neither. */
+export const itemOfLabel = (label: string | undefined): number => (label === reduceLabel ? reduceItem : Number(label));

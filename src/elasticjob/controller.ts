@@ -142,6 +142,7 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
         vanished: [...memory.vanished.values()],
         endedUndeleted: memory.endedUndeleted,
         revisions: caches.revisions.byIndex("job", uid),
+        resultsFiles: caches.resultsFiles.byIndex("job", uid),
         nodes: nodeFacts(caches),
         memory,
         now: clock.now(),

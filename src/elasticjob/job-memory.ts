@@ -1,6 +1,6 @@
 import type { ActionResult } from "../api/action.ts";
 import { labels } from "../api/names.ts";
-import { controllerRevisions, nodes, podTemplates, pods, resourceName } from "../api/resource.ts";
+import { configMaps, controllerRevisions, nodes, podTemplates, pods, resourceName } from "../api/resource.ts";
 import { type AttemptPod, endedBeforeDeletion } from "./rules/attempt.ts";
 import type { JobMemory, Refusal, VanishedPod } from "./rules/observed.ts";
 
@@ -78,16 +78,20 @@ export class JobNotes implements JobMemory {
     for (const { action, outcome } of results) {
       if (outcome.kind === "forbidden" && outcome.namespaceTerminating) this.#terminating = this.#generation;
       switch (action.tag) {
-        case "create": {
+        case "create":
+        case "replace": {
           if (resourceName(action.resource) === resourceName(controllerRevisions)) break;
           const run = action.object.metadata.labels?.[labels.run];
-          if (run === undefined || resourceName(action.resource) !== resourceName(pods)) break;
+          if (run === undefined || !ofRuns.has(resourceName(action.resource))) break;
           const seen = runs.get(run) ?? { created: 0 };
           runs.set(run, seen);
           if (outcome.kind === "done" || outcome.kind === "exists") seen.created++;
           else if (outcome.kind === "forbidden") seen.refused = outcome;
           else if (outcome.kind === "nameTaken")
-            this.nameTaken.set(run, `a pod named ${action.object.metadata.name} exists and is not of this job`);
+            this.nameTaken.set(
+              run,
+              `a ${action.object.kind === "Pod" ? "pod" : action.object.kind} named ${action.object.metadata.name} exists and is not of this job`,
+            );
           else if (outcome.kind === "invalid") this.invalid.set(run, outcome.message);
           break;
         }
@@ -98,7 +102,7 @@ export class JobNotes implements JobMemory {
           else if (outcome.kind === "forbidden")
             this.templates.set(action.object.metadata.name, { accepted: true, message: outcome.message });
           else if (outcome.kind === "invalid")
-            this.templates.set(action.object.metadata.name, { accepted: false, message: templatePath(outcome.message) });
+            this.templates.set(action.object.metadata.name, { accepted: false, message: templatePath(outcome.message, action.path) });
           break;
         case "probe":
           if (resourceName(action.resource) === resourceName(nodes) && outcome.kind === "gone") gone.push(action.ref.name);
@@ -140,7 +144,10 @@ export class JobNotes implements JobMemory {
   }
 }
 
+/** Kinds of objects that runs are made of: a refusal of one is a refusal of the run. */
+const ofRuns: ReadonlySet<string> = new Set([resourceName(pods), resourceName(configMaps)]);
+
 /** The paths of a PodTemplate as those of the job's own field. */
-function templatePath(message: string): string {
-  return `spec.template: ${message.replaceAll(/\btemplate\.(spec|metadata)\b/g, "spec.template.$1")}`;
+function templatePath(message: string, path = "spec.template"): string {
+  return `${path}: ${message.replaceAll(/\btemplate\.(spec|metadata)\b/g, `${path}.$1`)}`;
 }

@@ -1,9 +1,10 @@
-import type { ControllerRevision, Namespace, Node, Pod, ResourceQuota } from "../api/core.ts";
+import type { ConfigMap, ControllerRevision, Namespace, Node, Pod, ResourceQuota } from "../api/core.ts";
 import type { ElasticJob } from "../api/elastic-job.gen.ts";
 import type { JobRequest } from "../api/job-request.gen.ts";
 import type { KubeObject, ObjectRef } from "../api/meta.ts";
 import { annotations, labels } from "../api/names.ts";
-import { controllerRevisions, elasticJobs, jobRequests, namespaces, nodes, pods, resourceQuotas } from "../api/resource.ts";
+import { configMaps, controllerRevisions, elasticJobs, jobRequests, namespaces, nodes, pods, resourceQuotas } from "../api/resource.ts";
+import { IntervalSet } from "../base/interval-set.ts";
 import type { Random } from "../base/random.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { createInformer, type Informer } from "../kube/informer.ts";
@@ -15,6 +16,7 @@ import { createElasticJobController, type ElasticJobController, type ElasticJobC
 import { createReferencedConfigMaps } from "./referenced-config-maps.ts";
 import { jobsToTrim } from "./retained-pods.ts";
 import { type AttemptPod, attemptPod } from "./rules/attempt.ts";
+import { type ResultsFile, resultsFile } from "./rules/results-file.ts";
 import { upstreamKeys } from "./upstream-graph.ts";
 
 export interface ElasticJobKindOptions extends Omit<ElasticJobControllerOptions, "caches" | "configMaps"> {
@@ -55,6 +57,7 @@ export function createElasticJobKind(options: ElasticJobKindOptions): ElasticJob
       jobs: jobs.store,
       pods: attempts.store,
       revisions: revisions.store,
+      resultsFiles: results.store,
       nodes: nodeCache.store,
       requests: requests.store,
       namespaces: namespaceCache.store,
@@ -94,6 +97,16 @@ export function createElasticJobKind(options: ElasticJobKindOptions): ElasticJob
     onChange({ object }) {
       const name = object.metadata.labels?.[labels.job];
       if (name !== undefined) loop.enqueue({ namespace: object.metadata.namespace as string, name });
+    },
+  });
+  const results = createInformer<ResultsFile, "job">({
+    ...common,
+    resource: configMaps,
+    labelSelector: labels.jobUid,
+    project: (map) => resultsFile(map as unknown as ConfigMap) ?? foreignFile(map as unknown as ConfigMap),
+    indexes: { job: (file) => (file.jobUid === "" ? [] : [file.jobUid]) },
+    onChange({ object }) {
+      if (object.jobUid !== "") loop.enqueue(jobOf(object));
     },
   });
   const quotas = createInformer<ResourceQuota>({
@@ -158,7 +171,7 @@ export function createElasticJobKind(options: ElasticJobKindOptions): ElasticJob
     });
   }
 
-  const children = [attempts, revisions, quotas, nodeCache, namespaceCache] as unknown as readonly Informer<KubeObject>[];
+  const children = [attempts, revisions, results, quotas, nodeCache, namespaceCache] as unknown as readonly Informer<KubeObject>[];
   // After pods and before jobs: what they say of a run is newer than its pods, and older than the job's status (decision 2).
   const asked = [requests] as unknown as readonly Informer<KubeObject>[];
   const roots = [jobs] as unknown as readonly Informer<KubeObject>[];
@@ -175,7 +188,20 @@ export function createElasticJobKind(options: ElasticJobKindOptions): ElasticJob
 
 const refOf = (object: KubeObject): ObjectRef => ({ namespace: object.metadata.namespace as string, name: object.metadata.name });
 const namedBy = (request: JobRequest): ObjectRef => ({ namespace: request.metadata.namespace as string, name: request.spec.jobName });
-const jobOf = (pod: AttemptPod): ObjectRef => ({ namespace: pod.metadata.namespace as string, name: pod.job });
+const jobOf = (child: AttemptPod | ResultsFile): ObjectRef => ({ namespace: child.metadata.namespace as string, name: child.job });
+
+/** A ConfigMap that carries our label and is no results file of ours: kept by its name alone. */
+function foreignFile({ metadata: { name, namespace, uid, resourceVersion } }: ConfigMap): ResultsFile {
+  const metadata = {
+    name,
+    ...(namespace !== undefined && { namespace }),
+    ...(uid !== undefined && { uid }),
+    ...(resourceVersion !== undefined && { resourceVersion }),
+  };
+  return { metadata, job: "", jobUid: "", run: "", succeeded: noItems, failed: noItems, complete: false, lines: "" };
+}
+
+const noItems = new IntervalSet();
 
 /** All jobs, and what requests name and does not exist: they are told so. */
 function rootsOf(jobs: Iterable<ElasticJob>, requests: Iterable<JobRequest>): Iterable<ObjectRef> {

@@ -7,6 +7,7 @@ import type {
   DryRunAction,
   EventAction,
   ProbeAction,
+  ReplaceAction,
 } from "../api/action.ts";
 import type { KubeObject, ObjectRef } from "../api/meta.ts";
 import { type Resource, resourceName } from "../api/resource.ts";
@@ -74,6 +75,22 @@ export function createActionHandlers(options: ActionHandlerOptions): Omit<Action
     return { kind: "exists" };
   }
 
+  async function replace(action: ReplaceAction, context: ActionContext): Promise<ActionOutcome> {
+    const { resource, object } = action;
+    if (object.metadata.resourceVersion === undefined)
+      throw new Error(`${resourceName(resource)} ${object.metadata.name} was to be replaced without a version`);
+    try {
+      keepWrite(stores, resource, await counted(metrics, "update", resource, client.replace(resource, object, { fence: context.fence })));
+      return { kind: "done" };
+    } catch (error) {
+      if (!(error instanceof Conflict)) throw error;
+    }
+    // The watch may be late, and planning again from the same version would only meet the same conflict.
+    const current = await readPastCaches(client, resource, refOfObject(object));
+    if (current !== undefined) keepWrite(stores, resource, current);
+    return { kind: current === undefined ? "gone" : "conflict" };
+  }
+
   async function dryRun(action: DryRunAction, context: ActionContext): Promise<ActionOutcome> {
     try {
       await client.create(action.resource, action.object, { dryRun: true, fieldValidation: "Strict", fence: context.fence });
@@ -132,6 +149,7 @@ export function createActionHandlers(options: ActionHandlerOptions): Omit<Action
 
   return {
     create,
+    replace,
     dryRun,
     probe,
     delete: remove,

@@ -1,3 +1,4 @@
+import type { PodTemplateSpec } from "../api/core.ts";
 import { defaultContainer } from "../api/default-container.ts";
 import type { ElasticJobSpec } from "../api/elastic-job.gen.ts";
 import type { SpecProblem } from "../api/problem.ts";
@@ -10,7 +11,14 @@ import { optionProblems } from "./job-options.ts";
 
 /** What the CRD's schema cannot say about an ElasticJob's spec; empty when it is right. */
 export function elasticJobProblems(spec: ElasticJobSpec): readonly SpecProblem[] {
-  return [...scheduleProblems(spec), ...shardingProblems(spec), ...imageProblems(spec), ...argumentProblems(spec), ...optionProblems(spec)];
+  return [
+    ...scheduleProblems(spec),
+    ...shardingProblems(spec),
+    ...reduceProblems(spec),
+    ...imageProblems(spec),
+    ...argumentProblems(spec),
+    ...optionProblems(spec),
+  ];
 }
 
 function scheduleProblems({ schedule }: ElasticJobSpec): readonly SpecProblem[] {
@@ -76,12 +84,30 @@ function shardingProblems({ sharding }: ElasticJobSpec): readonly SpecProblem[] 
   return problems;
 }
 
-function imageProblems({ template }: ElasticJobSpec): readonly SpecProblem[] {
+/** What stands around a result in its line, and what a file of results may take. */
+const resultLineBytes = 32;
+const mostResultsBytes = 900 * 1024;
+
+function reduceProblems({ reduce, sharding, results }: ElasticJobSpec): readonly SpecProblem[] {
+  const total = sharding?.total ?? 1;
+  const maxBytes = results?.maxBytes ?? 1024;
+  if (reduce === undefined || total * (maxBytes + resultLineBytes) <= mostResultsBytes) return [];
+  const most = Math.floor(mostResultsBytes / total) - resultLineBytes;
+  const message = `is ${maxBytes}; the results of ${total} items must fit into one file of 900 KiB for reduce, so it must be at most ${most}`;
+  return [{ path: "spec.results.maxBytes", message }];
+}
+
+function imageProblems({ template, reduce }: ElasticJobSpec): readonly SpecProblem[] {
+  const ofReduce = reduce === undefined ? [] : imageProblemsOf(reduce.template, "spec.reduce.template");
+  return [...imageProblemsOf(template, "spec.template"), ...ofReduce];
+}
+
+function imageProblemsOf(template: PodTemplateSpec, path: string): readonly SpecProblem[] {
   const problems: SpecProblem[] = [];
   for (const list of ["initContainers", "containers"] as const) {
     for (const [index, container] of (template.spec[list] ?? []).entries()) {
       const problem = container.image === undefined ? undefined : imageReferenceProblem(container.image);
-      if (problem !== undefined) problems.push({ path: `spec.template.spec.${list}[${index}].image`, message: problem });
+      if (problem !== undefined) problems.push({ path: `${path}.spec.${list}[${index}].image`, message: problem });
     }
   }
   return problems;

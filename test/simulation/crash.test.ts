@@ -33,8 +33,10 @@ describe("a crash of the operator before and after every write", function () {
     assert.ok(faultless.failovers > 0);
     const kinds = new Set(aimed.map(({ method, path }) => `${method} ${kindOf(path)}`));
     assert.deepEqual([...kinds].sort(), [
+      "DELETE configmaps",
       "DELETE pods",
       "PATCH elasticjobs/status",
+      "POST configmaps",
       "POST controllerrevisions",
       "POST events",
       "POST leases",

@@ -1,7 +1,7 @@
 import type { ContainerStatus, Pod } from "../../api/core.ts";
 import { defaultContainer } from "../../api/default-container.ts";
 import type { KubeObject } from "../../api/meta.ts";
-import { annotations, labels } from "../../api/names.ts";
+import { annotations, itemOfLabel, labels } from "../../api/names.ts";
 import { parseTime } from "../../base/time.ts";
 
 /** Why a run was started. */
@@ -34,6 +34,8 @@ export interface RunAnnotation {
   readonly since: string;
   /** The UID of the JobRequest that asked for the run. */
   readonly request?: string;
+  /** The run ends with a reduce. */
+  readonly reduce?: true;
 }
 
 /** What the operator keeps of a pod that works on an item. Instants are milliseconds since the epoch. */
@@ -42,6 +44,7 @@ export interface AttemptPod extends KubeObject {
   readonly job: string;
   readonly jobUid: string;
   readonly run: string;
+  /** reduceItem for the reduce. */
   readonly item: number;
   readonly attempt: number;
   readonly history: RunAnnotation;
@@ -103,7 +106,7 @@ export function attemptPod(pod: Pod): AttemptPod | undefined {
   const own = pod.metadata.labels ?? {};
   const owner = pod.metadata.ownerReferences?.find((reference) => reference.controller);
   const run = own[labels.run];
-  const item = Number(own[labels.item]);
+  const item = itemOfLabel(own[labels.item]);
   const attempt = Number(own[labels.attempt]);
   const history = parseHistory(pod.metadata.annotations?.[annotations.run]);
   if (owner === undefined || owner.uid !== own[labels.jobUid] || run === undefined || history === undefined) return undefined;

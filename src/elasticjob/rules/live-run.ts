@@ -1,4 +1,5 @@
 import type { ElasticJobRun, ElasticJobRunStop, ElasticJobStatus } from "../../api/elastic-job.gen.ts";
+import { reduceItem } from "../../api/names.ts";
 import type { GivenOptions } from "../../api/option-value.ts";
 import { IntervalSet } from "../../base/interval-set.ts";
 import { getOrMake } from "../../base/map.ts";
@@ -30,7 +31,7 @@ export interface LiveRun {
   /** Items whose end is recorded. */
   readonly succeeded: IntervalSet;
   readonly failed: IntervalSet;
-  /** The newest attempt of each item, existing or vanished. */
+  /** The newest attempt of each item, existing or vanished; of the reduce under reduceItem. */
   readonly newest: ReadonlyMap<number, AttemptPod>;
   readonly vanishedAt: ReadonlyMap<AttemptPod, number>;
   readonly pods: readonly AttemptPod[];
@@ -131,7 +132,7 @@ function considerStop(
   vanishedAt: Map<AttemptPod, number>,
   recorded: ElasticJobRun,
 ): void {
-  const { item = -1, attempt = 0 } = stop;
+  const { item = reduceItem, attempt = 0 } = stop;
   const known = newest.get(item);
   if (known !== undefined && known.attempt >= attempt) return;
   const at = parseTime(stop.at) ?? 0;
@@ -195,7 +196,10 @@ function liveRun(id: string, recorded: ElasticJobRun | undefined, pods: readonly
     ...(startedAt !== undefined && { startedAt }),
     ...(ending !== undefined && { ending: { reason: ending.reason ?? "", message: ending.message ?? "", at: parseTime(ending.at) ?? 0 } }),
     stops: new Map(
-      recorded?.stops?.map((stop) => [`${stop.item}/${stop.attempt}`, { reason: stop.reason as StopReason, at: parseTime(stop.at) ?? 0 }]),
+      recorded?.stops?.map((stop) => [
+        `${stop.item ?? reduceItem}/${stop.attempt}`,
+        { reason: stop.reason as StopReason, at: parseTime(stop.at) ?? 0 },
+      ]),
     ),
     succeeded: IntervalSet.parse(recorded?.succeeded),
     failed: IntervalSet.parse(recorded?.failed),

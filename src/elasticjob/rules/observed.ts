@@ -8,6 +8,7 @@ import type { CalendarsStep } from "./calendars.ts";
 import type { Dependencies } from "./dependencies.ts";
 import type { EffectiveSpec } from "./effective-spec.ts";
 import type { RevisionData } from "./pod.ts";
+import type { ResultsFile } from "./results-file.ts";
 
 /** Everything that a plan is made from: a readonly picture of one job at one instant. Instants are milliseconds since the epoch. */
 export interface ObservedJob {
@@ -21,6 +22,8 @@ export interface ObservedJob {
   /** UIDs of pods that once told that their program ended before anybody asked for their deletion. */
   readonly endedUndeleted: ReadonlySet<string>;
   readonly revisions: readonly ControllerRevision[];
+  /** Results that were written down for reduces, one file a run. */
+  readonly resultsFiles: readonly ResultsFile[];
   /** Its spec with defaults; what is wrong in it stands in `problems`, and is left out here. */
   readonly spec: EffectiveSpec;
   readonly problems: readonly SpecProblem[];

@@ -1,6 +1,7 @@
 import type { Action, EventAction, Plan } from "../../api/action.ts";
 import type { ElasticJobRunFailure, ElasticJobStatus } from "../../api/elastic-job.gen.ts";
 import { conditionReasons, conditionTypes, eventReasons } from "../../api/reasons.ts";
+import { itemLabel, reduceItem } from "../../api/names.ts";
 import { controllerRevisions, elasticJobs } from "../../api/resource.ts";
 import { shortHash } from "../../base/hash.ts";
 import { parseTime } from "../../base/time.ts";
@@ -12,6 +13,7 @@ import { type Lateness, lateness } from "./lateness.ts";
 import { sortPods } from "./live-run.ts";
 import type { ObservedJob } from "./observed.ts";
 import { stepRequests } from "./requests.ts";
+import { collectResultsFiles } from "./results-file.ts";
 import { retain } from "./retention.ts";
 import { collectRevisions, stepRevision } from "./revision.ts";
 import type { RunStep } from "./run-step.ts";
@@ -96,6 +98,7 @@ export function planElasticJob(given: ObservedJob): ElasticJobPlan {
     ...retention.actions,
     ...retention.strays.map((pod) => strayEvent(observed, pod.metadata.name, pod.run)),
     ...events,
+    ...collectResultsFiles(observed, live, ended),
     ...(newest === undefined ? [] : collectRevisions(observed, newest, live)),
   ];
   const wakeAt = Math.min(
@@ -115,7 +118,7 @@ export function planElasticJob(given: ObservedJob): ElasticJobPlan {
     recorded: {
       ended: runs.steps.flatMap((step) => (step.outcome === undefined ? [] : [{ kind: step.run.kind, phase: step.outcome.phase }])),
       skipped: runs.skipped.counts,
-      attempts: runs.steps.flatMap((step) => step.ended.flatMap((item) => item.verdict?.outcome ?? [])),
+      attempts: runs.steps.flatMap((step) => [...step.ended, step.reduce?.end].flatMap((end) => end?.verdict?.outcome ?? [])),
     },
     traced: { steps: runs.steps, next: written.next, skipped: runs.skipped },
     strays: retention.strays.length,
@@ -295,7 +298,8 @@ function failureNote(observed: ObservedJob, step: RunStep): string {
     attempts === 0
       ? ""
       : ` after ${attempts} attempt${attempts === 1 ? "" : "s"}${nodes.length === 0 ? "" : ` (nodes ${nodes.join(", ")})`}`;
-  const selector = `nuptse.dev/job=${observed.job.metadata.name},nuptse.dev/run=${run.id}${items.length === 0 ? "" : `,nuptse.dev/item=${items[0]}`}`;
+  const item = outcome?.reason === "ReduceFailed" ? itemLabel(reduceItem) : items[0];
+  const selector = `nuptse.dev/job=${observed.job.metadata.name},nuptse.dev/run=${run.id}${item === undefined ? "" : `,nuptse.dev/item=${item}`}`;
   return `run ${run.id} failed: ${what}${how}${tries}; see: kubectl logs -n ${observed.job.metadata.namespace} -l ${selector}`;
 }
 

@@ -2,11 +2,12 @@ import type { Container, EnvVar, NodeAffinity, NodeSelectorRequirement, Pod, Pod
 import { defaultContainer } from "../../api/default-container.ts";
 import type { ElasticJob, ElasticJobSpec } from "../../api/elastic-job.gen.ts";
 import type { ObjectMeta } from "../../api/meta.ts";
-import { annotations, itemsPerChunk, labelPrefix, labels } from "../../api/names.ts";
+import { annotations, itemLabel, itemsPerChunk, labelPrefix, labels, reduceItem } from "../../api/names.ts";
 import { type GivenOptions, optionValues, optionVariable, withOptions } from "../../api/option-value.ts";
 import { formatSeconds } from "../../base/time.ts";
 import type { RunAnnotation } from "./attempt.ts";
 import { excludedNodes, type NodeRule, withPreferences } from "./node-rule.ts";
+import { mountResults, resultsFilePath } from "./results-volume.ts";
 import { podName } from "./run-id.ts";
 
 /** What of a spec a ControllerRevision holds: all that pins a run (decision 15). */
@@ -17,6 +18,7 @@ export type RevisionData = Pick<
   | "parameter"
   | "options"
   | "results"
+  | "reduce"
   | "itemTimeoutSeconds"
   | "startTimeoutSeconds"
   | "safeToEvict"
@@ -64,9 +66,12 @@ export function renderPod(ordered: PodOrder): Pod {
   const order = options.size === 0 ? ordered : withOptionsIn(ordered, options);
   const { job, revision, item, attempt } = order;
   const uid = job.metadata.uid as string;
-  const template = revision.template as PodTemplateSpec;
+  const reduces = item === reduceItem;
+  const template = (
+    reduces ? mountResults(revision.reduce?.template as PodTemplateSpec, { name: job.metadata.name, uid }, order.run) : revision.template
+  ) as PodTemplateSpec;
   const variables = environment(order);
-  const last = revision.appendShardingContext === true ? defaultContainer(template) : undefined;
+  const last = revision.appendShardingContext === true && !reduces ? defaultContainer(template) : undefined;
   const containers = template.spec.containers.map((container) => ({
     ...container,
     ...(container.name === last && { args: [...(container.args ?? []), verbatim(shardingContext(order))] }),
@@ -78,8 +83,8 @@ export function renderPod(ordered: PodOrder): Pod {
       ...(container.env ?? []),
     ],
   }));
-  const deadline =
-    revision.itemTimeoutSeconds === undefined ? undefined : revision.itemTimeoutSeconds + (revision.startTimeoutSeconds ?? 600);
+  const timeout = reduces ? revision.reduce?.timeoutSeconds : revision.itemTimeoutSeconds;
+  const deadline = timeout === undefined ? undefined : timeout + (revision.startTimeoutSeconds ?? 600);
   const rules = order.nodeRules ?? [];
   const leave = [...new Set([...order.history.nodes, ...excludedNodes(rules)])];
   const affinity = withPreferences(placement(template.spec.affinity, leave, order.history.pinned) ?? template.spec.affinity, rules);
@@ -101,8 +106,8 @@ export function renderPod(ordered: PodOrder): Pod {
         [labels.job]: job.metadata.name,
         [labels.jobUid]: uid,
         [labels.run]: order.run,
-        [labels.item]: String(item),
-        [labels.chunk]: String(Math.floor(item / itemsPerChunk)),
+        [labels.item]: itemLabel(item),
+        [labels.chunk]: reduces ? itemLabel(item) : String(Math.floor(item / itemsPerChunk)),
         [labels.attempt]: String(attempt),
       },
       annotations: {
@@ -175,6 +180,12 @@ function environment(order: PodOrder): readonly EnvVar[] {
   const total = revision.sharding?.total ?? 1;
   const shardingParameter = revision.sharding?.parameters?.[item] ?? "";
   const jobParameter = revision.parameter ?? "";
+  const ofItem = {
+    SHARDING_ITEM: String(item),
+    SHARDING_PARAMETER: shardingParameter,
+    JOB_COMPLETION_INDEX: String(item),
+    SHARDING_CONTEXT: shardingContext(order),
+  };
   const values: Record<string, string> = {
     NUPTSE_JOB: job.metadata.name,
     NUPTSE_NAMESPACE: job.metadata.namespace ?? "",
@@ -183,11 +194,8 @@ function environment(order: PodOrder): readonly EnvVar[] {
     NUPTSE_LOCAL_DATE: order.localDate,
     NUPTSE_ATTEMPT: String(order.attempt),
     SHARDING_TOTAL_COUNT: String(total),
-    SHARDING_ITEM: String(item),
-    SHARDING_PARAMETER: shardingParameter,
     JOB_PARAMETER: jobParameter,
-    JOB_COMPLETION_INDEX: String(item),
-    SHARDING_CONTEXT: shardingContext(order),
+    ...(item === reduceItem ? { NUPTSE_RESULTS_FILE: resultsFilePath } : ofItem),
   };
   return Object.entries(values).map(([name, value]) => ({ name, value: verbatim(value) }));
 }

@@ -55,14 +55,25 @@ function scheduleData({ spec: { schedule } }: ElasticJob): unknown {
 
 /** The part of a spec that runs are pinned to. */
 function revisionDataOf(spec: ElasticJobSpec): RevisionData {
-  const { template, sharding, parameter, options, results, itemTimeoutSeconds, startTimeoutSeconds, safeToEvict, appendShardingContext } =
-    spec;
+  const {
+    template,
+    sharding,
+    parameter,
+    options,
+    results,
+    reduce,
+    itemTimeoutSeconds,
+    startTimeoutSeconds,
+    safeToEvict,
+    appendShardingContext,
+  } = spec;
   return {
     template,
     ...(sharding !== undefined && { sharding }),
     ...(parameter !== undefined && { parameter }),
     ...(options !== undefined && { options }),
     ...(results !== undefined && { results }),
+    ...(reduce !== undefined && { reduce }),
     ...(itemTimeoutSeconds !== undefined && { itemTimeoutSeconds }),
     ...(startTimeoutSeconds !== undefined && { startTimeoutSeconds }),
     ...(safeToEvict !== undefined && { safeToEvict }),

@@ -1,6 +1,6 @@
 import type { Action } from "../../api/action.ts";
 import type { ControllerRevision } from "../../api/core.ts";
-import { labels } from "../../api/names.ts";
+import { labels, reduceItem } from "../../api/names.ts";
 import { controllerRevisions, podTemplates } from "../../api/resource.ts";
 import { canonicalJson, shortHash } from "../../base/hash.ts";
 import type { LiveRun } from "./live-run.ts";
@@ -28,8 +28,14 @@ export function stepRevision(observed: ObservedJob): RevisionStep {
   if (existing !== undefined) return canonicalData(existing) === canonical ? { kind: "ready", name, actions: [] } : { kind: "collision" };
   if (memory.namespaceTerminating) return { kind: "pending", actions: [] };
   const verdict = memory.templates.get(name);
-  if (verdict === undefined) return { kind: "pending", actions: [templateCheck(observed, data, name)] };
-  if (!verdict.accepted) return { kind: "refused", message: verdict.message };
+  const reduceName = `${name}-reduce`;
+  const reduceVerdict = data.reduce === undefined ? accepted : memory.templates.get(reduceName);
+  const checks = [
+    ...(verdict === undefined ? [templateCheck(observed, data, name, 0)] : []),
+    ...(reduceVerdict === undefined ? [templateCheck(observed, data, reduceName, reduceItem)] : []),
+  ];
+  for (const each of [verdict, reduceVerdict]) if (each?.accepted === false) return { kind: "refused", message: each.message };
+  if (checks.length > 0) return { kind: "pending", actions: checks };
   // Nothing is created in a namespace that is only observed.
   if (observed.observing === true) return { kind: "withheld" };
   const revision: ControllerRevision = {
@@ -59,6 +65,8 @@ function revisionName({ job, pinned }: ObservedJob): string {
   return name;
 }
 
+const accepted = { accepted: true, message: "" };
+
 const canonicals = new WeakMap<ControllerRevision, string>();
 
 /** Revisions never change and stay in the cache, so each is read once. */
@@ -70,10 +78,10 @@ function canonicalData(revision: ControllerRevision): string {
   return canonical;
 }
 
-/** A PodTemplate of the first item's pod: it shows the template's own errors, and none of quota or of policies that may change. */
-function templateCheck(observed: ObservedJob, revision: RevisionData, name: string): Action {
+/** A PodTemplate of the first item's pod, or of the reduce's: it shows the template's own errors, and none of quota or of policies that may change. */
+function templateCheck(observed: ObservedJob, revision: RevisionData, name: string, item: number): Action {
   const history = { kind: "Schedule", fireTime: "", revision: name, items: "0", counted: 0, lost: 0, nodes: [], since: "" } as const;
-  const pod = renderPod({ job: observed.job, revision, run: "check", fireTime: 0, localDate: "1970-01-01", item: 0, attempt: 1, history });
+  const pod = renderPod({ job: observed.job, revision, run: "check", fireTime: 0, localDate: "1970-01-01", item, attempt: 1, history });
   const { labels: podLabels, annotations } = pod.metadata;
   const template = {
     apiVersion: "v1",
@@ -81,7 +89,7 @@ function templateCheck(observed: ObservedJob, revision: RevisionData, name: stri
     metadata: { name, namespace: observed.job.metadata.namespace as string },
     template: { metadata: { labels: podLabels, annotations }, spec: pod.spec },
   };
-  return { tag: "dryRun", resource: podTemplates, object: template };
+  return { tag: "dryRun", resource: podTemplates, object: template, ...(item === reduceItem && { path: "spec.reduce.template" }) };
 }
 
 /** Deletes revisions that no run, pod or history entry names (decision 15). */

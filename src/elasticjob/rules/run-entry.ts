@@ -1,4 +1,6 @@
 import type { ElasticJobItemResult, ElasticJobRun, ElasticJobRunFailure } from "../../api/elastic-job.gen.ts";
+import { reduceItem } from "../../api/names.ts";
+import { clip } from "../../base/clip.ts";
 import { IntervalSet } from "../../base/interval-set.ts";
 import { formatMillis, formatSeconds } from "../../base/time.ts";
 import type { EffectiveSpec } from "./effective-spec.ts";
@@ -25,7 +27,8 @@ export function runEntry(step: RunStep, spec: EffectiveSpec, now: number, active
   const ending = run.ending ?? (step.newEnding === undefined ? undefined : { ...step.newEnding, at: now });
   const stops = outcome === undefined ? stopsOf(step, now) : [];
   const failures = failuresOf(step, outcome !== undefined);
-  const results = outcome === undefined ? resultsOf(step, spec.resultBytes, mostResultBytes / activeRuns).items : [];
+  const results = outcome === undefined ? resultsOf(step, spec.resultBytes, mostResultBytes / activeRuns) : { items: [], omitted: 0 };
+  const reduce = reduceEntry(step);
   return {
     run: run.id,
     kind: run.kind,
@@ -48,16 +51,35 @@ export function runEntry(step: RunStep, spec: EffectiveSpec, now: number, active
     lost: step.lost,
     attempts: attemptsOf(step, succeeded, failed),
     ...(failures.length > 0 && { failures }),
-    ...(results.length > 0 && { results }),
+    ...(results.items.length > 0 && { results: results.items }),
+    ...(results.omitted > 0 && { resultsOmitted: results.omitted }),
+    ...(reduce !== undefined && { reduce }),
   };
 }
 
 function stopsOf(step: RunStep, now: number): NonNullable<ElasticJobRun["stops"]> {
   const kept = (step.run.recorded?.stops ?? []).filter((stop) => {
-    const newest = step.run.newest.get(stop.item ?? -1);
+    const newest = step.run.newest.get(stop.item ?? reduceItem);
     return newest === undefined || newest.attempt <= (stop.attempt ?? 0);
   });
-  return [...kept, ...step.newStops.map((stop) => ({ ...stop, at: formatMillis(now) }))];
+  return [...kept, ...step.newStops.map(({ item, ...stop }) => ({ ...(item !== reduceItem && { item }), ...stop, at: formatMillis(now) }))];
+}
+
+/** The reduce for status: from the moment on in which all items have ended. */
+function reduceEntry({ reduce }: RunStep): ElasticJobRun["reduce"] {
+  if (reduce === undefined) return undefined;
+  const { phase, pod, end } = reduce;
+  const verdict = end?.verdict;
+  const message =
+    phase === "Failed" ? [verdict?.reason, verdict?.message].filter((text) => text !== undefined && text !== "").join(": ") : "";
+  return {
+    phase,
+    ...(pod !== undefined && { attempts: pod.attempt }),
+    ...(pod?.node !== undefined && { node: pod.node }),
+    ...(phase === "Failed" && end !== undefined && end.reason !== "" && { reason: end.reason }),
+    ...(phase === "Failed" && verdict?.exitCode !== undefined && { exitCode: verdict.exitCode }),
+    ...(message !== "" && { message: message.slice(0, 256) }),
+  };
 }
 
 function failuresOf(step: RunStep, over: boolean): readonly ElasticJobRunFailure[] {
@@ -89,7 +111,7 @@ function attemptsOf(step: RunStep, succeeded: IntervalSet, failed: IntervalSet):
   return Math.max(attempts, step.run.recorded?.attempts ?? 0);
 }
 
-/** The results of all items that have ended so far, lowest item first, as far as they fit. */
+/** The results of all items that have ended so far, lowest item first, as far as they fit; what did not fit before counts as omitted. */
 export function resultsOf(
   step: RunStep,
   maxBytes: number,
@@ -101,7 +123,7 @@ export function resultsOf(
     if (succeeded && verdict !== undefined && verdict.message !== "" && maxBytes > 0) values.set(item, clip(verdict.message, maxBytes));
   }
   const items: ElasticJobItemResult[] = [];
-  let omitted = 0;
+  let omitted = step.run.recorded?.resultsOmitted ?? 0;
   let bytes = 0;
   for (const [item, value] of [...values].sort(([a], [b]) => a - b)) {
     bytes += Buffer.byteLength(value);
@@ -109,13 +131,4 @@ export function resultsOf(
     else items.push({ item, value });
   }
   return { items, omitted };
-}
-
-/** At most so many bytes of UTF-8, never half a character. */
-function clip(text: string, maxBytes: number): string {
-  const bytes = Buffer.from(text, "utf8");
-  if (bytes.length <= maxBytes) return text;
-  let end = maxBytes;
-  while (end > 0 && ((bytes[end] as number) & 0xc0) === 0x80) end--;
-  return bytes.toString("utf8", 0, end);
 }

@@ -1,3 +1,4 @@
+import { itemLabel, reduceItem } from "../../api/names.ts";
 import { formatSeconds } from "../../base/time.ts";
 
 /** "20261120t160000z": the id of the run of a fire time, one lock for Schedule, Misfire and Dependency (decision 14). */
@@ -15,8 +16,8 @@ export function fireTimeOf(runId: string): number | undefined {
 
 /**
  * The name of the pod of an attempt, which is the lock that keeps an item from being started twice. At most 63 characters, so that the
- * host name in the pod equals it: 18 + 8 + 16 + 5 + 3 and four dashes at the most.
+ * host name in the pod equals it: 18 + 8 + 26 + 4 + 3 and four dashes at the most. The word "reduce" takes two letters from the job's name.
  */
 export function podName(job: { readonly name: string; readonly uid: string }, runId: string, item: number, attempt: number): string {
-  return `${job.name.slice(0, 18)}-${job.uid.slice(0, 8)}-${runId}-${item}-${attempt}`;
+  return `${job.name.slice(0, item === reduceItem ? 16 : 18)}-${job.uid.slice(0, 8)}-${runId}-${itemLabel(item)}-${attempt}`;
 }

@@ -1,7 +1,7 @@
 import type { Action } from "../../api/action.ts";
 import type { ControllerRevision } from "../../api/core.ts";
 import type { ObjectRef } from "../../api/meta.ts";
-import { itemsPerChunk, labels } from "../../api/names.ts";
+import { itemsPerChunk, labels, reduceItem } from "../../api/names.ts";
 import { eventReasons } from "../../api/reasons.ts";
 import { nodes as nodeResource, pods as podResource } from "../../api/resource.ts";
 import { IntervalSet } from "../../base/interval-set.ts";
@@ -13,6 +13,17 @@ import { type AfterAttempt, afterAttempt, type NextAttempt, type NodeJudgement }
 import { excludedNodes, nodeRulesAt } from "./node-rule.ts";
 import type { ObservedJob } from "./observed.ts";
 import { type RevisionData, renderPod } from "./pod.ts";
+import {
+  dueResults,
+  isReduced,
+  itemsThenReduce,
+  type Reduction,
+  type ReduceState,
+  reducedOutcome,
+  reductionOf,
+  writtenEnd,
+} from "./reduce.ts";
+import { unwrittenChunks, writeResults } from "./results-file.ts";
 import { givenUpAt, givenUpFrom, nodeGoneFrom } from "./unreachable.ts";
 
 /** An item that ended for good, and the attempt that decided it. */
@@ -41,6 +52,8 @@ export interface RunStep {
   readonly newEnding?: { readonly reason: string; readonly message: string };
   /** Set when everything has ended. */
   readonly outcome?: { readonly phase: "Succeeded" | "Failed" | "Cancelled"; readonly reason: string; readonly message: string };
+  /** The reduce, once all items have ended. */
+  readonly reduce?: ReduceState;
   /** Why it does not go on, for status and people. */
   readonly waitReason?: { readonly reason: string; readonly message: string };
   readonly actions: readonly Action[];
@@ -64,7 +77,8 @@ const never = Number.POSITIVE_INFINITY;
 /**
  * One step of a run. For each item, by its newest attempt: not begun -> create the first; at work -> watch its time limits; ended -> record,
  * or create the next attempt when its wait is over. A stop or an ending is decided here, stands in status after that, and only a later
- * step, which observes it there, deletes pods (decision 6).
+ * step, which observes it there, deletes pods (decision 6). The reduce comes last and is handled like an item: it begins when all items
+ * have ended and their results are written down.
  * @param mayStart whether a run without pods may begin
  */
 export function stepRun(observed: ObservedJob, run: LiveRun, mayStart: boolean): RunStep {
@@ -87,7 +101,16 @@ export function stepRun(observed: ObservedJob, run: LiveRun, mayStart: boolean):
     if (at < wakeAt) wakeAt = at;
   };
 
-  for (const item of run.items) {
+  const reduction = reductionOf(observed, run, revisionOf(observed.revisions, run.revision));
+  const allowed = allowedFailures(spec.completion, run.items.size);
+  const itemsEnded = () => atWork.size + due.length + delayed + fresh.length === 0;
+  const mayReduce = () =>
+    reduction !== undefined &&
+    run.ending === undefined &&
+    itemsEnded() &&
+    isReduced(reduction, outcomeOf(run, failedOf(run, ended), allowed, failsRun));
+  const items = reduction === undefined ? run.items : itemsThenReduce(run, () => reduction.file?.complete === true && mayReduce());
+  for (const item of items) {
     const pod = run.newest.get(item);
     if (run.succeeded.has(item) || run.failed.has(item)) {
       // Its end came from another attempt, or it was begun by a write that was late: the run is not over before it is.
@@ -95,6 +118,16 @@ export function stepRun(observed: ObservedJob, run: LiveRun, mayStart: boolean):
       atWork.add(item);
       if (pod.deletion === undefined) actions.push(deletePod(pod));
       else wake(givenUpFrom(observed, pod) ?? never);
+      continue;
+    }
+    const written = writtenEnd(reduction, item, pod);
+    if (written !== undefined) {
+      const verdict = pod === undefined ? undefined : verdictOf(observed, run, pod);
+      ended.push({ ...written, ...(verdict !== undefined && { verdict }) });
+      if (pod !== undefined && verdict === undefined) {
+        atWork.add(item);
+        newStops.push({ item, attempt: pod.attempt, reason: "Superseded" });
+      }
       continue;
     }
     if (pod === undefined) {
@@ -125,7 +158,7 @@ export function stepRun(observed: ObservedJob, run: LiveRun, mayStart: boolean):
         else wake(givenUpFrom(observed, pod) ?? never);
         continue;
       }
-      const limit = timeLimit(observed, pod, nodes);
+      const limit = timeLimit(observed, pod, nodes, item === reduceItem ? reduction?.timeoutMs : undefined);
       if (limit !== undefined && limit.at <= now) newStops.push({ item, attempt: pod.attempt, reason: limit.reason });
       else if (limit !== undefined) wake(limit.at);
       continue;
@@ -138,9 +171,10 @@ export function stepRun(observed: ObservedJob, run: LiveRun, mayStart: boolean):
       ended.push({ item, succeeded: false, reason: "Cancelled", pod, verdict });
       continue;
     }
-    const after: AfterAttempt = afterAttempt(pod, verdict, spec.retry, nodes);
+    const retry = item === reduceItem && reduction !== undefined ? reduction.retry : spec.retry;
+    const after: AfterAttempt = afterAttempt(pod, verdict, retry, nodes);
     if (after.kind === "failed") {
-      failsRun ??= after.failsRun;
+      if (item !== reduceItem) failsRun ??= after.failsRun;
       ended.push({ item, succeeded: false, reason: after.reason, pod, verdict });
       continue;
     }
@@ -156,16 +190,20 @@ export function stepRun(observed: ObservedJob, run: LiveRun, mayStart: boolean):
   for (const pod of run.newest.values()) losses += pod.history.lost;
   const lost = Math.max(run.recorded?.lost ?? 0, losses);
 
+  const reduceEnd = ended.at(-1)?.item === reduceItem ? ended.pop() : undefined;
+  const toReduce = reduceEnd === undefined && mayReduce();
+  const undecided = toReduce ? 1 : 0;
+  const results = reduction === undefined || run.ending !== undefined ? undefined : dueResults(reduction, run, ended, toReduce);
+
   const refusal = memory.refusals.get(run.id);
   const blocked = memory.invalid.get(run.id) ?? memory.nameTaken.get(run.id);
   let newEnding: RunStep["newEnding"];
-  const rest = atWork.size + due.length + delayed + fresh.length;
+  const rest = atWork.size + due.length + delayed + fresh.length + undecided;
   const failed = failedOf(run, ended);
-  const allowed = allowedFailures(spec.completion, run.items.size);
   if (run.ending === undefined) {
     if (blocked !== undefined) newEnding = { reason: memory.invalid.has(run.id) ? "TemplateRefused" : "NameTaken", message: blocked };
     else if (failsRun !== undefined && rest > 0) newEnding = { reason: "RetryRule", message: failsRun };
-    else if (spec.completion.failFast && failed > allowed && rest > 0)
+    else if (spec.completion.failFast && reduction?.when !== "Completed" && failed > allowed && rest > 0)
       newEnding = { reason: "ItemsFailed", message: failedText(run, failed) };
     else if (run.startedAt !== undefined && run.startedAt + spec.runTimeoutMs <= now && rest > 0)
       newEnding = { reason: "RunTimeout", message: `not ended ${spec.runTimeoutMs / 1000} s after its first pod was created` };
@@ -175,12 +213,15 @@ export function stepRun(observed: ObservedJob, run: LiveRun, mayStart: boolean):
   const begun = run.newest.size > 0 || run.succeeded.size + run.failed.size > 0;
   const stopped = run.ending !== undefined || newEnding !== undefined;
   if (run.ending !== undefined) for (const item of fresh) ended.push({ item, succeeded: false, reason: "Cancelled" });
-  const waiting = run.ending === undefined ? fresh.length + due.length + delayed : 0;
+  const waiting = run.ending === undefined ? fresh.length + due.length + delayed + undecided : 0;
   if (!stopped && (begun || mayStart) && !memory.namespaceTerminating) {
     if (refusal !== undefined && refusal.retryAt > now) wake(refusal.retryAt);
-    else createPods(observed, run, due, fresh, Math.min(spec.parallelism - atWork.size, refusal?.allowance ?? never), actions);
+    else {
+      createPods(observed, run, due, fresh, Math.min(spec.parallelism - atWork.size, refusal?.allowance ?? never), actions);
+      if (results !== undefined) actions.push(writeResults(observed.job, run, results, reduction?.file));
+    }
   }
-  thin(observed, run, actions);
+  thin(observed, run, run.ending === undefined ? reduction : undefined, actions);
 
   // Once nothing waits any more, what is left of a refusal is its slow start; it is told again only when it is waited for again.
   const refused = refusal !== undefined && waiting > 0 && (refusal.retryAt > now || run.recorded?.reason === refusal.reason);
@@ -190,16 +231,19 @@ export function stepRun(observed: ObservedJob, run: LiveRun, mayStart: boolean):
       ? undefined
       : { reason: run.recorded?.reason ?? "ConcurrencyPolicy", message: run.recorded?.message ?? "an earlier run is at work" };
   const over = atWork.size === 0 && waiting === 0 && !(newEnding !== undefined && run.ending === undefined);
-  const outcome = over ? outcomeOf(run, failedOf(run, ended), allowed, failsRun) : undefined;
+  const itemsOutcome = over ? outcomeOf(run, failedOf(run, ended), allowed, failsRun) : undefined;
+  const outcome = itemsOutcome === undefined || reduction === undefined ? itemsOutcome : reducedOutcome(run, itemsOutcome, reduceEnd);
+  const reduce = reduceState(run, atWork.has(reduceItem), toReduce || fresh[0] === reduceItem, reduceEnd);
   return {
     run,
     ended,
     passed,
-    atWork,
+    atWork: atWork.has(reduceItem) ? atWork.minus(new IntervalSet([reduceItem])) : atWork,
     waiting,
     newStops,
     ...(newEnding !== undefined && { newEnding }),
     ...(outcome !== undefined && { outcome }),
+    ...(reduce !== undefined && { reduce }),
     ...(waitReason !== undefined && { waitReason }),
     actions,
     lost,
@@ -210,6 +254,14 @@ export function stepRun(observed: ObservedJob, run: LiveRun, mayStart: boolean):
 function nodeJudgement({ nodes, spec, now }: ObservedJob): NodeJudgement {
   const excluded = excludedNodes(nodeRulesAt(spec.nodeRules, now));
   return { mayReuse: (node) => nodes.usable(node) && !excluded.includes(node), known: (node) => nodes.known(node) };
+}
+
+function reduceState(run: LiveRun, atWork: boolean, toReduce: boolean, end: EndedItem | undefined): ReduceState | undefined {
+  const pod = run.newest.get(reduceItem);
+  const known = { ...(pod !== undefined && { pod }) };
+  if (end !== undefined) return { phase: end.succeeded ? "Succeeded" : "Failed", end, ...known };
+  if (atWork) return { phase: "Running", ...known };
+  return toReduce || pod !== undefined ? { phase: "Waiting", ...known } : undefined;
 }
 
 /** What has become of an attempt of the run. */
@@ -243,10 +295,10 @@ function earlierSuccess(
 }
 
 /** The first limit that an attempt at work runs into. */
-function timeLimit(observed: ObservedJob, pod: AttemptPod, nodes: NodeJudgement): TimeLimit | undefined {
+function timeLimit(observed: ObservedJob, pod: AttemptPod, nodes: NodeJudgement, timeoutMs?: number): TimeLimit | undefined {
   const gone = nodeGoneFrom(observed, pod);
   if (gone !== undefined) return { at: gone, reason: "NodeGone" };
-  const own = pod.deletion === undefined ? ownTimeLimit(observed, pod, nodes) : undefined;
+  const own = pod.deletion === undefined ? ownTimeLimit(observed, pod, nodes, timeoutMs) : undefined;
   const at = givenUpFrom(observed, pod) ?? never;
   return at === never || (own !== undefined && own.at <= at) ? own : { at, reason: "Unreachable" };
 }
@@ -256,9 +308,14 @@ interface TimeLimit {
   readonly reason: StopReason;
 }
 
-function ownTimeLimit({ spec, now }: ObservedJob, pod: AttemptPod, nodes: NodeJudgement): TimeLimit | undefined {
+function ownTimeLimit(
+  { spec, now }: ObservedJob,
+  pod: AttemptPod,
+  nodes: NodeJudgement,
+  timeoutMs = spec.itemTimeoutMs,
+): TimeLimit | undefined {
   if (pod.startedAt !== undefined) {
-    return spec.itemTimeoutMs === never ? undefined : { at: pod.startedAt + spec.itemTimeoutMs, reason: "ItemTimeout" };
+    return timeoutMs === never ? undefined : { at: pod.startedAt + timeoutMs, reason: "ItemTimeout" };
   }
   if (pod.scheduledAt !== undefined) {
     return { at: pod.scheduledAt + spec.startTimeoutMs, reason: isImagePull(pod.waiting) ? "ImagePull" : "StartTimeout" };
@@ -277,7 +334,7 @@ function createPods(
   actions: Action[],
 ): void {
   if (places <= 0) return;
-  const pinned = revisionData(observed.revisions, run.revision);
+  const pinned = revisionOf(observed.revisions, run.revision)?.data as RevisionData | undefined;
   if (pinned === undefined) return;
   const revision = run.asked?.parameter === undefined ? pinned : { ...pinned, parameter: run.asked.parameter };
   const since = formatMillis(run.startedAt ?? observed.now);
@@ -291,11 +348,14 @@ function createPods(
     nodes: [],
     since,
     ...(run.asked !== undefined && { request: run.asked.request }),
+    ...(revision.reduce !== undefined && { reduce: true }),
   };
   const localDate = observed.armed?.localDate(run.fireTime) ?? formatMillis(run.fireTime).slice(0, 10);
   const nodeRules = nodeRulesAt(observed.spec.nodeRules, observed.now);
   const excluded = excludedNodes(nodeRules);
-  const usable = observed.nodes.usableNames(revision.template.spec.nodeSelector ?? {}).filter((name) => !excluded.includes(name));
+  const reduces = (due[0]?.item ?? fresh[0]) === reduceItem;
+  const template = (reduces ? revision.reduce?.template : revision.template) ?? revision.template;
+  const usable = observed.nodes.usableNames(template.spec.nodeSelector ?? {}).filter((name) => !excluded.includes(name));
   const offset = observed.armed?.schedule.zone.segmentAt(run.fireTime).offset ?? 0;
   const asOptions = {
     ...(run.asked?.options !== undefined && { options: run.asked.options }),
@@ -323,7 +383,8 @@ function createPods(
   for (const { item, next, lostFrom, why } of due) {
     if (left-- <= 0) return;
     if (lostFrom !== undefined) {
-      const note = `run ${run.id}: item ${item} was lost on ${lostFrom} (${why}) and starts again elsewhere as attempt ${next.attempt}`;
+      const what = item === reduceItem ? "the reduce" : `item ${item}`;
+      const note = `run ${run.id}: ${what} was lost on ${lostFrom} (${why}) and starts again elsewhere as attempt ${next.attempt}`;
       actions.push({ tag: "event", regarding: observed.job, type: "Warning", reason: eventReasons.itemFailedOver, note });
     }
     // With every node left out that the pod may use, nothing could ever run again.
@@ -354,15 +415,19 @@ const refOfPod = (pod: AttemptPod): ObjectRef => ({ namespace: pod.metadata.name
 /** How long a collection that was told to go is left alone before it is told again. */
 export const cleanupPatienceMs = 60_000;
 
-/** Deletes the pods of a large run's chunks once every item of a chunk is recorded as ended (decisions 3 and 21). */
-function thin(observed: ObservedJob, run: LiveRun, actions: Action[]): void {
+/**
+ * Deletes the pods of a large run's chunks once every item of a chunk is recorded as ended (decisions 3 and 21), and its results are written
+ * down for the reduce.
+ */
+function thin(observed: ObservedJob, run: LiveRun, reduction: Reduction | undefined, actions: Action[]): void {
   if (run.recorded === undefined || run.items.size <= itemsPerChunk || observed.foreignRuns?.has(run.id)) return;
   const open = new Set<number>();
   for (const item of run.items) if (!run.succeeded.has(item) && !run.failed.has(item)) open.add(Math.floor(item / itemsPerChunk));
+  const unwritten = reduction === undefined ? undefined : unwrittenChunks(run, run.pods, reduction.file);
   const full = new Set<number>();
   for (const pod of run.pods) {
     const chunk = Math.floor(pod.item / itemsPerChunk);
-    if (!open.has(chunk)) full.add(chunk);
+    if (!open.has(chunk) && unwritten?.has(chunk) !== true && pod.item !== reduceItem) full.add(chunk);
   }
   for (const chunk of full) {
     const labelSelector = `${labels.jobUid}=${observed.job.metadata.uid},${labels.run}=${run.id},${labels.chunk}=${chunk}`;
@@ -391,7 +456,7 @@ const failedOf = (run: LiveRun, ended: readonly EndedItem[]): number => run.fail
 
 const failedText = (run: LiveRun, failed: number): string => `${failed} of ${run.items.size} items failed`;
 
-/** What a run uses of its revision; undefined when the cache does not hold it. */
-function revisionData(revisions: readonly ControllerRevision[], name: string): RevisionData | undefined {
-  return revisions.find((revision) => revision.metadata.name === name)?.data as RevisionData | undefined;
+/** The revision that a run uses; undefined when the cache does not hold it. */
+function revisionOf(revisions: readonly ControllerRevision[], name: string): ControllerRevision | undefined {
+  return revisions.find((revision) => revision.metadata.name === name);
 }

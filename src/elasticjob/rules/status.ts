@@ -1,5 +1,6 @@
 import type { ElasticJobOutcome, ElasticJobRun, ElasticJobStatus } from "../../api/elastic-job.gen.ts";
 import { conditionReasons } from "../../api/reasons.ts";
+import { clip } from "../../base/clip.ts";
 import { mergePatch } from "../../base/diff.ts";
 import { IntervalSet } from "../../base/interval-set.ts";
 import { formatMillis, formatSeconds, parseTime } from "../../base/time.ts";
@@ -21,6 +22,8 @@ import type { RunStep } from "./run-step.ts";
 const mostOutcomes = 200;
 /** Ended items that may be at work's side unrecorded: a crash would judge so many again from their pods. */
 const checkpointItems = 500;
+/** A termination message is no longer. */
+const mostReducedBytes = 4096;
 const never = Number.POSITIVE_INFINITY;
 const refusalReasons: Readonly<Record<string, string>> = {
   QuotaExceeded: conditionReasons.waitingForQuota,
@@ -203,7 +206,13 @@ function trimmedHistory(
 
 function resultsStatus(last: RunStep, maxBytes: number): NonNullable<ElasticJobStatus["results"]> {
   const { items, omitted } = resultsOf(last, maxBytes);
-  return { run: last.run.id, items, ...(omitted > 0 && { omitted }) };
+  const reduced = last.reduce?.phase === "Succeeded" ? (last.reduce.end?.verdict?.message ?? "") : "";
+  return {
+    run: last.run.id,
+    items,
+    ...(reduced !== "" && { reduce: clip(reduced, mostReducedBytes) }),
+    ...(omitted > 0 && { omitted }),
+  };
 }
 
 /** Which fire times did not succeed, in their order: what counts in a row is read from here, whatever order ends came in (decision 48). */

@@ -1,6 +1,6 @@
 import type { ActionResult } from "../../api/action.ts";
 import type { ElasticJobRun, ElasticJobStatus } from "../../api/elastic-job.gen.ts";
-import { labels } from "../../api/names.ts";
+import { itemLabel, labels } from "../../api/names.ts";
 import { longestFailureCause, longestStateMessage, type TraceAttempt, type TraceRow, type TraceState } from "../../api/trace.ts";
 import { IntervalSet } from "../../base/interval-set.ts";
 import { parseTime } from "../../base/time.ts";
@@ -43,7 +43,7 @@ export function retriedRows(observed: ObservedJob, plan: TracedPlan, results: re
   }
   return plan.steps.flatMap(({ passed }) =>
     (passed ?? [])
-      .filter(({ pod }) => made.has(`${pod.run}/${pod.item}/${pod.attempt + 1}`))
+      .filter(({ pod }) => made.has(`${pod.run}/${itemLabel(pod.item)}/${pod.attempt + 1}`))
       .map(({ pod, verdict }) => attemptRow(observed, pod, verdict)),
   );
 }
@@ -81,7 +81,7 @@ const wordOf = (message: string | undefined): string | undefined => /^[A-Z]\w+/.
 function endedAttempts(observed: ObservedJob, step: RunStep): readonly TraceRow[] {
   const rows: TraceRow[] = [];
   const last = new Map<number, AttemptPod>();
-  for (const { pod, verdict } of step.ended) {
+  for (const { pod, verdict } of step.reduce?.end === undefined ? step.ended : [...step.ended, step.reduce.end]) {
     if (pod === undefined || verdict === undefined) continue;
     rows.push(attemptRow(observed, pod, verdict));
     if (pod.attempt > 1) last.set(pod.item, pod);

@@ -1,5 +1,6 @@
-import type { Node, Pod } from "../../api/core.ts";
+import type { ConfigMap, Node, Pod } from "../../api/core.ts";
 import type { ElasticJob, ElasticJobStatus } from "../../api/elastic-job.gen.ts";
+import { itemOfLabel } from "../../api/names.ts";
 import { configMaps, elasticJobs, leases, nodes, pods, resourceName, resourceQuotas } from "../../api/resource.ts";
 import { getOrMake } from "../../base/map.ts";
 import { parseTime } from "../../base/time.ts";
@@ -14,6 +15,7 @@ export interface PodFacts {
   readonly jobUid: string;
   readonly run: string;
   readonly fireTime: number | undefined;
+  /** reduceItem for the reduce. */
   readonly item: number;
   readonly attempt: number;
   readonly createdAt: number;
@@ -40,6 +42,8 @@ export interface RunFacts {
   readonly pods: PodFacts[];
   /** When status said that it was over, ended or skipped. */
   recordedAt?: number;
+  /** The results that are written down for its reduce now. */
+  results?: ConfigMap;
 }
 
 /** One status as it was written, and the one before it. */
@@ -113,6 +117,7 @@ export class ApiHistory {
     this.#observeClocks();
     const kind = resourceName(commit.resource);
     if (kind === resourceName(pods)) this.#observePod(commit);
+    else if (kind === resourceName(configMaps)) this.#observeResults(commit);
     else if (kind === resourceName(elasticJobs)) this.#observeJob(commit);
     else if (kind === resourceName(configMaps)) this.#observeCalendar(commit);
     else if (kind === resourceName(nodes)) this.#observeNode(commit);
@@ -205,7 +210,7 @@ export class ApiHistory {
       jobUid,
       run,
       fireTime: fireTimeOfRun(run),
-      item: Number(labels["nuptse.dev/item"]),
+      item: itemOfLabel(labels["nuptse.dev/item"]),
       attempt: Number(labels["nuptse.dev/attempt"]),
       createdAt: this.#options.now(),
       createdBy,
@@ -218,6 +223,16 @@ export class ApiHistory {
       for (const other of others) if (other.endedAt === undefined && this.isGivenUp(other)) other.givenUpAt ??= facts.createdAt;
     this.#runOf(job, run).pods.push(facts);
     return facts;
+  }
+
+  #observeResults({ type, object }: Commit): void {
+    const map = object as unknown as ConfigMap;
+    const job = this.jobs.get(map.metadata.labels?.["nuptse.dev/job-uid"] ?? "");
+    const run = map.metadata.labels?.["nuptse.dev/run"];
+    if (job === undefined || run === undefined) return;
+    const facts = this.#runOf(job, run);
+    if (type === "DELETED") delete facts.results;
+    else facts.results = map;
   }
 
   #runOf(job: JobFacts, run: string): RunFacts {

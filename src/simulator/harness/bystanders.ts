@@ -1,5 +1,6 @@
 import type { KubeObject } from "../../api/meta.ts";
 import {
+  configMaps,
   controllerRevisions,
   customResourceDefinitions,
   elasticJobs,
@@ -69,7 +70,7 @@ export async function addLookalikes(
   });
 }
 
-/** The operator writes status, leases, events, pods and revisions of its jobs, and nothing else of anybody. */
+/** The operator writes status, leases, events, pods, revisions and results files of its jobs, and nothing else of anybody. */
 export function checkTouched(commit: Commit, say: (text: string) => void): void {
   if (!commit.userAgent.startsWith(operatorAgent)) return;
   const kind = resourceName(commit.resource);
@@ -88,9 +89,9 @@ export function checkTouched(commit: Commit, say: (text: string) => void): void 
   const ours = owner?.some(
     (reference) => reference.controller === true && reference.kind === "ElasticJob" && reference.uid === labels["nuptse.dev/job-uid"],
   );
-  if ((kind !== resourceName(pods) && kind !== resourceName(controllerRevisions)) || ours !== true)
+  if (![pods, controllerRevisions, configMaps].some((own) => kind === resourceName(own)) || ours !== true)
     say(`the operator touched what is not its own: ${what}`);
-  else if (type === "MODIFIED" && object.metadata.deletionTimestamp === undefined)
+  else if (type === "MODIFIED" && object.metadata.deletionTimestamp === undefined && kind !== resourceName(configMaps))
     say(`the operator changed an object that it may only create and delete: ${what}`);
 }
 

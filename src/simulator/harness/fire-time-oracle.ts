@@ -1,4 +1,5 @@
 import type { ElasticJobStatus } from "../../api/elastic-job.gen.ts";
+import { reduceItem } from "../../api/names.ts";
 import { formatSeconds, parseTime } from "../../base/time.ts";
 import type { Ledger } from "../world/ledger.ts";
 import type { ApiHistory, JobFacts } from "./api-history.ts";
@@ -144,7 +145,10 @@ function judgeSucceeded(job: JobFacts, time: number, ran: boolean, ledger: Ledge
   }
   const pods = [...job.runs.values()].filter((run) => run.fireTime === time).flatMap((run) => run.pods);
   const items = new Set(pods.map((pod) => pod.item));
-  const undone = [...items].filter((item) => !pods.some((pod) => pod.item === item && ledger.ofPod(pod.uid)?.outcome === "Succeeded"));
+  const succeeded = (item: number) => pods.some((pod) => pod.item === item && ledger.ofPod(pod.uid)?.outcome === "Succeeded");
+  items.delete(reduceItem);
+  if (specAt(job, time).reduce !== undefined && !succeeded(reduceItem)) say(`${at} is called succeeded, and was not reduced`);
+  const undone = [...items].filter((item) => !succeeded(item));
   const allowed = mayFail(specAt(job, time), items.size);
   if (undone.length > allowed) say(`${at} is called succeeded, and items ${undone.join(",")} never were; ${allowed} may fail`);
   const annotation = JSON.parse(pods[0]?.object.metadata.annotations?.["nuptse.dev/run"] ?? "{}") as { readonly items?: string };

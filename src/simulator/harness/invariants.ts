@@ -1,4 +1,4 @@
-import { elasticJobs, pods, resourceName } from "../../api/resource.ts";
+import { configMaps, elasticJobs, pods, resourceName } from "../../api/resource.ts";
 import { formatSeconds } from "../../base/time.ts";
 import type { ApiServer, Commit } from "../apiserver/api-server.ts";
 import type { Ledger } from "../world/ledger.ts";
@@ -7,6 +7,7 @@ import { checkTouched } from "./bystanders.ts";
 import { judgeFireTimes } from "./fire-time-oracle.ts";
 import { operatorAgent } from "./operator-process.ts";
 import { checkOnTime, checkPodCreated, checkPodDeleted } from "./pod-invariants.ts";
+import { checkReduceCreated, checkResultsDeleted } from "./reduce-invariants.ts";
 import { checkStatusWrite, checkTruth } from "./status-invariants.ts";
 import { judgeWork } from "./work-invariants.ts";
 
@@ -79,9 +80,11 @@ export function watchInvariants(options: InvariantOptions): InvariantWatch {
     } else if (kind === resourceName(pods)) {
       const pod = history.pods.get(commit.object.metadata.uid as string);
       if (pod === undefined) return;
-      if (commit.type === "ADDED") checkPodCreated(pod, history, { now: now(), earlinessMs: options.earlinessMs(), lateWrites: late }, say);
-      else if (pod.askedAt === now()) checkPodDeleted(pod, history, say);
-    }
+      if (commit.type === "ADDED") {
+        checkPodCreated(pod, history, { now: now(), earlinessMs: options.earlinessMs(), lateWrites: late }, say);
+        checkReduceCreated(pod, history, say);
+      } else if (pod.askedAt === now()) checkPodDeleted(pod, history, say);
+    } else if (kind === resourceName(configMaps) && commit.type === "DELETED") checkResultsDeleted(commit, history, say);
   }
 
   server.onCommit(check);

@@ -77,9 +77,25 @@ function makeJob(random: Random, name: string, options: JobMixOptions): Simulate
     ...(random.next() < 0.4 && {
       podRetention: { succeeded: pick(random, [0, 0, 5]), failed: pick(random, [0, 5]), minSeconds: pick(random, [90, 300]) },
     }),
-    template: template(script),
+    template: template({ ...script, message: `done by ${name}` }),
+    ...(random.next() < 0.3 && { reduce: reduceOf(random) }),
   });
   return { manifest, edits: editsOf(random, manifest, minutes, script, options.editsMs) };
+}
+
+/** One more pod at the end: at times it is slow, fails at first, or has retry rules of its own. */
+function reduceOf(random: Random): object {
+  const script = {
+    runMs: [500, pick(random, [2_000, 40_000])],
+    ...(random.next() < 0.3 && { cases: [{ attempt: 1, exitCode: 4 }] }),
+    message: "merged",
+  };
+  return {
+    when: pick(random, ["Succeeded", "Completed"]),
+    ...(random.next() < 0.3 && { timeoutSeconds: 30 }),
+    ...(random.next() < 0.5 && { retry: { sameNode: 1, otherNodes: 1, backoff: { initialSeconds: 1, maxSeconds: 20 } } }),
+    template: template(script),
+  };
 }
 
 /** What does not succeed: the first attempts of an item, or all of them. */
@@ -134,7 +150,8 @@ function largeJob(random: Random, options: JobMixOptions): SimulatedJob {
     retry: { sameNode: 1, otherNodes: 1, backoff: { initialSeconds: 1, maxSeconds: 20 } },
     failover: { limit: 3 },
     startTimeoutSeconds: 600,
-    template: template({ runMs: [500, 60_000], cases: failures(random, 600, true) }),
+    template: template({ runMs: [500, 60_000], cases: failures(random, 600, true), message: "part" }),
+    ...(random.next() < 0.5 && { reduce: reduceOf(random) }),
   });
   return { manifest, edits: [] };
 }

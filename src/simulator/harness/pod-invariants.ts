@@ -1,5 +1,6 @@
 import type { Pod } from "../../api/core.ts";
 import type { ElasticJobRun } from "../../api/elastic-job.gen.ts";
+import { reduceItem } from "../../api/names.ts";
 import { IntervalSet } from "../../base/interval-set.ts";
 import { parseTime } from "../../base/time.ts";
 import type { ApiHistory, JobFacts, PodFacts } from "./api-history.ts";
@@ -79,7 +80,8 @@ function checkAttempts(pod: PodFacts, others: readonly PodFacts[], job: JobFacts
   if (counted + lost > pod.attempt - 1)
     say(`with ${counted} failures and ${lost} losses behind it, which are more than there were attempts`);
   if (lost > (spec.failover?.limit ?? 3)) say(`after ${lost} losses`);
-  const perNode = (spec.retry?.sameNode ?? 0) + 1;
+  const retry = pod.item === reduceItem ? (spec.reduce?.retry ?? spec.retry) : spec.retry;
+  const perNode = (retry?.sameNode ?? 0) + 1;
   const failed = before.endedAt !== undefined && before.askedAt === undefined && before.disturbedAt === undefined;
   if (failed && counted > 0 && counted % perNode === 0 && !moment.lateWrites && !wasIgnored(before, job, spec, history))
     checkExcluded(pod, before, history, moment.now, say);
@@ -202,7 +204,7 @@ function reasonToDelete(job: JobFacts, pod: PodFacts): string | undefined {
     return ended ? "run ended" : undefined;
   }
   if (active.ending !== undefined) return active.ending.reason;
-  if (active.stops?.some((stop) => stop.item === pod.item && stop.attempt === pod.attempt)) return "stop";
+  if (active.stops?.some((stop) => (stop.item ?? reduceItem) === pod.item && stop.attempt === pod.attempt)) return "stop";
   return recordedEnd(active, pod.item) ? "item ended" : undefined;
 }
 

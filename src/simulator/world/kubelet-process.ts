@@ -11,6 +11,7 @@ import type { ContainerExit, ContainerHandle, ContainerListener, ContainerRuntim
 import { noLog } from "./log-status.ts";
 import { ConfigError, environmentOf, expand } from "./process-environment.ts";
 import { ProcessGuard } from "./process-guard.ts";
+import { type LocalMount, mountConfigMaps, withLocalPaths } from "./process-volumes.ts";
 
 export interface ProcessOptions {
   /** Reads ConfigMaps and Secrets. */
@@ -37,9 +38,9 @@ interface KeptLogs {
 
 /**
  * Runs the command of each container as a process of this machine, in a process group of its own. What makes an image is ignored: there
- * is no pull, no entry point, no file system of its own, and volumes are not mounted. A container needs a `command`; its working
- * directory is `workingDir` where that exists here, else a directory of the pod. The path of the termination message, in the
- * environment (NUPTSE_RESULT_FILE), in command and in args, is replaced by a local file.
+ * is no pull, no entry point, no file system of its own, and of volumes only ConfigMaps are mounted. A container needs a `command`; its
+ * working directory is `workingDir` where that exists here, else a directory of the pod. The path of the termination message
+ * (NUPTSE_RESULT_FILE) and the paths of mounts, in the environment, in command and in args, are replaced by local ones.
  */
 export function createProcessRuntime(options: ProcessOptions): ContainerRuntime {
   const guard = new ProcessGuard();
@@ -127,7 +128,9 @@ class ProcessContainer implements ContainerHandle {
     const { pod, container, node, podIP } = start;
     try {
       const environment = await environmentOf({ client, pod, container, node, podIP, terminationLog: this.#terminationLog });
-      if (!this.#cancelled) this.#launch(environment);
+      const mounts = await mountConfigMaps(client, pod, container, join(dirname(this.#options.directory), "volumes"));
+      const local = Object.entries(environment).map(([name, value]) => [name, withLocalPaths(value, mounts)]);
+      if (!this.#cancelled) this.#launch(Object.fromEntries(local), mounts);
     } catch (error) {
       if (this.#cancelled) return;
       const message = error instanceof Error ? error.message : String(error);
@@ -164,11 +167,11 @@ class ProcessContainer implements ContainerHandle {
     return this.#over.promise;
   }
 
-  #launch(environment: Readonly<Record<string, string>>): void {
+  #launch(environment: Readonly<Record<string, string>>, mounts: readonly LocalMount[]): void {
     const { start, listener, guard, openLog, directory } = this.#options;
     const { pod, container } = start;
     const path = container.terminationMessagePath ?? "/dev/termination-log";
-    const word = (text: string) => expand(text, environment).replaceAll(path, this.#terminationLog);
+    const word = (text: string) => withLocalPaths(expand(text, environment), mounts).replaceAll(path, this.#terminationLog);
     const [program, ...rest] = (container.command ?? []).map(word);
     const log = openLog();
     this.#log = log;

@@ -1,4 +1,5 @@
 import type { Pod } from "../../api/core.ts";
+import { itemOfLabel } from "../../api/names.ts";
 import { parseTime } from "../../base/time.ts";
 import type { ContainerExit } from "./container-runtime.ts";
 import type { WorkObserver } from "./pod-worker.ts";
@@ -151,7 +152,7 @@ function recordOf(pod: Pod): WorkRecord | undefined {
     job: labels["nuptse.dev/job"] ?? "",
     run,
     fireTime: fireTimeOf(run, pod.metadata.annotations?.["nuptse.dev/run"]),
-    item: Number(labels["nuptse.dev/item"] ?? 0),
+    item: itemOfLabel(labels["nuptse.dev/item"] ?? "0"),
     attempt: Number(labels["nuptse.dev/attempt"] ?? 0),
     createdAt: undefined,
     node: undefined,

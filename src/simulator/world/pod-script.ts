@@ -44,7 +44,7 @@ export interface PodScript extends ContainerScript {
   /** Scripts by number of restarts (0 = the first start), over all others; the last one holds for all later starts. */
   readonly starts?: readonly ContainerScript[];
   /** Scripts for some items or attempts of a run, over the pod's; the first that matches counts. */
-  readonly cases?: readonly (Omit<PodScript, "cases"> & { readonly item?: number; readonly attempt?: number })[];
+  readonly cases?: readonly (Omit<PodScript, "cases"> & { readonly item?: number | "reduce"; readonly attempt?: number })[];
 }
 
 /** The script that the pod's own annotation holds; an empty one when there is none. Throws SyntaxError when it is not JSON. */

@@ -103,8 +103,8 @@ function fieldOf({ pod, node, podIP }: EnvironmentOptions, path: string): string
 }
 
 /** The entries of a ConfigMap or Secret, decoded; undefined when it is absent and that is allowed. */
-async function dataOf(
-  options: EnvironmentOptions,
+export async function dataOf(
+  options: Pick<EnvironmentOptions, "client" | "pod">,
   resource: Resource,
   name: string,
   optional: boolean,

@@ -13,6 +13,7 @@ const role = {
     { apiGroups: ["nuptse.dev"], resources: ["jobrequests"], verbs: ["get", "list", "watch", "delete"] },
     { apiGroups: ["nuptse.dev"], resources: ["jobrequests/status"], verbs: ["patch"] },
     { apiGroups: [""], resources: ["pods"], verbs: ["get", "list", "watch", "create", "delete", "deletecollection"] },
+    { apiGroups: [""], resources: ["configmaps"], verbs: ["get", "list", "watch", "create", "update", "delete"] },
     { apiGroups: [""], resources: ["podtemplates"], verbs: ["create"] },
     { apiGroups: [""], resources: ["nodes", "namespaces", "resourcequotas", "configmaps"], verbs: ["get", "list", "watch"] },
     { apiGroups: ["apps"], resources: ["controllerrevisions"], verbs: ["get", "list", "watch", "create", "delete"] },

@@ -7,7 +7,7 @@ const endAt = "2026-11-21T12:02:30Z";
 /**
  * A few minutes without chance faults in which the operator writes everything that it ever writes: a sharded job with an item that fails
  * once, a node that dies under an item, an edited template, runs that replace others, a fire time kept by the misfire rules, a time limit,
- * and the clean-up of finished pods.
+ * a reduce, and the clean-up of finished pods.
  */
 export function crashScenario(): SimulationOptions {
   return {
@@ -31,6 +31,7 @@ function sharded(): SimulatedJob {
       retry: { sameNode: 0, otherNodes: 1, backoff: { initialSeconds: 1, maxSeconds: 5 } },
       podRetention: { succeeded: 0, failed: 0, minSeconds: 90 },
       template: template(script),
+      reduce: { when: "Succeeded", template: template({ runMs: [1_000, 3_000], message: "sum" }) },
     }),
     edits: [{ kind: "patch", atMs: 90_000, spec: { template: template({ ...script, message: "edited" }) } }],
   };

@@ -1,6 +1,6 @@
 import type { Action, DeleteAction } from "../../../src/api/action.ts";
-import { labels } from "../../../src/api/names.ts";
-import { elasticJobs, pods } from "../../../src/api/resource.ts";
+import { labels, reduceItem } from "../../../src/api/names.ts";
+import { configMaps, elasticJobs, pods } from "../../../src/api/resource.ts";
 import { formatSeconds } from "../../../src/base/time.ts";
 import type { AttemptPod } from "../../../src/elasticjob/rules/attempt.ts";
 import type { ObservedJob } from "../../../src/elasticjob/rules/observed.ts";
@@ -198,6 +198,42 @@ export const mutants: readonly Mutant[] = [
   {
     name: "parallelism is not heeded",
     options: seeing((observed) => ({ ...observed, spec: { ...observed.spec, parallelism: Number.POSITIVE_INFINITY } })),
+  },
+  {
+    name: "a run ends with its items, and is not reduced",
+    options: seeing((observed) => ({
+      ...observed,
+      pods: observed.pods.map(({ history: { reduce: _, ...history }, ...pod }) => ({ ...pod, history })),
+      revisions: observed.revisions.map((revision) => ({ ...revision, data: { ...(revision.data as object), reduce: undefined } })),
+    })),
+  },
+  {
+    name: "a reduce is not given the result of the last item",
+    options: doing((plan) => ({
+      ...plan,
+      actions: plan.actions.map((action) => {
+        if (action.tag !== "create" || action.object.kind !== "ConfigMap") return action;
+        const { data } = action.object as unknown as { readonly data: Readonly<Record<string, string>> };
+        const text = data["results.jsonl"]?.replace(/[^\n]*\n$/, "");
+        return { ...action, object: { ...action.object, data: { "results.jsonl": text } } as typeof action.object };
+      }),
+    })),
+  },
+  {
+    name: "results are thrown away as soon as the reduce has them",
+    options: doing((plan, observed) =>
+      withActions(
+        plan,
+        observed.resultsFiles
+          .filter((file) => observed.pods.some((pod) => pod.run === file.run && pod.item === reduceItem))
+          .map((file) => ({
+            tag: "delete",
+            resource: configMaps,
+            ref: { namespace: file.metadata.namespace as string, name: file.metadata.name },
+            uid: file.metadata.uid as string,
+          })),
+      ),
+    ),
   },
   {
     name: "failover has no limit",

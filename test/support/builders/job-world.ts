@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Action, ActionOutcome, ActionResult, CreateAction, StatusAction } from "../../../src/api/action.ts";
-import type { ControllerRevision, Pod, PodStatus } from "../../../src/api/core.ts";
+import type { ConfigMap, ControllerRevision, Pod, PodStatus } from "../../../src/api/core.ts";
 import type { JobRequest, JobRequestSpec } from "../../../src/api/job-request.gen.ts";
 import type { ElasticJob, ElasticJobRun, ElasticJobSpec, ElasticJobStatus } from "../../../src/api/elastic-job.gen.ts";
 import { JobNotes } from "../../../src/elasticjob/job-memory.ts";
@@ -9,6 +9,7 @@ import { type CalendarSource, readCalendars } from "../../../src/elasticjob/rule
 import type { ObservedJob } from "../../../src/elasticjob/rules/observed.ts";
 import { type ElasticJobPlan, planElasticJob } from "../../../src/elasticjob/rules/plan.ts";
 import { type ReadSpec, readSpec } from "../../../src/elasticjob/rules/read-spec.ts";
+import { resultsFile } from "../../../src/elasticjob/rules/results-file.ts";
 import type { UpstreamGraph } from "../../../src/elasticjob/upstream-graph.ts";
 import { elasticJobProblems } from "../../../src/validation/elastic-job.ts";
 import { at, makeJob } from "./elastic-job.ts";
@@ -46,6 +47,7 @@ export class JobWorld {
   readonly pods = new Map<string, Pod>();
   readonly requests = new Map<string, JobRequest>();
   revisions: ControllerRevision[] = [];
+  readonly configMaps = new Map<string, ConfigMap>();
   nodes: string[];
   cordoned: string[] = [];
   /** Nodes of which nothing is heard, since when. */
@@ -120,6 +122,7 @@ export class JobWorld {
       vanished: [...this.notes.vanished.values()],
       endedUndeleted: new Set(this.notes.endedUndeleted),
       revisions: [...this.revisions],
+      resultsFiles: [...this.configMaps.values()].flatMap((map) => resultsFile(map) ?? []),
       nodes,
       memory: this.notes,
       now: this.now,
@@ -323,6 +326,8 @@ export class JobWorld {
         return this.refuse({ ...action, tag: "create" }) ?? { kind: "done" };
       case "create":
         return this.#create(action);
+      case "replace":
+        return this.#replace(action.object as ConfigMap);
       case "delete":
         return this.#delete(action.resource.plural, action.ref.name);
       case "status":
@@ -339,6 +344,15 @@ export class JobWorld {
     const kind = action.resource.plural === "pods" ? "pod" : "revision";
     const refused = this.refuse(action);
     if (refused !== undefined) return refused;
+    if (action.resource.plural === "configmaps") {
+      if (this.configMaps.has(object.metadata.name)) return { kind: "exists" };
+      this.configMaps.set(object.metadata.name, {
+        ...(object as ConfigMap),
+        metadata: { ...object.metadata, uid: `uid-${object.metadata.name}`, resourceVersion: String(++this.#version) },
+      });
+      this.writes.push("create results");
+      return { kind: "done" };
+    }
     if (kind === "revision") {
       if (!this.revisions.some((known) => known.metadata.name === object.metadata.name))
         this.revisions.push({ ...(object as ControllerRevision), metadata: { ...object.metadata, uid: `uid-${object.metadata.name}` } });
@@ -368,10 +382,25 @@ export class JobWorld {
     return { kind: "done" };
   }
 
+  #replace(map: ConfigMap): ActionOutcome {
+    const { name, resourceVersion } = map.metadata;
+    const known = this.configMaps.get(name);
+    if (known === undefined) return { kind: "gone" };
+    if (known.metadata.resourceVersion !== resourceVersion) return { kind: "conflict" };
+    this.configMaps.set(name, { ...map, metadata: { ...map.metadata, resourceVersion: String(++this.#version) } });
+    this.writes.push("replace results");
+    return { kind: "done" };
+  }
+
   #delete(plural: string, name: string): ActionOutcome {
     if (plural === "jobrequests") {
       this.writes.push(`delete request ${name}`);
       return this.requests.delete(name) ? { kind: "done" } : { kind: "gone" };
+    }
+    if (plural === "configmaps") {
+      this.configMaps.delete(name);
+      this.writes.push("delete results");
+      return { kind: "done" };
     }
     if (plural === "controllerrevisions") {
       this.revisions = this.revisions.filter((revision) => revision.metadata.name !== name);

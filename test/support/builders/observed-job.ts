@@ -29,6 +29,7 @@ export function makeObserved(differs: Partial<ObservedJob> & { readonly job?: El
     vanished: [],
     endedUndeleted: new Set(),
     revisions: [],
+    resultsFiles: [],
     ...readSpec(job, elasticJobProblems(job.spec)),
     nodes: makeNodes(),
     memory: emptyMemory,

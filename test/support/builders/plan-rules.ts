@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { ElasticJobRun } from "../../../src/api/elastic-job.gen.ts";
+import { itemLabel, reduceItem } from "../../../src/api/names.ts";
 import { IntervalSet } from "../../../src/base/interval-set.ts";
 import type { AttemptPod } from "../../../src/elasticjob/rules/attempt.ts";
 import type { ObservedJob } from "../../../src/elasticjob/rules/observed.ts";
@@ -13,7 +14,7 @@ export function checkPlan(observed: ObservedJob, plan: ElasticJobPlan, goneNodes
     if (action.tag === "delete" && action.resource.plural === "pods") {
       const pod = byName.get(action.ref.name) as AttemptPod;
       const run = status.active?.find((entry) => entry.run === pod.run);
-      const stopped = run?.stops?.some((stop) => stop.item === pod.item && stop.attempt === pod.attempt) ?? false;
+      const stopped = run?.stops?.some((stop) => (stop.item ?? reduceItem) === pod.item && stop.attempt === pod.attempt) ?? false;
       assert.ok(
         run === undefined || run.ending !== undefined || stopped || recordedEnd(run, pod.item),
         `pod ${action.ref.name} is deleted without a reason in the observed status`,
@@ -35,7 +36,7 @@ export function checkPlan(observed: ObservedJob, plan: ElasticJobPlan, goneNodes
       const rival = observed.pods.find(
         (pod) =>
           pod.run === labels["nuptse.dev/run"] &&
-          String(pod.item) === labels["nuptse.dev/item"] &&
+          itemLabel(pod.item) === labels["nuptse.dev/item"] &&
           pod.metadata.name !== action.object.metadata.name &&
           pod.end === undefined &&
           !(pod.node !== undefined && goneNodes.has(pod.node)) &&
@@ -67,7 +68,7 @@ function isGivenUp({ spec, nodes, now }: ObservedJob, pod: AttemptPod): boolean 
 const labelsOf = (pod: AttemptPod): Record<string, string> => ({
   "nuptse.dev/job-uid": pod.jobUid,
   "nuptse.dev/run": pod.run,
-  "nuptse.dev/chunk": String(Math.floor(pod.item / 500)),
+  "nuptse.dev/chunk": pod.item === reduceItem ? "reduce" : String(Math.floor(pod.item / 500)),
 });
 
 /** Label selectors as plans write them: `a=b` and `a in (b,c)`, joined by commas. */

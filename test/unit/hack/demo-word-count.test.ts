@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { load } from "js-yaml";
 import { copyTexts } from "../../../hack/demo/text-folder.ts";
-import { countWords, mergeResults, ResultError } from "../../../hack/demo/word-count.ts";
+import { countWords, readResult, ResultError } from "../../../hack/demo/word-count.ts";
 import type { ElasticJob } from "../../../src/api/elastic-job.gen.ts";
 
 const root = join(import.meta.dirname, "../../..");
@@ -35,21 +35,17 @@ describe("hack/demo/word-count", () => {
     assert.deepEqual(countWords(join(directory, "texts"), 4), want);
   });
 
-  it("merges the results of items", () => {
-    const results = [
-      { item: 0, value: "total 7\ncat 3\na 2\ndog 1\n" },
-      { item: 1, value: "total 6\nthe 2\nit 1\n" },
-    ];
-    assert.deepEqual(mergeResults(results, 4), want);
+  it("reads the result of the reduce", () => {
+    assert.deepEqual(readResult("total 13\ncat 3\na 2\nthe 2\ndog 1\nit 1\n", 4), want);
   });
 
-  for (const value of ["", "cat 3", "total 3\ncat", "total x", undefined]) {
+  for (const value of ["", "cat 3", "total 3\ncat", "total x"]) {
     it(`refuses ${JSON.stringify(value)} as a result`, () => {
-      assert.throws(() => mergeResults([{ item: 0, ...(value !== undefined && { value }) }], 3), ResultError);
+      assert.throws(() => readResult(value, 3), ResultError);
     });
   }
 
-  it("the program of examples/word-count.yaml writes results that merge into the same", function () {
+  it("the programs of examples/word-count.yaml count and reduce to the same", function () {
     this.timeout(60_000);
     const manifest = load(readFileSync(join(root, "examples/word-count.yaml"), "utf8")) as ElasticJob;
     const container = manifest.spec.template.spec.containers[0];
@@ -74,8 +70,16 @@ describe("hack/demo/word-count", () => {
       first.map(({ status }) => status),
       [0, 1, 0, 0],
     );
-    const results = [first[0], work(1, 2), first[2], first[3]].map((result, item) => ({ item, value: result?.value ?? "" }));
-    assert.deepEqual(mergeResults(results, 4), want);
+    const lines = [first[0], work(1, 2), first[2], first[3]].map((each, item) => JSON.stringify({ item, result: each?.value }));
+    const results = join(directory, "results.jsonl");
+    const result = join(directory, "result");
+    writeFileSync(results, `${lines.join("\n")}\n`);
+    const merge = manifest.spec.reduce?.template.spec.containers[0]?.args?.[0] ?? "";
+    const { status } = spawnSync("sh", ["-c", merge], {
+      env: { PATH: process.env["PATH"], NUPTSE_RESULTS_FILE: results, NUPTSE_RESULT_FILE: result },
+    });
+    assert.equal(status, 0);
+    assert.deepEqual(readResult(readFileSync(result, "utf8"), 4), want);
   });
 });
 

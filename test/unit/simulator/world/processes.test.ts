@@ -241,6 +241,33 @@ describe("containers as processes", () => {
     });
   }
 
+  it("a ConfigMap is mounted: its files are where environment, command and args say", async () => {
+    const metadata = { namespace: "shop", name: "files" };
+    await cluster.client.create(configMaps, { metadata, data: { one: "1\n", two: "2\n", three: "3\n" } } as never);
+    const items = [
+      { key: "one", path: "a" },
+      { key: "two", path: "deep/b" },
+    ];
+    await add(
+      {
+        ...sh('cat "$FILE" /mnt/items/deep/b /mnt/all/three; ls /mnt/items'),
+        env: [{ name: "FILE", value: "/mnt/items/a" }],
+        volumeMounts: [
+          { name: "items", mountPath: "/mnt/items" },
+          { name: "all", mountPath: "/mnt/all/" },
+        ],
+      },
+      {
+        volumes: [
+          { name: "items", configMap: { name: "files", items } },
+          { name: "all", configMap: { name: "files" } },
+        ],
+      },
+    );
+    await over();
+    assert.equal(await textOf(await log()), "1\n2\n3\na\ndeep");
+  });
+
   it("a missing ConfigMap waits with the reason, and starts when it is there", async () => {
     await add({ ...sh("echo $X"), env: [{ name: "X", valueFrom: { configMapKeyRef: { name: "late", key: "x" } } }] });
     const waiting = () => pod()?.status.containerStatuses?.[0].state.waiting;
