@@ -3,7 +3,16 @@ import type { ElasticJob } from "../api/elastic-job.gen.ts";
 import type { JobRequest } from "../api/job-request.gen.ts";
 import type { KubeObject, ObjectRef } from "../api/meta.ts";
 import { annotations, labels } from "../api/names.ts";
-import { configMaps, controllerRevisions, elasticJobs, jobRequests, namespaces, nodes, pods, resourceQuotas } from "../api/resource.ts";
+import {
+  configMaps as configMapResource,
+  controllerRevisions,
+  elasticJobs,
+  jobRequests,
+  namespaces,
+  nodes,
+  pods,
+  resourceQuotas,
+} from "../api/resource.ts";
 import { IntervalSet } from "../base/interval-set.ts";
 import type { Random } from "../base/random.ts";
 import type { KubeClient } from "../kube/client.ts";
@@ -101,7 +110,7 @@ export function createElasticJobKind(options: ElasticJobKindOptions): ElasticJob
   });
   const results = createInformer<ResultsFile, "job">({
     ...common,
-    resource: configMaps,
+    resource: configMapResource,
     labelSelector: labels.jobUid,
     project: (map) => resultsFile(map as unknown as ConfigMap) ?? foreignFile(map as unknown as ConfigMap),
     indexes: { job: (file) => (file.jobUid === "" ? [] : [file.jobUid]) },

@@ -117,10 +117,11 @@ export class ApiHistory {
     this.#observeClocks();
     const kind = resourceName(commit.resource);
     if (kind === resourceName(pods)) this.#observePod(commit);
-    else if (kind === resourceName(configMaps)) this.#observeResults(commit);
     else if (kind === resourceName(elasticJobs)) this.#observeJob(commit);
-    else if (kind === resourceName(configMaps)) this.#observeCalendar(commit);
-    else if (kind === resourceName(nodes)) this.#observeNode(commit);
+    else if (kind === resourceName(configMaps)) {
+      this.#observeCalendar(commit);
+      this.#observeResults(commit);
+    } else if (kind === resourceName(nodes)) this.#observeNode(commit);
     else if (kind === resourceName(leases)) this.#observeLease(commit);
     else if (kind === resourceName(resourceQuotas)) this.quotas += commit.type === "ADDED" ? 1 : commit.type === "DELETED" ? -1 : 0;
   }

@@ -15,7 +15,7 @@ const role = {
     { apiGroups: [""], resources: ["pods"], verbs: ["get", "list", "watch", "create", "delete", "deletecollection"] },
     { apiGroups: [""], resources: ["configmaps"], verbs: ["get", "list", "watch", "create", "update", "delete"] },
     { apiGroups: [""], resources: ["podtemplates"], verbs: ["create"] },
-    { apiGroups: [""], resources: ["nodes", "namespaces", "resourcequotas", "configmaps"], verbs: ["get", "list", "watch"] },
+    { apiGroups: [""], resources: ["nodes", "namespaces", "resourcequotas"], verbs: ["get", "list", "watch"] },
     { apiGroups: ["apps"], resources: ["controllerrevisions"], verbs: ["get", "list", "watch", "create", "delete"] },
     { apiGroups: ["events.k8s.io"], resources: ["events"], verbs: ["create", "patch"] },
     { apiGroups: ["coordination.k8s.io"], resources: ["leases"], verbs: ["get", "create", "update"] },
