@@ -15,6 +15,7 @@ import { createProgram } from "./cli/program.ts";
 import { runProgram } from "./cli/run-program.ts";
 import type { TraceServerOptions } from "./cli/trace.ts";
 import { retentionOf } from "./cli/trace-flags.ts";
+import type { Outbox } from "./notify/outbox.ts";
 import type { Metrics } from "./runtime/metrics.ts";
 import type { TraceService } from "./trace/trace-service.ts";
 
@@ -55,6 +56,7 @@ async function runOperator(options: OperatorOptions): Promise<void> {
     ...(options.context !== undefined && { context: options.context }),
   });
   const metrics = await createPrometheusMetrics({ process: true });
+  const outbox = options.config === undefined ? undefined : await openOutbox(options.config, metrics, logger);
   const serverTime = createServerTime(clock);
   const transport = createHttpTransport({
     credentials,
@@ -84,6 +86,7 @@ async function runOperator(options: OperatorOptions): Promise<void> {
     retainedPods: options.retainedPods,
     concurrency: options.concurrency,
     ...(trace !== undefined && { trace: trace.buffer }),
+    ...(outbox !== undefined && { notifications: outbox }),
     ...(options.deployment !== undefined && { deployment: { namespace, name: options.deployment } }),
   });
   const server = await health.startHealthServer({
@@ -101,9 +104,20 @@ async function runOperator(options: OperatorOptions): Promise<void> {
     process.exit(1);
   }
   logger.info("operator has stopped");
+  outbox?.close();
   await trace?.close();
   await server.close();
   transport.close();
+}
+
+/** The outbox for notifications, as the file of --config says. */
+async function openOutbox(file: string, metrics: Metrics, logger: Logger): Promise<Outbox> {
+  const [{ readConfiguration, readSecret }, { createOutbox }, { httpPost }] = await Promise.all([
+    import("./notify/configuration.ts"),
+    import("./notify/outbox.ts"),
+    import("./notify/http-post.ts"),
+  ]);
+  return createOutbox({ ...(await readConfiguration(file)), post: httpPost, readSecret, clock, random, metrics, logger });
 }
 
 /** The trace that --trace names; undefined for none. */

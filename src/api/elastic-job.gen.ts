@@ -91,6 +91,10 @@ export interface ElasticJobSpec {
    */
   readonly appendShardingContext?: boolean;
   readonly reduce?: ElasticJobSpecReduce;
+  /**
+   * Who is told of what. Receivers are named in the operator's configuration.
+   */
+  readonly notify?: readonly ElasticJobSpecNotifyItem[];
   readonly podRetention?: ElasticJobSpecPodRetention;
   readonly history?: ElasticJobSpecHistory;
 }
@@ -406,6 +410,25 @@ export interface ElasticJobSpecReduce {
    */
   readonly timeoutSeconds?: number;
   readonly retry?: ElasticJobSpecRetry;
+}
+export interface ElasticJobSpecNotifyItem {
+  /**
+   * The name of a receiver.
+   */
+  readonly receiver: string;
+  /**
+   * Failed: a run has failed. Recovered: the first run that succeeded after failures that were told. Misfired: fire times were given up. Late: a run has not ended deadlineSeconds after its fire time.
+   */
+  readonly events: readonly ("Failed" | "Recovered" | "Misfired" | "Late")[];
+  /**
+   * So many fire times in a row must have failed before Failed is told.
+   * Default: 1.
+   */
+  readonly after?: number;
+  /**
+   * The same event is not told again for so long. Absent = each is told.
+   */
+  readonly quietSeconds?: number;
 }
 /**
  * Ended runs whose pods stay for kubectl logs; at most 100 pods of a job.

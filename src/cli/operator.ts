@@ -15,6 +15,8 @@ export interface OperatorOptions extends LoggingOptions, TraceOptions {
   readonly maxClockSkewMs: number;
   /** Finished pods that are kept for their logs, over all jobs. */
   readonly retainedPods: number;
+  /** The file with the operator's configuration. */
+  readonly config?: string;
   readonly metricsAddress: BindAddress;
   /** Objects that are reconciled at once. */
   readonly concurrency: number;
@@ -51,6 +53,7 @@ export function operatorCommand(run: (options: OperatorOptions) => Promise<void>
       integer(0, 100_000),
       4000,
     )
+    .option("--config <file>", "the operator's configuration: receivers of notifications (docs/notifications.md)")
     .option(
       "--metrics-address <address>",
       "where /metrics, /healthz and /readyz are served, over plain HTTP",

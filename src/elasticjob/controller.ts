@@ -4,6 +4,7 @@ import type { ElasticJob } from "../api/elastic-job.gen.ts";
 import type { ObjectRef } from "../api/meta.ts";
 import type { TraceSink } from "../api/trace.ts";
 import { annotations } from "../api/names.ts";
+import type { NotificationSink } from "../api/notification.ts";
 import type { Clock } from "../base/clock.ts";
 import { IntervalSet } from "../base/interval-set.ts";
 import { getOrMake } from "../base/map.ts";
@@ -38,6 +39,8 @@ export interface ElasticJobControllerOptions {
   readonly metrics: Metrics;
   /** Where the event trace goes; absent = it is not kept. */
   readonly trace?: TraceSink;
+  /** Takes what people are to be told; absent = nobody is. */
+  readonly notifications?: NotificationSink;
   /** The rules; absent = ours. Another function shows that a broken rule is caught. */
   readonly planElasticJob?: typeof planElasticJob;
 }
@@ -178,7 +181,9 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
       teller?.settled(observed, plan.traced, results, status);
       countFired(plan, results, metrics);
       if (plan.strays > 0) metrics.count("nuptse_stray_pods_total", {}, plan.strays);
-      if (status?.kind === "done") settleRecorded(plan, observed, memory, metrics);
+      if (status?.kind !== "done") return;
+      settleRecorded(plan, observed, memory, metrics);
+      for (const notification of plan.recorded.notifications) options.notifications?.offer(notification);
     },
 
     forget(key) {

@@ -43,6 +43,8 @@ export interface OperatorOptions {
   /** The operator's own Deployment, on which troubles of the trace are told; absent = only the log tells. */
   readonly deployment?: ObjectRef;
   /** See ElasticJobControllerOptions. */
+  readonly notifications?: ElasticJobKindOptions["notifications"];
+  /** See ElasticJobControllerOptions. */
   readonly planElasticJob?: ElasticJobKindOptions["planElasticJob"];
 }
 
@@ -89,6 +91,7 @@ export function createOperator(options: OperatorOptions): Manager {
     retainedPods: options.retainedPods,
     ...(options.trace !== undefined && { trace: options.trace }),
     namespace: options.namespace,
+    ...(options.notifications !== undefined && { notifications: options.notifications }),
     ...(options.planElasticJob !== undefined && { planElasticJob: options.planElasticJob }),
     onError,
   });

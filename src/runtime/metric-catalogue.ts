@@ -78,6 +78,12 @@ export const metricCatalogue = {
   nuptse_misfires_total: { type: "counter", labels: ["reason"], help: "Fire times that did not fire on time, by reason." },
   nuptse_item_attempts_total: { type: "counter", labels: ["result"], help: "Ended attempts of items by result." },
   nuptse_runs_waiting: { type: "gauge", labels: ["reason"], help: "Runs that wait, by what they wait for." },
+  nuptse_notifications_total: {
+    type: "counter",
+    labels: ["receiver", "result"],
+    help: "Notifications by receiver and result: sent, failed, expired, dropped, quiet, unknown_receiver.",
+  },
+  nuptse_notifications_waiting: { type: "gauge", labels: ["receiver"], help: "Notifications that wait for a receiver." },
   nuptse_stray_pods_total: { type: "counter", labels: [], help: "Pods of runs that were over, left by a deposed leader and deleted." },
   nuptse_trace_lag_seconds: {
     type: "gauge",

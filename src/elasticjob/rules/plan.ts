@@ -1,5 +1,6 @@
 import type { Action, EventAction, Plan } from "../../api/action.ts";
 import type { ElasticJobRunFailure, ElasticJobStatus } from "../../api/elastic-job.gen.ts";
+import type { Notification } from "../../api/notification.ts";
 import { conditionReasons, conditionTypes, eventReasons } from "../../api/reasons.ts";
 import { itemLabel, reduceItem } from "../../api/names.ts";
 import { controllerRevisions, elasticJobs } from "../../api/resource.ts";
@@ -12,6 +13,7 @@ import { lateText } from "./conditions.ts";
 import { type Lateness, lateness } from "./lateness.ts";
 import { sortPods } from "./live-run.ts";
 import type { ObservedJob } from "./observed.ts";
+import { notificationsOf } from "./notifications.ts";
 import { stepRequests } from "./requests.ts";
 import { collectResultsFiles } from "./results-file.ts";
 import { retain } from "./retention.ts";
@@ -30,6 +32,8 @@ export interface ElasticJobPlan extends Plan {
     readonly ended: readonly { readonly kind: string; readonly phase: string }[];
     readonly skipped: Readonly<Record<string, number>>;
     readonly attempts: readonly Verdict["outcome"][];
+    /** Whom to tell of it. */
+    readonly notifications: readonly Notification[];
   };
   /** What the event trace tells once the plan has been carried out; absent when nothing was thought about. */
   readonly traced?: TracedPlan;
@@ -119,6 +123,7 @@ export function planElasticJob(given: ObservedJob): ElasticJobPlan {
       ended: runs.steps.flatMap((step) => (step.outcome === undefined ? [] : [{ kind: step.run.kind, phase: step.outcome.phase }])),
       skipped: runs.skipped.counts,
       attempts: runs.steps.flatMap((step) => [...step.ended, step.reduce?.end].flatMap((end) => end?.verdict?.outcome ?? [])),
+      notifications: written.patch === undefined ? [] : notificationsOf(observed, runs, late, written.next),
     },
     traced: { steps: runs.steps, next: written.next, skipped: runs.skipped },
     strays: retention.strays.length,
@@ -131,7 +136,7 @@ export const nothingToDo: ElasticJobPlan = {
   actions: [],
   reasons: [],
   fired: [],
-  recorded: { ended: [], skipped: {}, attempts: [] },
+  recorded: { ended: [], skipped: {}, attempts: [], notifications: [] },
   strays: 0,
   waiting: [],
 };
