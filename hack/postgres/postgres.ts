@@ -6,7 +6,7 @@
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { accessSync, constants, existsSync, readdirSync, readFileSync } from "node:fs";
-import { chmod, chown, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdtemp, writeFile } from "node:fs/promises";
 import { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
@@ -65,7 +65,7 @@ export async function startPostgres(options: { readonly args?: readonly string[]
     name: "postgres",
     binary: command,
     args,
-    logPath: join(tmpdir(), `${root.slice(tmpdir().length + 1)}.log`),
+    logPath: join(root, "log"),
     watchdog,
     isReady: () => accepts(port),
   });
@@ -96,7 +96,6 @@ export async function startPostgres(options: { readonly args?: readonly string[]
       // SIGINT: sessions are ended, not waited for.
       await component.kill("SIGINT");
       await watchdog.close();
-      await rm(join(tmpdir(), `${root.slice(tmpdir().length + 1)}.log`), { force: true });
     },
   };
 }

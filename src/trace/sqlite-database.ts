@@ -14,6 +14,10 @@ const pruneRows = 2000;
 /** Steps of one pruning; the rest waits for the next one, so that writers are not kept waiting. */
 const mostPruneSteps = 50;
 
+const cacheKibibytes = 32 * 1024;
+/** Of 4 KiB: the journal beside the file grows to some 32 MiB. */
+const checkpointPages = 8000;
+
 /** A trace in one SQLite file. Every call blocks: to be used in a thread of its own. */
 export class SqliteDatabase {
   readonly #database: DatabaseSync;
@@ -33,6 +37,9 @@ export class SqliteDatabase {
       this.#database.exec("pragma journal_mode = wal");
       // A power failure may lose the last rows, never the file.
       this.#database.exec("pragma synchronous = normal");
+      // Rows of many jobs touch many pages of the indexes: they are kept, and written back together.
+      this.#database.exec(`pragma cache_size = -${cacheKibibytes}`);
+      this.#database.exec(`pragma wal_autocheckpoint = ${checkpointPages}`);
       this.#migrate();
       this.#insertAttempt = this.#database.prepare(insertOf("nuptse_attempts", attemptColumns));
       this.#insertState = this.#database.prepare(insertOf("nuptse_states", stateColumns));
