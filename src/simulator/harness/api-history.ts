@@ -1,7 +1,7 @@
 import type { ConfigMap, Node, Pod } from "../../api/core.ts";
 import type { ElasticJob, ElasticJobStatus } from "../../api/elastic-job.gen.ts";
 import { itemOfLabel } from "../../api/names.ts";
-import { configMaps, elasticJobs, leases, nodes, pods, resourceName, resourceQuotas } from "../../api/resource.ts";
+import { configMaps, elasticJobs, leases, namespaces, nodes, pods, resourceName, resourceQuotas } from "../../api/resource.ts";
 import { getOrMake } from "../../base/map.ts";
 import { parseTime } from "../../base/time.ts";
 import type { Commit } from "../apiserver/api-server.ts";
@@ -99,6 +99,8 @@ export class ApiHistory {
   readonly jobs = new Map<string, JobFacts>();
   readonly nodes = new Map<string, NodeFacts>();
   readonly terms: Term[] = [];
+  /** The namespace is only observed. */
+  #observing = false;
   /** What each calendar leaves out; undefined = it is there and cannot be read. */
   readonly #calendars = new Map<string, Excluded | undefined>();
   /** ResourceQuotas that exist. */
@@ -118,6 +120,7 @@ export class ApiHistory {
     const kind = resourceName(commit.resource);
     if (kind === resourceName(pods)) this.#observePod(commit);
     else if (kind === resourceName(elasticJobs)) this.#observeJob(commit);
+    else if (kind === resourceName(namespaces)) this.#observeNamespace(commit);
     else if (kind === resourceName(configMaps)) {
       this.#observeCalendar(commit);
       this.#observeResults(commit);
@@ -268,6 +271,14 @@ export class ApiHistory {
     }
   }
 
+  #observeNamespace({ object }: Commit): void {
+    if (object.metadata.name !== "default") return;
+    const observing = object.metadata.annotations?.["nuptse.dev/observe"] === "true";
+    if (observing === this.#observing) return;
+    this.#observing = observing;
+    for (const job of this.jobs.values()) if (job.deletedAt === undefined) this.#pushVersion(job);
+  }
+
   #observeCalendar({ type, object }: Commit): void {
     const { name } = object.metadata;
     const dates = (object as { readonly data?: { readonly dates?: string } }).data?.dates;
@@ -282,13 +293,14 @@ export class ApiHistory {
   #pushVersion(job: JobFacts): void {
     const { spec, status } = job.stored;
     const calendar = spec.schedule?.calendars?.[0]?.name;
+    const version = { at: this.#options.now(), spec, ...(this.#observing && { observing: true as const }) };
     if (calendar === undefined) {
-      job.versions.push({ at: this.#options.now(), spec });
+      job.versions.push(version);
       return;
     }
     const kept = status?.schedule?.calendars === undefined ? "everything" : job.versions.at(-1)?.excluded;
     const excluded = this.#calendars.has(calendar) ? (this.#calendars.get(calendar) ?? kept) : "everything";
-    job.versions.push({ at: this.#options.now(), spec, excluded: excluded ?? "everything" });
+    job.versions.push({ ...version, excluded: excluded ?? "everything" });
   }
 
   #observeNode(commit: Commit): void {

@@ -61,7 +61,8 @@ function* owed(
     const next = job.versions[index + 1];
     if (next !== undefined && sameSchedule(version, next)) continue;
     const editedAt = next?.at ?? Number.POSITIVE_INFINITY;
-    if (spec.suspend !== true) yield { times: fireTimesBetween(version, from, Math.min(editedAt, now) - 1), from, editedAt };
+    if (spec.suspend !== true && version.observing !== true)
+      yield { times: fireTimesBetween(version, from, Math.min(editedAt, now) - 1), from, editedAt };
     from = editedAt - 1;
   }
 }
@@ -80,7 +81,7 @@ function claimsOf(job: JobFacts, now: number): ReadonlyMap<number, Claim> {
     const listed = new Map(status.outcomes?.notSucceeded?.map((entry) => [parseTime(entry.fireTime) as number, entry.outcome as Claim]));
     const active = new Set(status.active?.map((run) => parseTime(run.fireTime) as number));
     for (const version of job.versions) {
-      if (version.at > at || version.spec.suspend === true) continue;
+      if (version.at > at || version.spec.suspend === true || version.observing === true) continue;
       for (const time of fireTimesBetween(version, from, upTo))
         claims.set(time, active.has(time) ? "Active" : (listed.get(time) ?? "Succeeded"));
     }

@@ -19,6 +19,8 @@ export interface ScheduleFacts {
   readonly spec: ElasticJobSpec;
   /** Stretches [from, to) without fire times; "everything" = a calendar is missing. Absent = no calendar. */
   readonly excluded?: Excluded;
+  /** The namespace is only observed, so nothing is owed. */
+  readonly observing?: true;
 }
 
 export type Excluded = readonly (readonly [number, number])[] | "everything";
@@ -120,4 +122,5 @@ export function sameSchedule(a: ScheduleFacts, b: ScheduleFacts): boolean {
   return text(a) === text(b);
 }
 
-const text = ({ spec, excluded }: ScheduleFacts): string => JSON.stringify([spec.schedule, spec.suspend ?? false, excluded]);
+const text = ({ spec, excluded, observing }: ScheduleFacts): string =>
+  JSON.stringify([spec.schedule, spec.suspend ?? false, excluded, observing]);

@@ -1,6 +1,7 @@
 import type { ElasticJob } from "../../api/elastic-job.gen.ts";
 import type { KubeObject } from "../../api/meta.ts";
-import { configMaps, elasticJobs, resourceQuotas } from "../../api/resource.ts";
+import { annotations } from "../../api/names.ts";
+import { configMaps, elasticJobs, namespaces, resourceQuotas } from "../../api/resource.ts";
 import type { Clock } from "../../base/clock.ts";
 import { type Random, randomInteger } from "../../base/random.ts";
 import type { KubeClient } from "../../kube/client.ts";
@@ -20,10 +21,22 @@ export interface PeopleOptions {
 }
 
 /** What people did, by kind. */
-export type PeopleCounts = Record<"suspended" | "rescheduled" | "edited" | "recreated" | "lookalikes" | "calendars" | "quotas", number>;
+export type PeopleCounts = Record<
+  "suspended" | "rescheduled" | "edited" | "recreated" | "lookalikes" | "calendars" | "quotas" | "observed",
+  number
+>;
 
 /** What nobody did. */
-export const noPeople: PeopleCounts = { suspended: 0, rescheduled: 0, edited: 0, recreated: 0, lookalikes: 0, calendars: 0, quotas: 0 };
+export const noPeople: PeopleCounts = {
+  suspended: 0,
+  rescheduled: 0,
+  edited: 0,
+  recreated: 0,
+  lookalikes: 0,
+  calendars: 0,
+  quotas: 0,
+  observed: 0,
+};
 
 /** Creates the jobs and carries out what their owners do to them. Its client meets no faults. */
 export async function playPeople(options: PeopleOptions, jobs: readonly SimulatedJob[]): Promise<PeopleCounts> {
@@ -93,6 +106,16 @@ async function writeCalendar(client: KubeClient, manifest: ElasticJob, dates: st
     if (!(error instanceof NotFound)) throw error;
     await client.create(configMaps, calendar);
   }
+}
+
+/** The namespace is only observed for a while. */
+export function playObservation({ client, clock }: PeopleOptions, atMs: number, forMs: number, counts: PeopleCounts): void {
+  const annotate = async (value: string | null) => {
+    const body = { metadata: { annotations: { [annotations.observe]: value } } };
+    await client.patch(namespaces, { name: "default" }, { type: "merge", body });
+  };
+  clock.after(atMs, () => void annotate("true").then(() => counts.observed++));
+  clock.after(atMs + forMs, () => void annotate(null));
 }
 
 /** A quota of pods that comes and goes: refusals that are true for a while. */

@@ -118,7 +118,8 @@ function checkOwed(pod: PodFacts, job: JobFacts, now: number, say: Say): void {
   const { fireTime } = pod;
   if (fireTime === undefined) return;
   const possible = job.versions.filter(
-    (version, index) => version.at <= now && (job.versions[index + 1]?.at ?? Number.POSITIVE_INFINITY) > fireTime - staleMs,
+    (version, index) =>
+      version.observing !== true && version.at <= now && (job.versions[index + 1]?.at ?? Number.POSITIVE_INFINITY) > fireTime - staleMs,
   );
   if (!possible.some((version) => fireTimesBetween(version, fireTime - 1, fireTime).length > 0)) say("for an instant that is no fire time");
 }
@@ -220,7 +221,7 @@ export function checkOnTime(job: JobFacts, history: ApiHistory, from: number, up
     const { at, spec } = version;
     const jitter = jitterMs(job, spec);
     const next = job.versions[index + 1]?.at ?? Number.POSITIVE_INFINITY;
-    if (spec.suspend === true || job.deletedAt !== undefined) continue;
+    if (spec.suspend === true || version.observing === true || job.deletedAt !== undefined) continue;
     for (const time of fireTimesBetween(version, Math.max(from, at + settleMs), Math.min(upTo, next - settleMs) - jitter)) {
       const pods = [...job.runs.values()].find((run) => run.fireTime === time)?.pods ?? [];
       if (pods.some((pod) => pod.createdAt <= time + jitter + onTimeMs) || busyAround(job, time + jitter, history)) continue;

@@ -20,7 +20,7 @@ import { watchInvariants } from "./invariants.ts";
 import { makeJobs, type SimulatedJob } from "./job-mix.ts";
 import { type OperatorAnswers, type OperatorFleet, type OperatorWrite, startOperatorFleet } from "./operator-process.ts";
 import { nightOf } from "./schedule-mix.ts";
-import { noPeople, type PeopleCounts, playPeople, playQuota } from "./people.ts";
+import { noPeople, type PeopleCounts, playObservation, playPeople, playQuota } from "./people.ts";
 import { completedFailovers } from "./work-invariants.ts";
 
 export interface SimulationOptions {
@@ -184,6 +184,10 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     did = await playPeople(people, made);
     if (rounds > 0 && people.random.next() < 0.4)
       playQuota(people, Math.floor(people.random.next() * (faultyMs - 300_000)), 60_000 + Math.floor(people.random.next() * 200_000), did);
+    // Of its own, so that a seed's other dice fall as they did without it. What is stored of calendars stands still meanwhile.
+    const dice = createSeededRandom(seed + 7919);
+    if (rounds > 0 && dice.next() < 0.25 && made.every(({ calendar }) => calendar === undefined))
+      playObservation(people, Math.floor(dice.next() * (faultyMs - 600_000)), 120_000 + Math.floor(dice.next() * 400_000), did);
     for (const event of options.events ?? []) clock.after(event.atMs, () => event.act(world));
     if (rounds > 0) {
       const without = options.without ?? [];
