@@ -108,7 +108,8 @@ export function createReferencedConfigMaps(options: ReferencedConfigMapsOptions)
     random,
     scope: { resource: configMaps },
     watchList: false,
-    pageSize: 500,
+    // Each may have a MiB.
+    pageSize: 100,
     target: {
       // What nobody refers to leaves its name alone, so that a page is not held for what it contains.
       collect: (object) => (entries.has(keyOf(object.metadata)) ? kept(object) : nameOf(object)),
