@@ -43,11 +43,14 @@ export function explainJob(input: ExplainInput): Explanation {
           ...calendarCauses(input, next),
           ...skippedCauses(picture, runs),
         ];
-  const causes = [...sorted(ofRuns), ...requestCauses(picture), ...stopped, ...quiet];
+  // Who looks at a run that was asked for does not ask why nothing fires by itself.
+  const ofJob = live.length > 0 ? stopped.filter((cause) => cause.cause !== "NoSchedule") : stopped;
+  const causes = [...sorted(ofRuns), ...requestCauses(picture), ...ofJob, ...quiet];
   if (next !== undefined) {
-    const text = live.length > 0 ? "the next fire time comes then" : "nothing is wrong: it waits for its next fire time";
+    const text = causes.length > 0 ? "the next fire time" : "nothing is wrong: it waits for its next fire time";
     causes.push({ cause: "NextFireTime", text: `${text}, ${formatSeconds(next)}` });
   }
+  if (causes.length === 0) causes.push({ cause: "Waiting", text: "the operator has said nothing about it yet" });
   const atWork = ofRuns.some((cause) => cause.cause === "AtWork");
   return {
     job: job.metadata.name,

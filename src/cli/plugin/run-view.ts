@@ -65,9 +65,9 @@ export function runViews(picture: Pick<JobPicture, "job" | "pods">): readonly Ru
     entries.push(unrecordedEntry(run, pods));
   }
   const views = entries.map((entry) => runView(entry, podsByRun.get(entry.run) ?? new Map(), resultsOf(picture, entry)));
-  const byTime = (a: RunView, b: RunView) =>
-    a.fireTime === b.fireTime ? (a.run < b.run ? 1 : -1) : (a.fireTime ?? "") < (b.fireTime ?? "") ? 1 : -1;
-  return views.sort((a, b) => Number(b.live) - Number(a.live) || byTime(a, b));
+  // A retry has the fire time of the run it repeats, and began after it.
+  const keyOf = (view: RunView) => `${view.fireTime ?? ""} ${view.startedAt ?? ""} ${view.run}`;
+  return views.sort((a, b) => Number(b.live) - Number(a.live) || (keyOf(a) < keyOf(b) ? 1 : -1));
 }
 
 /** A pod and what rules read from it. */

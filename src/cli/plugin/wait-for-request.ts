@@ -41,7 +41,9 @@ export async function waitForRequest(context: PluginContext, cluster: Cluster, j
     const id = request.status?.run;
     const view = id === undefined ? undefined : runViews(watched).find((each) => each.run === id);
     if (terminal === undefined) {
-      if (view !== undefined && request.spec.cancel === undefined) for (const line of progressNews(view, run)) output.result(line);
+      // The others are about a run that was there before: its items are no news.
+      if (view !== undefined && (request.spec.run !== undefined || request.spec.retry !== undefined))
+        for (const line of progressNews(view, run)) output.result(line);
       const { backfill } = request.status ?? {};
       if (backfill?.ended !== undefined && backfill.ended !== ended) {
         ended = backfill.ended;

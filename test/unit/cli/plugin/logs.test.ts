@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cut } from "../../../../src/cli/plugin/terminal.ts";
+import { createTerminal, cut, showsColours } from "../../../../src/cli/plugin/terminal.ts";
 import { mergeLogs, type StampedLine, stampedLine } from "../../../../src/cli/plugin/log-merge.ts";
 import { makePod } from "../../../support/builders/attempt-pod.ts";
 import { makeJob } from "../../../support/builders/elastic-job.ts";
@@ -25,10 +25,7 @@ describe("cli/plugin logs", () => {
       { source: "c", lines: lines("2", "4", "6") },
     ];
     for await (const { source, line } of mergeLogs(logs)) merged.push(`${source}${line.text}`);
-    assert.deepEqual(
-      merged,
-      ["a1", "c2", "a4", "c4", "a5", "c6"].sort((x, y) => Number(x.slice(1)) - Number(y.slice(1))),
-    );
+    assert.deepEqual(merged, ["a1", "c2", "a4", "c4", "a5", "c6"]);
   });
 
   const objects = {
@@ -77,4 +74,26 @@ describe("cli/plugin terminal", () => {
     { name: "letters beyond 16 bits are whole", line: "\u{1f600}\u{1f600}", width: 1, want: "\u{1f600}" },
   ];
   for (const tc of cases) it(tc.name, () => assert.equal(cut(tc.line, tc.width), tc.want));
+
+  it("draws over what it drew before, and takes a width of 0 for unknown", () => {
+    const written: string[] = [];
+    const terminal = createTerminal({ isTTY: true, columns: 0, rows: 0, write: (text: string) => written.push(text) }, {});
+    terminal?.draw(["a", "b"]);
+    terminal?.draw(["c"]);
+    assert.deepEqual(written, ["a\nb\n", "\u001b[2A\u001b[0Jc\n"]);
+    assert.deepEqual([terminal?.columns, terminal?.rows], [80, 24]);
+  });
+
+  const streams = [
+    { name: "a file", isTTY: false, environment: {}, wantDraws: false, wantColours: false },
+    { name: "a terminal", isTTY: true, environment: {}, wantDraws: true, wantColours: true },
+    { name: "a terminal with NO_COLOR", isTTY: true, environment: { NO_COLOR: "1" }, wantDraws: true, wantColours: false },
+    { name: "a terminal that can do nothing", isTTY: true, environment: { TERM: "dumb" }, wantDraws: false, wantColours: false },
+  ];
+  for (const { name, isTTY, environment, wantDraws, wantColours } of streams) {
+    it(`${name} is ${wantDraws ? "" : "not "}drawn on, and gets ${wantColours ? "" : "no "}colours`, () => {
+      const stream = { isTTY, write() {} };
+      assert.deepEqual([createTerminal(stream, environment) !== undefined, showsColours(stream, environment)], [wantDraws, wantColours]);
+    });
+  }
 });

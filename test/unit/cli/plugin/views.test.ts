@@ -196,6 +196,21 @@ describe("cli/plugin history", () => {
     assert.match(results[2] ?? "", /20 s +4 +1 +ItemsFailed/);
   });
 
+  it("a retry stands before the run whose fire time it has", async () => {
+    const [run = { run: "" }] = status.history ?? [];
+    const retry = { ...run, run: "20261121t110000z-r00000000", kind: "Retry", startedAt: iso("11:30:00"), phase: "Succeeded" };
+    const job = makeJob({}, { status: { ...status, history: [run, retry] } });
+    const { results } = await kubectlNuptse(["history", "report", "-o", "name"], { objects: { "elasticjobs.nuptse.dev": [job] } });
+    assert.deepEqual(results, ["20261121t110000z-r00000000", "20261121t110000z"]);
+  });
+
+  it("a run that stands in both lists until its request knows of its end is shown once, ended", async () => {
+    const [run = { run: "" }] = status.history ?? [];
+    const job = makeJob({}, { status: { ...status, active: [{ ...run, phase: "Failed" }], history: [run] } });
+    const { results } = await kubectlNuptse(["history", "report", "-o", "name"], { objects: { "elasticjobs.nuptse.dev": [job] } });
+    assert.deepEqual(results, ["20261121t110000z"]);
+  });
+
   it("a job that has not run yet says so", async () => {
     const { results } = await kubectlNuptse(["history", "report"], { objects: { "elasticjobs.nuptse.dev": [makeJob()] } });
     assert.deepEqual(results, ["report has not run yet, or spec.history keeps no runs."]);

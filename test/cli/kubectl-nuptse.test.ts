@@ -1,0 +1,329 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { dump, load } from "js-yaml";
+import { bundleCommand } from "../../hack/bundle/bundle-command.ts";
+import { ensureBinaries } from "../../hack/control-plane/binaries.ts";
+import { createSystemClock } from "../../src/base/clock.ts";
+import { type Playground, startPlayground } from "../../src/simulator/harness/playground.ts";
+import { simulateAnnotation } from "../../src/simulator/world/pod-script.ts";
+import { skipUnless } from "../support/skip.ts";
+import { eventually } from "../integration/support/eventually.ts";
+import { createKubectl, type Kubectl, type Outcome } from "./kubectl.ts";
+
+const namespace = "plugin";
+const root = join(import.meta.dirname, "../..");
+
+/** What differs from run to run, replaced by words: run ids, names that the server makes, instants, spans and nodes. */
+function plain(text: string): readonly string[] {
+  return text
+    .trimEnd()
+    .split("\n")
+    .map((line) =>
+      line
+        .replaceAll(/\d{8}t\d{6}z(-[rb][0-9a-f]{8})?/g, (_, suffix?: string) => (suffix === undefined ? "RUN" : `RUN${suffix.slice(0, 2)}`))
+        .replaceAll(/((?:run|retry|cancel|backfill|suspend|mark-succeeded)-)[bcdfghjklmnpqrstvwxz0-9]{5}\b/g, "$1NAME")
+        .replaceAll(/(?:(?:Sun|Mon|Tue|Wed|Thu|Fri|Sat) )?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z| \+00:00)/g, "TIME")
+        .replaceAll(/\b\d+ (?:min|s|h|d)(?: \d+ (?:min|s|h))?(?: ago)?/g, "SPAN")
+        .replaceAll(/\bnode-\d\b/g, "NODE")
+        .replaceAll(/ {2,}/g, " | ")
+        .trimEnd(),
+    );
+}
+
+interface JobOptions {
+  readonly spec?: object;
+  /** How the kubelet plays its pods. */
+  readonly script?: object;
+  readonly pod?: object;
+}
+
+const job = (name: string, { spec = {}, script = { runMs: [50, 50] }, pod = {} }: JobOptions = {}) =>
+  dump({
+    apiVersion: "nuptse.dev/v1alpha1",
+    kind: "ElasticJob",
+    metadata: { name, namespace },
+    spec: {
+      template: {
+        metadata: { annotations: { [simulateAnnotation]: JSON.stringify(script) } },
+        spec: { containers: [{ name: "main", image: "registry.example/report:1" }], ...pod },
+      },
+      ...spec,
+    },
+  });
+
+/** `kubectl nuptse`, through the real kubectl, from the bundle, against the playground. */
+describe("kubectl nuptse", function () {
+  this.timeout(60_000);
+  const binaries = skipUnless(() => ensureBinaries(["kubectl"]));
+  let playground: Playground;
+  let kubectl: Kubectl;
+  const run = (args: string, input?: string): Promise<Outcome> => kubectl.run(["nuptse", ...args.split(" ")], input);
+  const ok = async (args: string, input?: string): Promise<readonly string[]> => {
+    const { code, stdout, stderr } = await run(args, input);
+    assert.equal(code, 0, `kubectl nuptse ${args}: ${stderr}${stdout}`);
+    return plain(stdout);
+  };
+  const create = async (...manifests: readonly string[]) => {
+    await kubectl.ok(["apply", "-f", "-"], manifests.join("---\n"));
+    for (const manifest of manifests) {
+      const { name } = (load(manifest) as { metadata: { name: string } }).metadata;
+      if (manifest.includes("kind: ElasticJob")) await kubectl.ok(["wait", `ej/${name}`, "--for=condition=Ready", "--timeout=30s"]);
+    }
+  };
+  const newestRun = async (name: string) => (await run(`history ${name} -o name`)).stdout.split("\n")[0] ?? "";
+
+  before(async () => {
+    playground = await startPlayground({
+      kubelet: "stages",
+      random: { next: () => Math.random() },
+      clock: createSystemClock({ background: true }),
+    });
+    const config = load(await readFile(playground.kubeconfigPath, "utf8")) as { contexts: { context: { namespace?: string } }[] };
+    for (const each of config.contexts) each.context.namespace = namespace;
+    kubectl = await createKubectl(binaries().kubectl, dump(config), namespace);
+    const home = dirname(await kubectl.file("plugin/package.json", '{"type": "module"}'));
+    await bundleCommand(root, { source: "src/cli/kubectl-plugin.ts", name: "kubectl-nuptse", inParts: true }, join(home, "dist"));
+    await kubectl.link(join(root, "crds"), "plugin/crds");
+    await kubectl.link(join(home, "dist/kubectl-nuptse.js"), "bin/kubectl-nuptse");
+    await kubectl.link(join(home, "dist/kubectl-nuptse.js"), "bin/kubectl_complete-nuptse");
+    await kubectl.link(process.execPath, "bin/node");
+    await kubectl.ok(["create", "-f", "-"], dump({ apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } }));
+  });
+  after(async () => {
+    await kubectl?.close();
+    await playground?.close();
+  });
+
+  describe("asks and shows", () => {
+    const script = { runMs: [100, 100], message: "12 rows", log: ["begins", "ends"], cases: [{ item: 1, exitCode: 3 }] };
+    before(() =>
+      create(
+        job("report", { spec: { sharding: { total: 2 } }, script: { runMs: [100, 100], message: "12 rows", log: ["begins", "ends"] } }),
+        job("flaky", { spec: { sharding: { total: 2 } }, script }),
+        job("long", { script: { runMs: "forever" } }),
+      ),
+    );
+
+    it("run --wait shows what its items do, and ends well", async () => {
+      const lines = await ok("run report --wait");
+      assert.deepEqual(
+        [lines[0], lines.at(-1)?.startsWith("run RUN-r: Succeeded")],
+        ["jobrequest.nuptse.dev/report-run-NAME created", true],
+      );
+      assert.ok(lines.includes("item 0: Succeeded (on NODE, attempt 1, 12 rows)"), lines.join("\n"));
+      assert.ok(lines.includes("item 1: Succeeded (on NODE, attempt 1, 12 rows)"), lines.join("\n"));
+    });
+    it("status shows the run", async () => {
+      const lines = await ok("status report");
+      assert.ok(lines.includes("Run RUN-r | Succeeded | 2/2 ended, Requested"), lines.join("\n"));
+      assert.ok(lines.includes(" | 0 | Succeeded | 1 | NODE | SPAN | 0 | 12 rows"), lines.join("\n"));
+      assert.ok(lines.includes("Schedule: | none: it runs only when it is asked to"));
+    });
+    it("logs of all items carry their numbers, of one none", async () => {
+      assert.deepEqual([...(await ok("logs report"))].sort(), ["[0] begins", "[0] ends", "[1] begins", "[1] ends"]);
+      assert.deepEqual(await ok("logs report -i 1 --tail 1"), ["ends"]);
+      assert.deepEqual(await ok("logs report -i 0 -f"), ["begins", "ends"]);
+    });
+    it("run --wait of one that fails is exit code 1; retry runs what failed again", async () => {
+      const failed = await run("run flaky --wait");
+      assert.equal(failed.code, 1);
+      assert.match(plain(failed.stderr).join("\n"), /^error: run RUN-r: Failed/);
+      assert.ok(
+        plain(failed.stdout).some((line) => line.startsWith("item 1: Failed (on NODE, attempt 1, ")),
+        failed.stdout,
+      );
+      const again = await run("retry flaky --wait");
+      assert.equal(again.code, 1);
+      assert.ok(!again.stdout.includes("item 0"), again.stdout);
+    });
+    it("mark-succeeded records what somebody did otherwise", async () => {
+      const id = await newestRun("flaky");
+      // The run is given free a moment after its request has ended.
+      const lines = await eventually("the run to be recorded as ended", 20_000, () => ok(`mark-succeeded flaky ${id} --wait`));
+      assert.match(lines.join("\n"), /^jobrequest\.nuptse\.dev\/flaky-mark-succeeded-NAME created\nrun RUN-r: Succeeded/);
+      const history = await ok("history flaky");
+      assert.match(history[1] ?? "", /^RUN-r \| \w+ \| Succeeded \| 1\/1/);
+    });
+    it("cancel ends the run that there is", async () => {
+      await ok("run long");
+      await eventually("the run to be at work", 20_000, async () => (await ok("why long"))[0]?.includes("is running"));
+      assert.match((await ok("cancel long --wait")).at(-1) ?? "", /^run RUN-r: Succeeded/);
+      assert.match((await ok("history long"))[1] ?? "", /Cancelled/);
+    });
+    it("backfill runs fire times of the past", async () => {
+      await create(job("daily", { spec: { schedule: { crons: ["0 0 * * *"] } } }));
+      const { code, stdout, stderr } = await run("backfill daily --from 2026-11-01 --to 2026-11-04 --parallelism 3 --wait");
+      assert.equal(code, 0, stderr);
+      assert.match(stderr, /^3 fire times from 2026-11-01T00:00:00Z to 2026-11-03T00:00:00Z$/m);
+      assert.match(
+        plain(stdout).join("\n"),
+        /^jobrequest.nuptse.dev\/daily-backfill-NAME created\n[\s\S]*backfill: 3 of 3 runs have ended\n[\s\S]*Succeeded/,
+      );
+    });
+    it("-o name and -o json are for scripts", async () => {
+      assert.deepEqual(await ok("run report --items 0 -o name"), ["jobrequest.nuptse.dev/report-run-NAME"]);
+      const request = JSON.parse((await run("run report --items 1 --parameter x -o json")).stdout) as { spec: object };
+      assert.deepEqual(request.spec, {
+        jobName: "report",
+        requestedBy: "nuptse-admin",
+        ttlSecondsAfterFinished: 86400,
+        run: { parameter: "x", items: "1" },
+      });
+    });
+    it("next is a calendar over all jobs", async () => {
+      const lines = await ok("next --count 1");
+      assert.deepEqual(lines[0], "FIRE-TIME | FROM-NOW | JOB");
+    });
+    it("validate needs no cluster", async () => {
+      assert.deepEqual(await ok("validate -f -", job("x")), ["stdin: ElasticJob plugin/x is valid"]);
+      const { code, stdout } = await run("validate -f -", job("x", { spec: { suspend: "maybe" } }));
+      assert.equal(code, 1);
+      assert.match(stdout, /spec\.suspend: Invalid value: "string"/);
+    });
+    it("what fails is one line on stderr: exit code 1 for the cluster, 2 for what was typed", async () => {
+      const { code, stdout, stderr } = await run("status reprot");
+      assert.deepEqual(
+        [code, stdout, stderr],
+        [1, "", `error: there is no ElasticJob "reprot" in namespace "${namespace}"; did you mean report?\n`],
+      );
+      const typo = await run("stauts report");
+      assert.deepEqual([typo.code, typo.stderr], [2, "error: unknown command 'stauts' (Did you mean status?)\n"]);
+      const elsewhere = await run("status report --kubeconfig nowhere");
+      assert.equal(elsewhere.code, 1);
+      assert.match(elsewhere.stderr, /^error: there is no kubeconfig nowhere: name one with --kubeconfig or KUBECONFIG/);
+    });
+    it("completion prints a script", async () => {
+      assert.match((await ok("completion bash")).join("\n"), /complete -o default -F _kubectl_nuptse kubectl-nuptse/);
+    });
+    it("kubectl completes jobs by it", async () => {
+      assert.match(await kubectl.ok(["__complete", "nuptse", "status", "re"]), /^report\n:4\n/);
+    });
+  });
+
+  describe("why says what keeps a job", () => {
+    const future = "2099-01-01T00:00:00Z";
+    const everySecond = { schedule: { crons: ["* * * * * ?"] } };
+    const cases: readonly {
+      readonly name: string;
+      readonly given: () => Promise<unknown>;
+      readonly job: string;
+      readonly want: readonly RegExp[];
+    }[] = [
+      {
+        name: "suspended by spec",
+        given: () => create(job("asleep", { spec: { ...everySecond, suspend: true } })),
+        job: "asleep",
+        want: [
+          /^ElasticJob asleep in plugin is not running, and nothing will fire\.$/,
+          /^- Suspended: it is suspended: spec\.suspend is true$/,
+        ],
+      },
+      {
+        name: "suspended by request",
+        given: async () => {
+          await create(job("resting", { spec: { schedule: { crons: ["0 0 0 1 1 ? 2098"] } } }));
+          assert.deepEqual(await ok("suspend resting --until 2h --reason maintenance"), [
+            "jobrequest.nuptse.dev/resting-suspend-NAME created",
+          ]);
+        },
+        job: "resting",
+        want: [
+          /^- Suspended: it is suspended by the request resting-suspend-NAME until TIME, by nuptse-admin: maintenance$/,
+          /to do \| kubectl nuptse resume resting$/,
+        ],
+      },
+      {
+        name: "waiting for a dependency",
+        given: () =>
+          create(
+            job("upstream", { spec: { schedule: { crons: ["* * * * * ?"], endAt: future } }, script: { runMs: "forever" } }),
+            job("downstream", { spec: { schedule: { crons: ["* * * * * ?"] }, after: [{ job: "upstream" }] } }),
+          ),
+        job: "downstream",
+        want: [/^- Dependency: run RUN waits: .*upstream/],
+      },
+      {
+        name: "waiting for concurrency",
+        given: async () => {
+          await create(job("busy", { script: { runMs: "forever" } }));
+          await ok("run busy");
+          await eventually("the first run", 20_000, async () => (await ok("why busy"))[0]?.includes("is running"));
+          await ok("run busy");
+        },
+        job: "busy",
+        want: [/^- Concurrency: run RUN-r waits: .*at work: RUN-r$/, /^- AtWork: run RUN-r is at work/],
+      },
+      {
+        name: "waiting for its window",
+        given: () => create(job("early", { spec: { schedule: { crons: ["* * * * * ?"], startAt: future } } })),
+        job: "early",
+        want: [/^- BeforeWindow: its window has not begun: nothing fires before spec\.schedule\.startAt, TIME$/],
+      },
+      {
+        name: "misfire skipped",
+        given: () => {
+          // The first run lasts until the window is over: the other fire times pass meanwhile.
+          const endAt = new Date(Date.now() + 4000).toISOString();
+          return create(job("overlapping", { spec: { schedule: { ...everySecond.schedule, endAt } }, script: { runMs: [6000, 6000] } }));
+        },
+        job: "overlapping",
+        want: [/^- Misfire: the fire time TIME was skipped: it passed while an earlier run was at work$/],
+      },
+      {
+        name: "image not there",
+        given: async () => {
+          await create(job("typo", { script: { pullFailures: "forever" } }));
+          await ok("run typo");
+        },
+        job: "typo",
+        want: [
+          /^ElasticJob typo in plugin has a run that does not go on\.$/,
+          /^- Image: the image registry\.example\/report:1 cannot be had \(ImagePullBackOff\): Back-off pulling image/,
+        ],
+      },
+      {
+        name: "no node fits",
+        given: async () => {
+          await create(job("picky", { pod: { nodeSelector: { disk: "ssd" } } }));
+          await ok("run picky");
+        },
+        job: "picky",
+        want: [/^- NoNode: no node takes the pod: 0\/4 nodes are available/],
+      },
+      {
+        name: "the API refuses, for quota",
+        given: async () => {
+          await create(job("greedy", { pod: { priorityClassName: "" } }));
+          const quota = { apiVersion: "v1", kind: "ResourceQuota", metadata: { name: "small", namespace }, spec: { hard: { pods: "0" } } };
+          await kubectl.ok(["create", "-f", "-"], dump(quota));
+          await ok("run greedy");
+        },
+        job: "greedy",
+        want: [/^- Quota: run RUN-r waits: .*exceeded quota: small/, /to do \| it goes on by itself when there is room/],
+      },
+    ];
+    for (const tc of cases) {
+      it(tc.name, async () => {
+        await tc.given();
+        await eventually(`why ${tc.job}`, 30_000, async () => {
+          const lines = await ok(`why ${tc.job}`);
+          for (const want of tc.want)
+            assert.ok(
+              lines.some((line) => want.test(line)),
+              `${want} in\n${lines.join("\n")}`,
+            );
+          return true;
+        });
+      });
+    }
+
+    it("resume ends what suspend began, and says whose spec.suspend is", async () => {
+      assert.deepEqual(await ok("resume resting"), ["jobrequest.nuptse.dev/resting-suspend-NAME deleted"]);
+      const { code, stderr } = await run("resume asleep");
+      assert.equal(code, 1);
+      assert.match(stderr, /^error: asleep stays suspended by spec\.suspend, which belongs to whoever keeps the job/);
+    });
+    after(() => kubectl.ok(["delete", "quota", "small", "--ignore-not-found"]));
+  });
+});
