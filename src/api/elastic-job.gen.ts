@@ -184,9 +184,10 @@ export interface ElasticJobSpecSharding {
    */
   readonly total?: number;
   /**
-   * One text for each item, given to its program as SHARDING_PARAMETER. As long as 'total'.
+   * One text for each item, given to its program as SHARDING_PARAMETER. As long as 'total'. For more than 1000 items see parametersFrom.
    */
   readonly parameters?: readonly string[];
+  readonly parametersFrom?: ElasticJobSpecShardingParametersFrom;
   /**
    * Items that are left out of runs, as an ascending set such as "3,7-9". A run under way keeps its items.
    */
@@ -195,6 +196,19 @@ export interface ElasticJobSpecSharding {
    * The number of items of one run at work at once. Absent = all.
    */
   readonly parallelism?: number;
+}
+/**
+ * The items' texts from a ConfigMap of the job's namespace instead: a line for each item, so as many lines as 'total', at most 512 KiB. A run keeps the texts with which it began; an edit counts from the next run on.
+ */
+export interface ElasticJobSpecShardingParametersFrom {
+  /**
+   * The name of the ConfigMap.
+   */
+  readonly configMap: string;
+  /**
+   * The key in it.
+   */
+  readonly key: string;
 }
 export interface ElasticJobSpecAfterItem {
   /**

@@ -21,6 +21,7 @@ export const conditionReasons = {
   dependencyMissing: "DependencyMissing",
   clockSkew: "ClockSkew",
   calendarMissing: "CalendarMissing",
+  parametersMissing: "ParametersMissing",
   calendarInvalid: "CalendarInvalid",
   calendarKept: "CalendarKept",
   observing: "Observing",
@@ -49,6 +50,7 @@ export const eventReasons = {
   templateRefused: "TemplateRefused",
   clockSkew: "ClockSkew",
   calendarMissing: "CalendarMissing",
+  parametersMissing: "ParametersMissing",
   calendarInvalid: "CalendarInvalid",
 } as const;
 

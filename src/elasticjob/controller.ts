@@ -16,11 +16,13 @@ import { elasticJobProblems } from "../validation/elastic-job.ts";
 import type { ElasticJobCaches } from "./caches.ts";
 import { calendarRefs, calendarSources } from "./calendar-sources.ts";
 import { JobNotes } from "./job-memory.ts";
-import type { ReferencedConfigMaps } from "./referenced-config-maps.ts";
+import { parametersKnown, parametersRefs, parametersStep } from "./parameters-source.ts";
+import type { ReferencedConfigMap, ReferencedConfigMaps } from "./referenced-config-maps.ts";
 import type { AttemptPod } from "./rules/attempt.ts";
 import { readCalendars } from "./rules/calendars.ts";
 import type { NodeFacts, ObservedJob } from "./rules/observed.ts";
 import { type MissingJob, planMissingJob } from "./rules/missing-job.ts";
+import { withParameters } from "./rules/parameters.ts";
 import { type ElasticJobPlan, isClockOff, nothingToDo, planElasticJob } from "./rules/plan.ts";
 import { type ReadSpec, readSpec } from "./rules/read-spec.ts";
 import { UpstreamGraph } from "./upstream-graph.ts";
@@ -69,7 +71,15 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
   const { clock, metrics } = options;
   const goneNodes = new Map<string, number>();
   const notes = new Map<string, JobNotes>();
-  const specs = new Map<string, { readonly generation: number; readonly read: ReadSpec; readonly calendars: string }>();
+  const specs = new Map<
+    string,
+    {
+      readonly generation: number;
+      readonly read: ReadSpec;
+      readonly calendars: string;
+      readonly parameters: ReferencedConfigMap | undefined;
+    }
+  >();
   const uids = new Map<string, string>();
   const plans = new WeakMap<ObservedJob, ElasticJobPlan>();
   const waiting = new Map<string, readonly string[]>();
@@ -89,9 +99,11 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
     const known = specs.get(uid);
     const sources = calendarSources(job, options.namespace, options.configMaps());
     const calendars = readCalendars(job, sources, options.caches().revisions.byIndex("job", uid));
-    if (known !== undefined && known.generation === generation && known.calendars === calendars.key) return known.read;
-    const read = readSpec(job, elasticJobProblems(job.spec), calendars);
-    specs.set(uid, { generation, read, calendars: calendars.key });
+    const parameters = parametersKnown(job, options.configMaps());
+    const same = known?.generation === generation && known.calendars === calendars.key && known.parameters === parameters;
+    if (known !== undefined && same) return known.read;
+    const read = withParameters(readSpec(job, elasticJobProblems(job.spec), calendars), parametersStep(job, parameters));
+    specs.set(uid, { generation, read, calendars: calendars.key, parameters });
     if (known !== undefined && known.calendars !== calendars.key) upstreams.forgetSchedules();
     return read;
   }
@@ -134,7 +146,7 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
       const memory = notesOf(uid);
       memory.seeGeneration(job.metadata.generation ?? 0);
       if (memory.vanished.size > 0) memory.prune(neededVanished(job));
-      options.configMaps().refer(key, calendarRefs(job, options.namespace));
+      options.configMaps().refer(key, [...calendarRefs(job, options.namespace), ...parametersRefs(job)]);
       const read = specOf(job);
       return {
         job,

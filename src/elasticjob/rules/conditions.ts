@@ -38,7 +38,7 @@ export function readiness(
   }
   const { refusal: entangled } = observed.dependencies ?? {};
   if (entangled !== undefined) return no(entangled.reason, entangled.message);
-  if (revision.kind === "refused") return no(conditionReasons.templateRefused, revision.message);
+  if (revision.kind === "refused") return no(revision.reason ?? conditionReasons.templateRefused, revision.message);
   if (calendars.kind === "unusable") return no(calendars.reason, calendars.message);
   if (clockSkewed)
     return no(conditionReasons.clockSkew, "lastHandledFireTime was ahead of the API server's clock and has been set back to now");

@@ -7,6 +7,7 @@ import type { AttemptPod } from "./attempt.ts";
 import type { CalendarsStep } from "./calendars.ts";
 import type { Dependencies } from "./dependencies.ts";
 import type { EffectiveSpec } from "./effective-spec.ts";
+import type { ParametersStep } from "./parameters.ts";
 import type { RevisionData } from "./pod.ts";
 import type { ResultsFile } from "./results-file.ts";
 
@@ -40,6 +41,8 @@ export interface ObservedJob {
   readonly jitterMs: number;
   /** The jobs that it is after; absent when there are none. */
   readonly dependencies?: Dependencies;
+  /** What the ConfigMap of sharding.parametersFrom holds; absent = the job names none. */
+  readonly parameters?: ParametersStep;
   /** What new runs are pinned to, and the same as canonical JSON. */
   readonly pinned: { readonly data: RevisionData; readonly canonical: string };
   /** Everything in the spec that decides when the job fires, as canonical JSON. */

@@ -273,6 +273,7 @@ function eventsOf(
       [conditionReasons.templateRefused]: eventReasons.templateRefused,
       [conditionReasons.clockSkew]: eventReasons.clockSkew,
       [conditionReasons.calendarMissing]: eventReasons.calendarMissing,
+      [conditionReasons.parametersMissing]: eventReasons.parametersMissing,
       [conditionReasons.calendarInvalid]: eventReasons.calendarInvalid,
       [conditionReasons.calendarKept]: eventReasons.calendarInvalid,
     };

@@ -7,6 +7,7 @@ import { type GivenOptions, optionValues, optionVariable, withOptions } from "..
 import { formatSeconds } from "../../base/time.ts";
 import type { RunAnnotation } from "./attempt.ts";
 import { excludedNodes, type NodeRule, withPreferences } from "./node-rule.ts";
+import { parameterOf } from "./parameters.ts";
 import { mountResults, resultsFilePath } from "./results-volume.ts";
 import { podName } from "./run-id.ts";
 
@@ -23,7 +24,10 @@ export type RevisionData = Pick<
   | "startTimeoutSeconds"
   | "safeToEvict"
   | "appendShardingContext"
->;
+> & {
+  /** The contents of the ConfigMap that sharding.parametersFrom names, a line an item. */
+  readonly parameterLines?: string;
+};
 
 /** Kubernetes' own default for a container's termination message. */
 const defaultMessagePath = "/dev/termination-log";
@@ -170,7 +174,7 @@ function shardingContext({ job, revision, run, item, attempt }: PodOrder): strin
     shardingTotalCount: revision.sharding?.total ?? 1,
     jobParameter: revision.parameter ?? "",
     shardingItem: item,
-    shardingParameter: revision.sharding?.parameters?.[item] ?? "",
+    shardingParameter: parameterOf(revision, item),
   });
 }
 
@@ -178,7 +182,7 @@ function shardingContext({ job, revision, run, item, attempt }: PodOrder): strin
 function environment(order: PodOrder): readonly EnvVar[] {
   const { job, revision, item } = order;
   const total = revision.sharding?.total ?? 1;
-  const shardingParameter = revision.sharding?.parameters?.[item] ?? "";
+  const shardingParameter = parameterOf(revision, item);
   const jobParameter = revision.parameter ?? "";
   const ofItem = {
     SHARDING_ITEM: String(item),

@@ -7,6 +7,7 @@ import type { Zone } from "../../cron/zone.ts";
 import { type CalendarsStep, calendarsText, noCalendars } from "./calendars.ts";
 import { type EffectiveSpec, effectiveSpec } from "./effective-spec.ts";
 import type { ArmedSchedule } from "./observed.ts";
+import type { ParametersStep } from "./parameters.ts";
 import type { RevisionData } from "./pod.ts";
 
 /** A job's spec as rules use it; reading costs some 20 microseconds, so it is kept until the generation changes. */
@@ -16,6 +17,7 @@ export interface ReadSpec {
   readonly calendars: CalendarsStep;
   readonly armed?: ArmedSchedule;
   readonly jitterMs: number;
+  readonly parameters?: ParametersStep;
   readonly pinned: { readonly data: RevisionData; readonly canonical: string };
   readonly scheduleText: string;
 }

@@ -13,7 +13,8 @@ export type RevisionStep =
   | { readonly kind: "pending"; readonly actions: readonly Action[] }
   | { readonly kind: "withheld" }
   | { readonly kind: "collision" }
-  | { readonly kind: "refused"; readonly message: string };
+  /** An absent reason: the API server refuses the template. */
+  | { readonly kind: "refused"; readonly message: string; readonly reason?: string };
 
 /**
  * Makes sure that a ControllerRevision holds what new runs will use. Its name is a hash of canonical data and of the job's UID, so that a
@@ -21,8 +22,10 @@ export type RevisionStep =
  * to the API server before it is kept: a revision that exists has passed.
  */
 export function stepRevision(observed: ObservedJob): RevisionStep {
-  const { job, memory } = observed;
+  const { job, memory, parameters } = observed;
   const { data, canonical } = observed.pinned;
+  if (parameters?.kind === "refused") return parameters;
+  if (parameters?.kind === "loading") return { kind: "pending", actions: [] };
   const name = revisionName(observed);
   const existing = observed.revisions.find((revision) => revision.metadata.name === name);
   if (existing !== undefined) return canonicalData(existing) === canonical ? { kind: "ready", name, actions: [] } : { kind: "collision" };

@@ -8,6 +8,7 @@ import { type AttemptPod, attemptPod } from "../../../src/elasticjob/rules/attem
 import { type CalendarSource, readCalendars } from "../../../src/elasticjob/rules/calendars.ts";
 import type { ObservedJob } from "../../../src/elasticjob/rules/observed.ts";
 import { type ElasticJobPlan, planElasticJob } from "../../../src/elasticjob/rules/plan.ts";
+import { type ParametersSource, readParameters, withParameters } from "../../../src/elasticjob/rules/parameters.ts";
 import { type ReadSpec, readSpec } from "../../../src/elasticjob/rules/read-spec.ts";
 import { resultsFile } from "../../../src/elasticjob/rules/results-file.ts";
 import type { UpstreamGraph } from "../../../src/elasticjob/upstream-graph.ts";
@@ -43,6 +44,8 @@ export class JobWorld {
   observing = false;
   /** Calendars by name, as the caches show them. */
   readonly calendars = new Map<string, CalendarSource>();
+  /** The ConfigMap of parameters, as the cache shows it. */
+  parameters: ParametersSource = { kind: "missing" };
   job: ElasticJob;
   readonly pods = new Map<string, Pod>();
   readonly requests = new Map<string, JobRequest>();
@@ -136,7 +139,8 @@ export class JobWorld {
   }
 
   read(): ReadSpec {
-    return readSpec(this.job, elasticJobProblems(this.job.spec), readCalendars(this.job, this.calendars, this.revisions));
+    const read = readSpec(this.job, elasticJobProblems(this.job.spec), readCalendars(this.job, this.calendars, this.revisions));
+    return withParameters(read, readParameters(this.job, this.parameters));
   }
 
   attempts(): AttemptPod[] {
