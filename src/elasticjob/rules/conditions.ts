@@ -46,6 +46,8 @@ export function readiness(
     return no(conditionReasons.namespaceTerminating, "the namespace is being deleted; nothing new is started", false);
   if (calendars.kind === "loading" || (calendars.kind === "usable" && calendars.provisional === true))
     return known(observed) ?? no(conditionReasons.progressing, "the calendars are being read", false);
+  if (observed.parameters?.kind === "loading")
+    return known(observed) ?? no(conditionReasons.progressing, "the parameters are being read", false);
   if (observed.observing === true)
     return yes(conditionReasons.observing, "the namespace is annotated nuptse.dev/observe: fire times are computed, and no run begins");
   if (revision.kind !== "ready") return no(conditionReasons.progressing, "the template is being checked", false);

@@ -58,8 +58,9 @@ export function planElasticJob(given: ObservedJob): ElasticJobPlan {
   const revision = stepRevision(observed);
 
   const recordedHash = status.schedule?.hash;
-  // Until the calendars are read, and their content is stored, the schedule that is recorded stays the one that counts.
-  const unready = areCalendarsPending(observed) || isChangeProvisional(observed, revision.kind === "refused");
+  // Until calendars and parameters are read, and the calendars' content is stored, the schedule that is recorded stays the one that counts.
+  const reading = observed.parameters?.kind === "loading";
+  const unready = reading || areCalendarsPending(observed) || isChangeProvisional(observed, revision.kind === "refused");
   const hash = unready ? (recordedHash ?? "") : scheduleHash(observed, revision.kind === "refused");
   const known = recordedHash === hash;
   const created = parseTime(job.metadata.creationTimestamp) ?? now;

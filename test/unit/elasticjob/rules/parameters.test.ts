@@ -138,4 +138,20 @@ describe("runs with parameters from a ConfigMap", () => {
     run.settle();
     assert.deepEqual(run.created, ["20261121t120000z/0/1"]);
   });
+
+  it("the end of a run that is recorded meanwhile leaves condition and schedule as they were", () => {
+    const run = world(text("a\nb\nc\n"));
+    run.to("12:00:00").runs(0).settle().runs(1).settle().start(2);
+    run.to("12:00:06");
+    run.parameters = { kind: "missing" };
+    run.settle();
+    const before = run.status;
+    run.restart();
+    run.parameters = { kind: "loading" };
+    run.exit(2).settle();
+    assert.equal(run.history()?.phase, "Succeeded");
+    assert.equal(run.condition("Ready"), "False:ParametersMissing");
+    assert.equal(run.condition("Stalled"), "True:ParametersMissing");
+    assert.deepEqual(run.status.schedule, before.schedule);
+  });
 });
