@@ -65,6 +65,7 @@ export function gateFireTimes(observed: ObservedJob, due: DueFireTimes, places: 
   if (dependencies === undefined || dependencies.derived || due.fire.length === 0) return { due, held: [], dropped: [], rest: never };
   const states = due.fire.map((time) => ({ time, state: stateOf(observed, dependencies, time) }));
   const first = spec.concurrencyPolicy === "Forbid";
+  const inOrder = first || spec.concurrencyPolicy === "Enqueue";
   const newest = spec.concurrencyPolicy === "Replace" ? states.findLast(({ state }) => state.kind !== "never")?.time : undefined;
   const fire: number[] = [];
   const held: HeldFireTime[] = [];
@@ -76,7 +77,8 @@ export function gateFireTimes(observed: ObservedJob, due: DueFireTimes, places: 
     // What would be given up behind one that begins without a record waits for the next plan, so that lastHandledFireTime stays true.
     const behind = newest === undefined ? fire.length > 0 : time > newest;
     const full = state.kind === "waits" && held.length >= places - due.keep.length && spec.concurrencyPolicy === "Allow";
-    if ((first && fire.length + held.length > 0) || (behind && state.kind === "never") || full) {
+    const isTaken = (inOrder && held.length > 0) || (first && fire.length > 0);
+    if (isTaken || (behind && state.kind === "never") || full) {
       rest = time;
       break;
     }

@@ -4,6 +4,7 @@ import { formatSeconds, parseTime } from "../../base/time.ts";
 import type { Ledger } from "../world/ledger.ts";
 import type { ApiHistory, JobFacts } from "./api-history.ts";
 import { mayFail } from "./attempt-invariants.ts";
+import { upstreamForbade } from "./dependency-oracle.ts";
 import { fireTimesBetween, jitterMs, sameSchedule } from "./fire-times.ts";
 import { busyAround } from "./pod-invariants.ts";
 import { specAt } from "./status-invariants.ts";
@@ -125,6 +126,7 @@ function judgeSkipped(job: JobFacts, time: number, history: ApiHistory, at: stri
     );
     if (others) return;
   }
+  if (upstreamForbade(job, history, time, job.deletedAt ?? Number.POSITIVE_INFINITY)) return;
   const decided = job.statuses.find(({ status }) => status.outcomes?.notSucceeded?.some((entry) => parseTime(entry.fireTime) === time));
   const decidedAt = decided?.at;
   const tooLate = spec.misfire?.startingDeadlineSeconds;

@@ -4,6 +4,7 @@ import type { ApiServer, Commit } from "../apiserver/api-server.ts";
 import type { Ledger } from "../world/ledger.ts";
 import type { ApiHistory } from "./api-history.ts";
 import { checkTouched } from "./bystanders.ts";
+import { judgeDependents } from "./dependency-oracle.ts";
 import { judgeFireTimes } from "./fire-time-oracle.ts";
 import { operatorAgent } from "./operator-process.ts";
 import { checkOnTime, checkPodCreated, checkPodDeleted } from "./pod-invariants.ts";
@@ -105,6 +106,7 @@ export function watchInvariants(options: InvariantOptions): InvariantWatch {
       for (const job of history.jobs.values()) {
         checkOnTime(job, history, calmFrom, now(), say);
         judgeFireTimes(job, history, seen, job.deletedAt ?? now(), say);
+        judgeDependents(job, history, now(), say);
         const active = job.stored.status?.active ?? [];
         if (job.deletedAt === undefined && active.length > 0)
           say(`${job.name} has not come to rest: ${active.map((run) => `${run.run} ${run.phase} ${run.reason ?? ""}`).join(", ")}`);

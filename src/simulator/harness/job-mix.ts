@@ -38,9 +38,10 @@ export interface JobMixOptions {
 
 const pick = <T>(random: Random, values: readonly T[]): T => values[randomInteger(random, values.length)] as T;
 
-/** Jobs of all sorts: policies, misfire, sharding, retry, time limits, retention, edits; at times one that is very large or fires by the second. */
+/** Jobs of all sorts: policies, misfire, sharding, retry, time limits, retention, edits, jobs after each other; at times one that is very large or fires by the second. */
 export function makeJobs(random: Random, options: JobMixOptions): readonly SimulatedJob[] {
   const jobs = Array.from({ length: options.count }, (_, index) => makeJob(random, `job-${index}`, options));
+  if (random.next() < 0.35) jobs.push(...withJobsBelow(random, makeJob(random, "dag", options)));
   const dice = random.next();
   if (dice < 0.1) jobs.push(largeJob(random, options));
   else if (dice < 0.25) jobs.push(secondlyJob(random, options));
@@ -171,6 +172,39 @@ function secondlyJob(random: Random, options: JobMixOptions): SimulatedJob {
     template: template({ runMs: [500, pick(random, [1_000, 60_000])] }),
   });
   return { manifest, edits: [] };
+}
+
+/**
+ * Jobs that hang below another: one without a schedule, and one below both of which it is given the schedule or none. Their owners leave
+ * them alone; what is done to the upstream is done to them.
+ */
+function withJobsBelow(random: Random, upstream: SimulatedJob): readonly SimulatedJob[] {
+  const { name } = upstream.manifest.metadata;
+  const { schedule } = upstream.manifest.spec;
+  const script = () => ({
+    runMs: [500, pick(random, [2_000, 20_000, 60_000])],
+    ...(random.next() < 0.3 && { cases: [{ attempt: 1, exitCode: 3 }] }),
+  });
+  const common = () => ({
+    concurrencyPolicy: pick(random, ["Forbid", "Forbid", "Allow", "Replace"]),
+    dependencyTimeoutSeconds: 900,
+    startTimeoutSeconds: 120,
+    retry: { otherNodes: randomInteger(random, 2), backoff: { initialSeconds: 1, maxSeconds: 20 } },
+    template: template(script()),
+  });
+  const middle = elasticJob(`${name}-b`, {
+    ...common(),
+    after: [{ job: name, outcome: pick(random, ["Succeeded", "Succeeded", "Completed", "Failed"]) }],
+  });
+  const last = elasticJob(`${name}-c`, {
+    ...common(),
+    ...(random.next() < 0.5 && { schedule }),
+    after: [{ job: pick(random, [name, `${name}-b`]), outcome: pick(random, ["Succeeded", "Completed"]) }],
+  });
+  // At times the ones below come first: manifests may be applied in any order.
+  return random.next() < 0.5
+    ? [{ manifest: middle, edits: [] }, upstream, { manifest: last, edits: [] }]
+    : [upstream, { manifest: last, edits: [] }, { manifest: middle, edits: [] }];
 }
 
 /** The manifest of a job in the namespace "default". */

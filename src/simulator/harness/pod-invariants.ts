@@ -5,6 +5,7 @@ import { IntervalSet } from "../../base/interval-set.ts";
 import { parseTime } from "../../base/time.ts";
 import type { ApiHistory, JobFacts, PodFacts } from "./api-history.ts";
 import { checkNodeRules, checkRetry, wasIgnored } from "./attempt-invariants.ts";
+import { checkAllowed } from "./dependency-oracle.ts";
 import { fireTimesBetween, jitterMs } from "./fire-times.ts";
 import { specAt } from "./status-invariants.ts";
 
@@ -55,6 +56,7 @@ export function checkPodCreated(pod: PodFacts, history: ApiHistory, moment: Mome
   checkAttempts(pod, attempts, job, history, moment, told);
   if (current) checkParallelism(pod, job, history, now, told);
   if (pod.attempt === 1 && current) checkOwed(pod, job, now, told);
+  if (pod.attempt === 1) checkAllowed(pod, job, history, told);
   if (pod.attempt === 1 && current) checkNotSkipped(pod, job, history, moment, told);
   if (pod.attempt === 1 && current && specAt(job, now).concurrencyPolicy === "Enqueue") checkLane(pod, job, told);
 }
@@ -116,7 +118,8 @@ function checkParallelism(pod: PodFacts, job: JobFacts, history: ApiHistory, now
 /** A run stands for a fire time of a schedule, calendars included, that was in force at it or a little before. */
 function checkOwed(pod: PodFacts, job: JobFacts, now: number, say: Say): void {
   const { fireTime } = pod;
-  if (fireTime === undefined) return;
+  // Without a schedule it has its fire times from other jobs.
+  if (fireTime === undefined || specAt(job, now).schedule === undefined) return;
   const possible = job.versions.filter(
     (version, index) =>
       version.observing !== true && version.at <= now && (job.versions[index + 1]?.at ?? Number.POSITIVE_INFINITY) > fireTime - staleMs,
@@ -136,6 +139,8 @@ function checkNotSkipped(pod: PodFacts, job: JobFacts, history: ApiHistory, mome
   const run = job.runs.get(pod.run);
   if (pod.fireTime === undefined || run === undefined || run.pods.length > 1) return;
   const spec = specAt(job, moment.now);
+  // What hangs below other jobs takes up their fire times one after the other.
+  if (spec.schedule === undefined) return;
   const fireTime = pod.fireTime + jitterMs(job, spec);
   // Ends are written by the leader's clock, and what was in the way of what is told by them.
   if (history.troubledBetween(fireTime - staleMs, moment.now)) return;
@@ -221,7 +226,7 @@ export function checkOnTime(job: JobFacts, history: ApiHistory, from: number, up
     const { at, spec } = version;
     const jitter = jitterMs(job, spec);
     const next = job.versions[index + 1]?.at ?? Number.POSITIVE_INFINITY;
-    if (spec.suspend === true || version.observing === true || job.deletedAt !== undefined) continue;
+    if (spec.suspend === true || version.observing === true || job.deletedAt !== undefined || (spec.after ?? []).length > 0) continue;
     for (const time of fireTimesBetween(version, Math.max(from, at + settleMs), Math.min(upTo, next - settleMs) - jitter)) {
       const pods = [...job.runs.values()].find((run) => run.fireTime === time)?.pods ?? [];
       if (pods.some((pod) => pod.createdAt <= time + jitter + onTimeMs) || busyAround(job, time + jitter, history)) continue;

@@ -15,6 +15,7 @@ const writeDelayMs = 75_000;
 const mostRunning = 20;
 /** How long an edit of a calendar may go unseen. */
 const unseenMs = 155_000;
+const upstreamWaits: ReadonlySet<string> = new Set(["DependencyPending", "DependencyMissing", "UpstreamSuspended"]);
 
 /** What must be true of every status that is written, seen beside the one before it. */
 export function checkStatusWrite(job: JobFacts, fact: StatusFact, history: ApiHistory, ledger: Ledger | undefined, say: Say): void {
@@ -177,6 +178,8 @@ export function checkTruth(job: JobFacts, status: ElasticJobStatus, history: Api
       parseTime(entry.updatedAt) ?? 0,
       ...pods.map((pod) => Math.min(pod.endedAt ?? Number.POSITIVE_INFINITY, pod.goneAt ?? now)),
     );
+    // It waits for another job, which is judged itself.
+    if (entry.reason !== undefined && upstreamWaits.has(entry.reason)) continue;
     const blocked = (status.active ?? []).some((other) => other.run !== entry.run && other.phase === "Running");
     if (!blocked && now - last > boundMs + longestBackoffMs)
       say(`${job.name}: run ${entry.run} is called ${entry.phase} although nothing of it has been at work since ${formatSeconds(last)}`);

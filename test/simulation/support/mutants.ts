@@ -6,7 +6,9 @@ import type { AttemptPod } from "../../../src/elasticjob/rules/attempt.ts";
 import type { ObservedJob } from "../../../src/elasticjob/rules/observed.ts";
 import { type ElasticJobPlan, planElasticJob } from "../../../src/elasticjob/rules/plan.ts";
 import { type ReadSpec, readSpec } from "../../../src/elasticjob/rules/read-spec.ts";
+import type { Upstream } from "../../../src/elasticjob/rules/upstream.ts";
 import type { Transport } from "../../../src/kube/transport.ts";
+import { elasticJob, template } from "../../../src/simulator/harness/job-mix.ts";
 import { faultClasses } from "../../../src/simulator/world/faults.ts";
 import type { SimulationOptions } from "../../../src/simulator/harness/simulation.ts";
 
@@ -54,6 +56,28 @@ const takenForGone = (isGone: (pod: AttemptPod, observed: ObservedJob) => boolea
   });
 
 const busy = { rounds: 3 };
+
+const firing = { crons: ["0 */1 * * * ?"], endAt: "2026-11-21T12:35:00Z" };
+/** Half of the upper job's runs take too long. */
+const dag = {
+  jobs: [
+    elasticJob("upper", {
+      schedule: firing,
+      template: template({ runMs: [500, 20_000] }),
+      itemTimeoutSeconds: 10,
+    }),
+    elasticJob("lower", { after: [{ job: "upper" }], dependencyTimeoutSeconds: 900, template: template({ runMs: [500, 5_000] }) }),
+  ].map((manifest) => ({ manifest, edits: [] })),
+};
+
+/** The rules with another picture of the jobs that a job is after. */
+const seeingUpstreams = (change: (upstream: Upstream, observed: ObservedJob) => Upstream) =>
+  seeing((observed) => {
+    const { dependencies } = observed;
+    if (dependencies === undefined) return observed;
+    const upstreams = new Map([...dependencies.upstreams].map(([name, upstream]) => [name, change(upstream, observed)]));
+    return { ...observed, dependencies: { ...dependencies, upstreams } };
+  })();
 
 export const mutants: readonly Mutant[] = [
   {
@@ -355,5 +379,26 @@ export const mutants: readonly Mutant[] = [
   {
     name: "nodeRules exclude nothing",
     options: seeing((observed) => ({ ...observed, spec: { ...observed.spec, nodeRules: [] } })),
+  },
+  {
+    name: "a run of a job begins whatever became of the run that it is after",
+    quick: true,
+    options: () => ({ ...dag, ...seeingUpstreams((upstream) => ({ ...upstream, listed: new Map() })) }),
+  },
+  {
+    name: "a run of a job does not wait for the end of the run that it is after",
+    options: () => ({ ...dag, ...seeingUpstreams((upstream, observed) => ({ ...upstream, active: new Set(), handled: observed.now })) }),
+  },
+  {
+    name: "a job without a schedule takes lastHandledFireTime from the job that it is after",
+    options: () => ({
+      ...dag,
+      ...seeing((observed) => {
+        const upstream = observed.dependencies?.derived ? [...observed.dependencies.upstreams.values()][0] : undefined;
+        const { status } = observed.job;
+        if (upstream === undefined || status === undefined || !Number.isFinite(upstream.handled)) return observed;
+        return { ...observed, job: { ...observed.job, status: { ...status, lastHandledFireTime: formatSeconds(upstream.handled) } } };
+      })(),
+    }),
   },
 ];
