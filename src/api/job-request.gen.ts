@@ -51,6 +51,11 @@ export interface JobRequestSpecRun {
    * The items to run, as an ascending set such as "3,7-9". Absent = all that are not disabled.
    */
   readonly items?: string;
+  /**
+   * Runs what hangs below as well: each job whose spec.after leads here, once its upstreams that take part have ended as it asks, with the same fire time. The request ends when all of them have; at most 100 jobs.
+   * Default: false.
+   */
+  readonly cascade?: boolean;
 }
 /**
  * Runs the job once for each fire time that its schedule has in [from, to), with that as NUPTSE_FIRE_TIME, whether it has run before or not; at most 10,000 fire times, none in the future. Scheduled runs go on meanwhile. Deleting the request ends it: what is at work goes on.
@@ -92,6 +97,11 @@ export interface JobRequestSpecRetry {
    * The id of the run, such as 20261121t163000z.
    */
   readonly run: string;
+  /**
+   * Runs what hangs below as well: each job whose spec.after leads here, once its upstreams that take part have ended as it asks, with the same fire time. The request ends when all of them have; at most 100 jobs.
+   * Default: false.
+   */
+  readonly cascade?: boolean;
 }
 /**
  * Records failed items of an ended run as succeeded, since somebody has done their work otherwise. A run without failed items is Succeeded. It must stand in the job's status.history.
@@ -159,11 +169,29 @@ export interface JobRequestStatus {
    * When it ended.
    */
   readonly endedAt?: string;
+  /**
+   * With cascade, what has become of each job; that which was asked for comes first.
+   */
+  readonly cascade?: readonly JobRequestStatusCascadeItem[];
   readonly backfill?: JobRequestStatusBackfill;
   /**
    * Accepted: whether the request can be done; if not, the reason says why.
    */
   readonly conditions?: readonly Condition[];
+}
+export interface JobRequestStatusCascadeItem {
+  /**
+   * The name of the ElasticJob.
+   */
+  readonly job: string;
+  /**
+   * Pending: its upstreams have not ended. Skipped: they ended otherwise than it asks.
+   */
+  readonly phase?: "Pending" | "Running" | "Succeeded" | "Failed" | "Cancelled" | "Skipped";
+  /**
+   * The reason in words.
+   */
+  readonly message?: string;
 }
 /**
  * How far a backfill has come. Its fire times are numbered from 0, the oldest.

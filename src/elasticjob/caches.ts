@@ -16,7 +16,7 @@ export interface ElasticJobCaches {
   readonly resultsFiles: Store<ResultsFile, "job">;
   readonly nodes: Store<Node>;
   /** "job": by namespace and name of the job that they name, joined by a slash. */
-  readonly requests: Store<JobRequest, "job">;
+  readonly requests: Store<JobRequest, "job" | "cascade">;
   /** Their metadata alone. */
   readonly namespaces: Store<Namespace>;
 }

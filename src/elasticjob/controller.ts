@@ -19,6 +19,7 @@ import { JobNotes } from "./job-memory.ts";
 import { parametersKnown, parametersRefs, parametersStep } from "./parameters-source.ts";
 import type { ReferencedConfigMap, ReferencedConfigMaps } from "./referenced-config-maps.ts";
 import type { AttemptPod } from "./rules/attempt.ts";
+import { cascades } from "./rules/cascade.ts";
 import { readCalendars } from "./rules/calendars.ts";
 import type { NodeFacts, ObservedJob } from "./rules/observed.ts";
 import { type MissingJob, planMissingJob } from "./rules/missing-job.ts";
@@ -121,12 +122,13 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
   function observeMissing(ref: ObjectRef, name: string): MissingJob | undefined {
     forgetUid(name);
     const requests = options.caches().requests.byIndex("job", name);
-    if (requests.length === 0) {
+    const cascades = options.caches().requests.byIndex("cascade", name);
+    if (requests.length + cascades.length === 0) {
       missing.delete(name);
       return undefined;
     }
     const now = clock.now();
-    return { missing: ref, requests, since: getOrMake(missing, name, () => now), now };
+    return { missing: ref, requests, cascades, since: getOrMake(missing, name, () => now), now };
   }
 
   return {
@@ -166,6 +168,7 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
         maxClockSkewMs: options.maxClockSkewMs,
         overRetained: trimmed.has(uid),
         requests: caches.requests.byIndex("job", name),
+        ...cascadeFacts(caches, job, upstreams),
         ...(isObserved(caches, key.namespace) && { observing: true }),
       };
     },
@@ -286,6 +289,13 @@ function isObserved(caches: ElasticJobCaches, namespace: string | undefined): bo
 function foreignRuns(caches: ElasticJobCaches, uid: string): Pick<ObservedJob, "foreignRuns"> {
   const foreign = caches.pods.byIndex("foreign", uid);
   return foreign.length === 0 ? {} : { foreignRuns: new Set(foreign.map((pod) => pod.foreign?.run ?? "")) };
+}
+
+function cascadeFacts(caches: ElasticJobCaches, job: ElasticJob, graph: UpstreamGraph): Pick<ObservedJob, "cascades" | "below"> {
+  const key = `${job.metadata.namespace}/${job.metadata.name}`;
+  const cascading = caches.requests.byIndex("cascade", key);
+  const asked = caches.requests.byIndex("job", key).some((request) => cascades(request) && request.status?.cascade === undefined);
+  return { ...(cascading.length > 0 && { cascades: cascading }), ...(asked && { below: graph.below(job) }) };
 }
 
 function nodeFacts(caches: ElasticJobCaches): NodeFacts {

@@ -139,11 +139,17 @@ export function createElasticJobKind(options: ElasticJobKindOptions): ElasticJob
       for (const pod of attempts.store.byIndex("node", name)) loop.enqueue(jobOf(pod));
     },
   });
-  const requests = createInformer<JobRequest, "job">({
+  const requests = createInformer<JobRequest, "job" | "cascade">({
     ...common,
     resource: jobRequests,
-    indexes: { job: (request) => [`${request.metadata.namespace}/${request.spec.jobName}`] },
-    onChange: ({ object }) => loop.enqueue(namedBy(object)),
+    indexes: {
+      job: (request) => [`${request.metadata.namespace}/${request.spec.jobName}`],
+      cascade: (request) => belowOf(request).map(({ namespace, name }) => `${namespace}/${name}`),
+    },
+    onChange({ object }) {
+      loop.enqueue(namedBy(object));
+      for (const ref of belowOf(object)) loop.enqueue(ref);
+    },
   });
   const namespaceCache = createInformer<Namespace>({
     ...common,
@@ -215,10 +221,19 @@ const noItems = new IntervalSet();
 /** All jobs, and what requests name and does not exist: they are told so. */
 function rootsOf(jobs: Iterable<ElasticJob>, requests: Iterable<JobRequest>): Iterable<ObjectRef> {
   const refs = new Map<string, ObjectRef>();
-  for (const ref of [...Iterator.from(jobs).map(refOf), ...Iterator.from(requests).map(namedBy)])
+  for (const ref of [
+    ...Iterator.from(jobs).map(refOf),
+    ...Iterator.from(requests).flatMap((request) => [namedBy(request), ...belowOf(request)]),
+  ])
     refs.set(`${ref.namespace}/${ref.name}`, ref);
   return refs.values();
 }
+
+/** The jobs below to which the cascade of a request comes. */
+const belowOf = ({ metadata, spec, status }: JobRequest): readonly ObjectRef[] =>
+  (status?.cascade ?? [])
+    .filter(({ job }) => job !== spec.jobName)
+    .map(({ job }) => ({ namespace: metadata.namespace as string, name: job }));
 
 /** A pod that carries our label and is not ours: kept by name and labels alone, so that nothing is ever planned for it. */
 function foreignPod(pod: Pod): AttemptPod {

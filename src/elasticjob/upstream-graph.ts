@@ -70,6 +70,12 @@ export class UpstreamGraph {
     return this.#dependents(object, isSpec);
   }
 
+  /** The names of all jobs that hang below one, in the order of the alphabet. */
+  below(job: ElasticJob): readonly string[] {
+    const names = this.#dependents(job, true).map((ref) => ref.name);
+    return names.filter((name) => name !== job.metadata.name).sort();
+  }
+
   #dependents(job: ElasticJob, all: boolean): readonly ObjectRef[] {
     const found = new Map<string, ObjectRef>();
     const open = [keyOf(job)];

@@ -3,6 +3,7 @@ import type { JobRequest } from "../../api/job-request.gen.ts";
 import type { ObjectRef } from "../../api/meta.ts";
 import { requestReasons } from "../../api/reasons.ts";
 import { parseTime } from "../../base/time.ts";
+import { entryOf, isEntryOver, moveEntry } from "./cascade.ts";
 import { changeRequest, deleteRequest, expiryOf, isOver } from "./request-status.ts";
 import { jobPatienceMs } from "./requests.ts";
 
@@ -10,13 +11,15 @@ import { jobPatienceMs } from "./requests.ts";
 export interface MissingJob {
   readonly missing: ObjectRef;
   readonly requests: readonly JobRequest[];
+  /** Requests for other jobs whose cascade comes to it. */
+  readonly cascades: readonly JobRequest[];
   /** Since when the job is known to be missing, as far as this process knows. */
   readonly since: number;
   readonly now: number;
 }
 
 /** GitOps applies in any order, so the job may yet come; after 30 s its requests have failed (decision 16). */
-export function planMissingJob({ missing, requests, since, now }: MissingJob): Plan {
+export function planMissingJob({ missing, requests, cascades, since, now }: MissingJob): Plan {
   const actions: Action[] = [];
   let wakeAt = Number.POSITIVE_INFINITY;
   for (const request of requests) {
@@ -34,6 +37,12 @@ export function planMissingJob({ missing, requests, since, now }: MissingJob): P
     }
     const message = `there is no ElasticJob ${missing.name} in the namespace`;
     actions.push(...changeRequest(request, { phase: "Failed", reason: requestReasons.jobNotFound, message, refused: true }, now));
+  }
+  for (const request of cascades) {
+    const entry = entryOf(request, missing.name);
+    if (entry === undefined || isEntryOver(entry) || isOver(request) || request.metadata.deletionTimestamp !== undefined) continue;
+    if (since + jobPatienceMs > now) wakeAt = Math.min(wakeAt, since + jobPatienceMs);
+    else actions.push(...changeRequest(request, moveEntry(request, missing.name, "Skipped", "there is no such job any more"), now));
   }
   return { actions, ...(wakeAt < Number.POSITIVE_INFINITY && { wakeAt }), reasons: ["its requests wait for a job that does not exist"] };
 }

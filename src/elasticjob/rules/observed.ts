@@ -39,6 +39,10 @@ export interface ObservedJob {
   readonly armed?: ArmedSchedule;
   /** How much later than its fire time a run of this job starts: stable over re-creation, spread over jobs (decision 42). */
   readonly jitterMs: number;
+  /** JobRequests for other jobs whose cascade comes to this one; absent = none. */
+  readonly cascades?: readonly JobRequest[];
+  /** The names of all jobs that hang below this one, when a request asks for them. */
+  readonly below?: readonly string[];
   /** The jobs that it is after; absent when there are none. */
   readonly dependencies?: Dependencies;
   /** What the ConfigMap of sharding.parametersFrom holds; absent = the job names none. */

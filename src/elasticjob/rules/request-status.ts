@@ -18,6 +18,7 @@ export interface RequestChange {
   readonly message?: string;
   readonly run?: string;
   readonly backfill?: JobRequestStatus["backfill"];
+  readonly cascade?: JobRequestStatus["cascade"];
   /** It cannot be done, and people are told. */
   readonly refused?: boolean;
 }
@@ -51,6 +52,7 @@ export function changeRequest(request: JobRequest, change: RequestChange, now: n
   const startedAt = current.startedAt ?? (phase === "Pending" || refused ? undefined : formatSeconds(now));
   const run = change.run ?? current.run;
   const backfill = change.backfill ?? current.backfill;
+  const cascade = change.cascade ?? current.cascade;
   const accepted = refused ? "False" : phase === "Pending" ? "Unknown" : "True";
   const next: JobRequestStatus = {
     observedGeneration: generation,
@@ -63,6 +65,7 @@ export function changeRequest(request: JobRequest, change: RequestChange, now: n
     ...(startedAt !== undefined && { startedAt }),
     ...(over && { endedAt: current.endedAt ?? formatSeconds(now) }),
     ...(backfill !== undefined && { backfill }),
+    ...(cascade !== undefined && { cascade }),
     conditions: withCondition(current.conditions ?? [], now, generation, {
       type: conditionTypes.accepted,
       status: accepted,

@@ -18,6 +18,18 @@ import { requestReasons } from "../../api/reasons.ts";
 import { IntervalSet, IntervalSetError } from "../../base/interval-set.ts";
 import { parseTime } from "../../base/time.ts";
 import { type BackfillRun, beginBackfill, stepBackfill } from "./backfill.ts";
+import {
+  cascadeEnd,
+  cascadeRun,
+  cascades,
+  cascadeTurn,
+  entryOf,
+  entryPhase,
+  firstEntries,
+  isEntryOver,
+  mostBelow,
+  moveEntry,
+} from "./cascade.ts";
 import { askedOf, hasEnded, type LiveRun, newRun, type SortedPods } from "./live-run.ts";
 import type { ObservedJob } from "./observed.ts";
 import { byAge, changeRequest, deleteRequest, expiryOf, isOver, type RequestChange, type RequestReason } from "./request-status.ts";
@@ -107,6 +119,13 @@ export function stepRequests(observed: ObservedJob, sorted: SortedPods, revision
     const change = begun ? goOn(tally, request) : begin(tally, request);
     if (change !== undefined) say(tally, request, change);
   }
+  for (const request of [...(observed.cascades ?? [])].sort(byAge)) {
+    const entry = entryOf(request, observed.job.metadata.name);
+    if (isOver(request) || entry === undefined || isEntryOver(entry)) continue;
+    open.add(request.metadata.uid as string);
+    const change = joinCascade(tally, request, entry.phase === "Running");
+    if (change !== undefined) say(tally, request, change);
+  }
   const settling = sorted.settling.filter((entry) => open.has(entry.request ?? "") && !tally.told.has(entry.run));
   return { ...tally, open, settling, settled: settling.length < sorted.settling.length };
 }
@@ -140,7 +159,9 @@ function begin(tally: Tally, request: JobRequest): RequestChange | undefined {
     return { phase: "Running", reason: requestReasons.accepted, message: reason ?? "" };
   }
   const id = runIdFor(tally, request);
-  if (id !== undefined && findRun(tally, id) !== undefined) return adopt(tally, id);
+  if (id !== undefined && findRun(tally, id) !== undefined) return adopt(tally, id, request);
+  if (cascades(request) && (observed.below ?? []).length > mostBelow)
+    return refusal(requestReasons.invalidRequest, `cascade: more than ${mostBelow} jobs hang below ${observed.job.metadata.name}`);
   if (spec.retry !== undefined) return admitRetry(tally, request, spec.retry.run);
   if (!isReady(tally)) return unready(tally, request);
   if (spec.backfill === undefined) return admitRun(tally, request);
@@ -173,9 +194,11 @@ function findRun(tally: Tally, run: string): ElasticJobRun | undefined {
 }
 
 /** The run stands in status, so it is not begun again, whoever recorded it (decision 16). */
-function adopt(tally: Tally, run: string): RequestChange {
+function adopt(tally: Tally, run: string, request: JobRequest): RequestChange {
   if (tally.sorted.live.some((live) => live.id === run)) tally.held.add(run);
-  return { phase: "Running", reason: requestReasons.accepted, run };
+  const { job, below = [] } = tally.observed;
+  const cascade = cascades(request) ? { cascade: firstEntries(job.metadata.name, below.slice(0, mostBelow)) } : {};
+  return { phase: "Running", reason: requestReasons.accepted, run, ...cascade };
 }
 
 /** Whether new runs of the job can begin. */
@@ -327,7 +350,44 @@ function goOn(tally: Tally, request: JobRequest): RequestChange | undefined {
     if (live.ending === undefined) tally.cancelled.set(run, `cancelled by ${whoAsks(request)}`);
     return undefined;
   }
-  return live === undefined ? afterRun(findRun(tally, run), run) : undefined;
+  if (live !== undefined) return undefined;
+  const own = entryOf(request, observed.job.metadata.name);
+  if (own === undefined) return afterRun(findRun(tally, run), run);
+  if (!isEntryOver(own)) return moveEntry(request, own.job, entryPhase(findRun(tally, run)), findRun(tally, run)?.message);
+  // The request tells of its end, so its entry in status.active need not stay for the rest.
+  tally.told.add(run);
+  return cascadeEnd(request);
+}
+
+/** A run below that of a request for another job. */
+function joinCascade(tally: Tally, request: JobRequest, begun: boolean): RequestChange | undefined {
+  const { observed, revision } = tally;
+  const { name } = observed.job.metadata;
+  const run = cascadeRun(request);
+  if (run === undefined) return undefined;
+  const known = findRun(tally, run.id);
+  const live = tally.sorted.live.some((other) => other.id === run.id);
+  if (begun) return live ? undefined : moveEntry(request, name, entryPhase(known), known?.message);
+  if (known !== undefined) {
+    if (live) tally.held.add(run.id);
+    return moveEntry(request, name, "Running");
+  }
+  const turn = cascadeTurn(request, observed.spec.after);
+  if (turn.kind === "waits") return undefined;
+  if (turn.kind === "skipped") return moveEntry(request, name, "Skipped", turn.message);
+  if (revision.kind !== "ready" || !isReady(tally)) {
+    const refused = observed.problems.length > 0 || revision.kind === "refused" || observed.memory.namespaceTerminating;
+    return refused ? moveEntry(request, name, "Failed", "the job is not ready") : undefined;
+  }
+  const wrong = givenProblem(observed.job.spec.options ?? [], {});
+  if (wrong !== undefined) return moveEntry(request, name, "Failed", `options.${wrong}`);
+  // One that repeats a fire time corrects what is known of it.
+  const retryOf = request.spec.retry === undefined ? {} : { retryOf: runIdOf(run.fireTime) };
+  const kind = request.spec.retry === undefined ? "Requested" : "Retry";
+  const items = IntervalSet.upTo(observed.spec.total).minus(observed.spec.disabledItems);
+  const asked = { request: request.metadata.uid as string, ...retryOf };
+  admitToLane(tally, newRun(run.id, kind, run.fireTime, revision.name, items, asked));
+  return undefined;
 }
 
 function afterCancel(entry: ElasticJobRun | undefined, run: string): RequestChange {

@@ -1,4 +1,7 @@
 import type { ElasticJob, ElasticJobSpec } from "../../../src/api/elastic-job.gen.ts";
+import type { JobRequest } from "../../../src/api/job-request.gen.ts";
+import type { ObservedJob } from "../../../src/elasticjob/rules/observed.ts";
+import { planMissingJob } from "../../../src/elasticjob/rules/missing-job.ts";
 import { UpstreamGraph, upstreamKeys } from "../../../src/elasticjob/upstream-graph.ts";
 import { ObjectStore } from "../../../src/kube/store.ts";
 import { at } from "./elastic-job.ts";
@@ -7,6 +10,8 @@ import { JobWorld } from "./job-world.ts";
 /** Several jobs of one namespace with one clock, each in a world of its own, which see each other's status at once. */
 export class DagWorld {
   readonly jobs = new Map<string, JobWorld>();
+  /** JobRequests for any of them. */
+  readonly requests = new Map<string, JobRequest>();
   now: number;
   #graph: UpstreamGraph;
   #store = new ObjectStore<ElasticJob, "after">({ after: upstreamKeys });
@@ -25,7 +30,8 @@ export class DagWorld {
     const world = new JobWorld({ name, start: new Date(this.now).toISOString().slice(11, 19) });
     const { schedule, ...rest } = { ...world.job.spec, ...spec };
     world.job = { ...world.job, spec: schedule === undefined ? rest : { ...rest, schedule } };
-    world.graph = { observe: (job, read) => this.#graph.observe(job, read) };
+    world.requests = this.requests;
+    world.graph = { observe: (job, read) => this.#graph.observe(job, read), cascades: (job) => this.#cascades(job) };
     this.jobs.set(name, world);
     this.#tell(world);
     return world;
@@ -58,13 +64,15 @@ export class DagWorld {
   settle(): this {
     for (let round = 0; round < 60; round++) {
       const before = [...this.jobs.values()].map((world) => world.job);
+      const asked = [...this.requests.values()];
       for (const world of this.jobs.values()) {
         world.now = this.now;
         this.#tell(world);
         world.settle();
         this.#tell(world);
       }
-      if ([...this.jobs.values()].every((world, index) => world.job === before[index])) return this;
+      const same = [...this.requests.values()].every((request, index) => request === asked[index]);
+      if (same && [...this.jobs.values()].every((world, index) => world.job === before[index])) return this;
     }
     throw new Error("no rest");
   }
@@ -105,6 +113,29 @@ export class DagWorld {
     return [...active, ...history]
       .sort((a, b) => ((a.fireTime ?? "") > (b.fireTime ?? "") ? -1 : 1))
       .map((run) => `${run.run.slice(9, 15)} ${run.phase}${run.phase === "Succeeded" ? "" : ` ${run.reason ?? ""}`}`.trim());
+  }
+
+  /** What is done about requests whose cascade comes to a job that does not exist since then. */
+  missing(name: string, since: number, now: number): void {
+    const cascades = [...this.requests.values()].filter(({ status }) => status?.cascade?.some((entry) => entry.job === name));
+    for (const action of planMissingJob({ missing: { namespace: "tenant", name }, requests: [], cascades, since, now }).actions) {
+      if (action.tag !== "status") continue;
+      const request = action.object as JobRequest;
+      this.requests.set(request.metadata.name, { ...request, status: { ...request.status, ...action.status } });
+    }
+  }
+
+  /** "job phase" of a cascade. */
+  cascadeOf(request: string): readonly string[] {
+    return (this.requests.get(request)?.status?.cascade ?? []).map((entry) => `${entry.job} ${entry.phase}`);
+  }
+
+  #cascades(job: ElasticJob): Pick<ObservedJob, "cascades" | "below"> {
+    const { name } = job.metadata;
+    const cascades = [...this.requests.values()].filter(
+      ({ spec, status }) => spec.jobName !== name && status?.cascade?.some((entry) => entry.job === name),
+    );
+    return { cascades, below: this.#graph.below(job) };
   }
 
   #tell(world: JobWorld): void {

@@ -48,7 +48,7 @@ export class JobWorld {
   parameters: ParametersSource = { kind: "missing" };
   job: ElasticJob;
   readonly pods = new Map<string, Pod>();
-  readonly requests = new Map<string, JobRequest>();
+  requests = new Map<string, JobRequest>();
   revisions: ControllerRevision[] = [];
   readonly configMaps = new Map<string, ConfigMap>();
   nodes: string[];
@@ -65,7 +65,7 @@ export class JobWorld {
   /** "run/item" of attempts whose pods somebody else took away: what stays at-least-once, and forgets its history with the pod. */
   readonly vanished = new Set<string>();
   /** Knows the other jobs, when there are any. */
-  graph: Pick<UpstreamGraph, "observe"> | undefined;
+  graph: (Pick<UpstreamGraph, "observe"> & { cascades?(job: ElasticJob): Pick<ObservedJob, "cascades" | "below"> }) | undefined;
   notes: JobNotes;
   termStart: number;
   #goneNodes = new Map<string, number>();
@@ -133,7 +133,8 @@ export class JobWorld {
       termStart: this.termStart,
       maxClockSkewMs: this.maxClockSkewMs,
       overRetained: this.overRetained,
-      requests: [...this.requests.values()],
+      requests: [...this.requests.values()].filter((request) => request.spec.jobName === this.job.metadata.name),
+      ...this.graph?.cascades?.(this.job),
       ...(this.observing && { observing: true }),
     };
   }
@@ -223,7 +224,7 @@ export class JobWorld {
       name,
       namespace: "tenant",
       uid: `${Buffer.from(name).toString("hex").padEnd(8, "0").slice(0, 8)}-2222-4222-8333-444455556666`,
-      resourceVersion: String(++this.#version),
+      resourceVersion: String(++versions),
       generation: 1,
       creationTimestamp: seconds(this.now),
     };
@@ -380,7 +381,7 @@ export class JobWorld {
     if (stored?.metadata.resourceVersion !== object.metadata.resourceVersion) return { kind: "conflict" };
     this.writes.push(`request ${name} ${status["phase"] ?? "told"}`);
     this.#version++;
-    const metadata = { ...(stored as JobRequest).metadata, resourceVersion: String(this.#version) };
+    const metadata = { ...(stored as JobRequest).metadata, resourceVersion: String(++versions) };
     const next = merged(stored?.status ?? {}, status) as NonNullable<JobRequest["status"]>;
     this.requests.set(name, { ...(stored as JobRequest), metadata, status: next });
     return { kind: "done" };
@@ -437,6 +438,9 @@ export class JobWorld {
 /** "run/item/attempt" */
 const nameOf = (labels: Readonly<Record<string, string>> = {}): string =>
   ["run", "item", "attempt"].map((part) => labels[`nuptse.dev/${part}`]).join("/");
+
+/** Of requests, which several worlds may share. */
+let versions = 1000;
 
 const projections = new WeakMap<Pod, AttemptPod>();
 
