@@ -34,8 +34,10 @@ describe("a crash of the operator before and after every write", function () {
     const kinds = new Set(aimed.map(({ method, path }) => `${method} ${kindOf(path)}`));
     assert.deepEqual([...kinds].sort(), [
       "DELETE configmaps",
+      "DELETE jobrequests",
       "DELETE pods",
       "PATCH elasticjobs/status",
+      "PATCH jobrequests/status",
       "POST configmaps",
       "POST controllerrevisions",
       "POST events",

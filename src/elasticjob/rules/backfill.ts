@@ -52,7 +52,14 @@ function fireTimesOf(schedule: Schedule, from: number, to: number): readonly num
 }
 
 /** Over everything that decides which fire times a backfill has and how they are numbered. */
-export const backfillHash = (observed: ObservedJob): string => shortHash(canonicalJson(observed.job.spec.schedule ?? null), 16);
+export function backfillHash({ job, calendars }: ObservedJob): string {
+  const content = calendars.kind === "usable" ? calendars.revision.metadata.name : "";
+  return shortHash(`${canonicalJson(job.spec.schedule ?? null)} ${content}`, 16);
+}
+
+/** Whether the contents of the job's calendars are at hand: without them nobody can say what its fire times are. */
+export const knowsCalendars = ({ calendars }: ObservedJob): boolean =>
+  calendars.kind === "none" || (calendars.kind === "usable" && calendars.provisional !== true);
 
 /** Whether a backfill can be begun: what to say of it. */
 export function beginBackfill(observed: ObservedJob, request: JobRequest): RequestChange {
@@ -86,6 +93,7 @@ export function beginBackfill(observed: ObservedJob, request: JobRequest): Reque
 export function stepBackfill(observed: ObservedJob, request: JobRequest, runs: readonly BackfillRun[], others: number): BackfillStep {
   const state = request.status?.backfill ?? {};
   const { from, to } = windowOf(request);
+  if (!knowsCalendars(observed)) return { next: [], told: new Set() };
   if (observed.armed === undefined || state.scheduleHash !== backfillHash(observed)) {
     const message = `spec.schedule was changed after ${state.ended ?? 0} of ${state.total ?? 0} runs; ask for the rest anew`;
     return { change: { phase: "Failed", reason: requestReasons.scheduleChanged, message }, next: [], told: new Set() };

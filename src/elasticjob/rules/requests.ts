@@ -17,7 +17,7 @@ import { givenProblem } from "../../api/option-value.ts";
 import { requestReasons } from "../../api/reasons.ts";
 import { IntervalSet, IntervalSetError } from "../../base/interval-set.ts";
 import { parseTime } from "../../base/time.ts";
-import { type BackfillRun, beginBackfill, stepBackfill } from "./backfill.ts";
+import { type BackfillRun, beginBackfill, knowsCalendars, stepBackfill } from "./backfill.ts";
 import {
   cascadeEnd,
   cascadeRun,
@@ -74,7 +74,9 @@ interface Tally {
   readonly marked: Map<string, { items: IntervalSet; message: string }>;
   readonly told: Set<string>;
   readonly actions: Action[];
-  waiting: number;
+  readonly waiting: number;
+  /** All runs that wait in the lane, of fire times too. */
+  readonly standing: number;
   backfilling: boolean;
   wakeAt: number;
 }
@@ -94,6 +96,7 @@ export function stepRequests(observed: ObservedJob, sorted: SortedPods, revision
     told: new Set(),
     actions: [],
     waiting,
+    standing: sorted.live.filter((run) => run.startedAt === undefined && run.kind !== "Backfill").length,
     backfilling: observed.requests.some(({ spec, status }) => spec.backfill !== undefined && status?.phase === "Running"),
     wakeAt: Number.POSITIVE_INFINITY,
   };
@@ -163,7 +166,7 @@ function begin(tally: Tally, request: JobRequest): RequestChange | undefined {
   if (cascades(request) && (observed.below ?? []).length > mostBelow)
     return refusal(requestReasons.invalidRequest, `cascade: more than ${mostBelow} jobs hang below ${observed.job.metadata.name}`);
   if (spec.retry !== undefined) return admitRetry(tally, request, spec.retry.run);
-  if (!isReady(tally)) return unready(tally, request);
+  if (!isReady(tally) || (spec.backfill !== undefined && !knowsCalendars(observed))) return unready(tally, request);
   if (spec.backfill === undefined) return admitRun(tally, request);
   if (tally.backfilling && observed.spec.concurrencyPolicy !== "Allow") {
     const message = "another backfill of the job is at work; this one follows it";
@@ -209,14 +212,15 @@ const isReady = ({ observed, revision }: Tally): boolean =>
 function unready(tally: Tally, request: JobRequest): RequestChange | undefined {
   const { observed, revision } = tally;
   const [problem] = observed.problems;
+  const { calendars, memory, observing } = observed;
+  let why: string | undefined;
+  if (problem !== undefined) why = `${problem.path}: ${problem.message}`;
+  else if (revision.kind === "refused") why = revision.message;
+  else if (memory.namespaceTerminating) why = "the namespace is being deleted";
+  else if (observing === true) why = "the namespace is annotated nuptse.dev/observe, so no run begins";
+  else if (request.spec.backfill !== undefined && calendars.kind === "unusable") why = calendars.message;
   // A check that is under way is decided in a moment.
-  if (problem === undefined && revision.kind !== "refused" && !observed.memory.namespaceTerminating) return undefined;
-  const why =
-    problem !== undefined
-      ? `${problem.path}: ${problem.message}`
-      : revision.kind === "refused"
-        ? revision.message
-        : "the namespace is being deleted";
+  if (why === undefined) return undefined;
   const message = `the job is not ready: ${why}`;
   const until = (parseTime(request.metadata.creationTimestamp) ?? observed.now) + jobPatienceMs;
   if (until <= observed.now) return refusal(requestReasons.jobNotReady, message);
@@ -226,7 +230,10 @@ function unready(tally: Tally, request: JobRequest): RequestChange | undefined {
 
 /** Admits a run to status.active, unless too many wait there. */
 function admitToLane(tally: Tally, run: LiveRun): RequestChange | undefined {
+  const { concurrencyPolicy, maxEnqueued } = tally.observed.spec;
   const admitted = tally.admitted.filter((other) => other.run.kind !== "Backfill").length;
+  if (concurrencyPolicy === "Enqueue" && tally.standing + admitted >= maxEnqueued)
+    return refusal(requestReasons.queueFull, `${maxEnqueued} runs wait already, and maxEnqueued allows no more`);
   if (tally.waiting + admitted >= mostWaiting) {
     const message = `${mostWaiting} requested runs wait already; this one follows them`;
     return { phase: "Pending", reason: requestReasons.queueFull, message };

@@ -1,12 +1,14 @@
 import type { ConfigMap, Node, Pod } from "../../api/core.ts";
 import type { ElasticJob, ElasticJobStatus } from "../../api/elastic-job.gen.ts";
+import type { JobRequest } from "../../api/job-request.gen.ts";
 import { itemOfLabel } from "../../api/names.ts";
-import { configMaps, elasticJobs, leases, namespaces, nodes, pods, resourceName, resourceQuotas } from "../../api/resource.ts";
+import { configMaps, elasticJobs, jobRequests, leases, namespaces, nodes, pods, resourceName, resourceQuotas } from "../../api/resource.ts";
 import { getOrMake } from "../../base/map.ts";
 import { parseTime } from "../../base/time.ts";
 import type { Commit } from "../apiserver/api-server.ts";
 import { type Excluded, fireTimeOfRun, type ScheduleFacts } from "./fire-times.ts";
 import { operatorAgent } from "./operator-process.ts";
+import type { RequestFacts } from "./request-oracle.ts";
 
 /** What the API showed of one pod of a run. Instants are milliseconds since the epoch; absent = it has not happened. */
 export interface PodFacts {
@@ -97,6 +99,8 @@ export class ApiHistory {
   readonly #options: ApiHistoryOptions;
   readonly pods = new Map<string, PodFacts>();
   readonly jobs = new Map<string, JobFacts>();
+  /** By UID. */
+  readonly requests = new Map<string, RequestFacts>();
   readonly nodes = new Map<string, NodeFacts>();
   readonly terms: Term[] = [];
   /** The namespace is only observed. */
@@ -124,7 +128,8 @@ export class ApiHistory {
     else if (kind === resourceName(configMaps)) {
       this.#observeCalendar(commit);
       this.#observeResults(commit);
-    } else if (kind === resourceName(nodes)) this.#observeNode(commit);
+    } else if (kind === resourceName(jobRequests)) this.#observeRequest(commit);
+    else if (kind === resourceName(nodes)) this.#observeNode(commit);
     else if (kind === resourceName(leases)) this.#observeLease(commit);
     else if (kind === resourceName(resourceQuotas)) this.quotas += commit.type === "ADDED" ? 1 : commit.type === "DELETED" ? -1 : 0;
   }
@@ -260,6 +265,8 @@ export class ApiHistory {
     facts.stored = job;
     if (commit.type === "DELETED") facts.deletedAt = now;
     if (before === undefined || before.metadata.generation !== job.metadata.generation) this.#pushVersion(facts);
+    // A leader whose clock is ahead sees the end of a suspension earlier.
+    else if (job.status?.schedule?.hash !== before.status?.schedule?.hash) this.#respec(facts, clockSkewMs);
     if (commit.type !== "MODIFIED" || before === undefined || before.status === job.status) return;
     const status = job.status ?? {};
     facts.statuses.push({ at: now, status, previous: before.status ?? {} });
@@ -269,6 +276,44 @@ export class ApiHistory {
     for (const run of facts.runs.values()) {
       if (run.recordedAt === undefined && run.fireTime <= handled && !active.has(run.run)) run.recordedAt = now;
     }
+    // What was asked for stands in no order of fire times: it is over when its entry says so, or goes.
+    const asked = (before.status?.active ?? []).filter((run) => run.request !== undefined);
+    for (const { run } of asked)
+      if (!active.has(run) || (status.active?.find((entry) => entry.run === run)?.endedAt ?? "") !== "")
+        this.#runOf(facts, run).recordedAt ??= now;
+  }
+
+  #observeRequest(commit: Commit): void {
+    const request = commit.object as unknown as JobRequest;
+    const uid = request.metadata.uid as string;
+    const facts = getOrMake(
+      this.requests,
+      uid,
+      (): RequestFacts => ({ uid, name: request.metadata.name, createdAt: this.#options.now(), stored: request }),
+    );
+    facts.stored = request;
+    if (commit.type === "DELETED") facts.deletedAt = this.#options.now();
+    if (request.spec.suspend === undefined) return;
+    for (const job of this.jobs.values()) if (job.name === request.spec.jobName && job.deletedAt === undefined) this.#respec(job, 0);
+  }
+
+  /** Suspended by its own spec or by a request: to those who judge, both are the same. */
+  #isSuspended(job: JobFacts, aheadMs: number): boolean {
+    if (job.stored.spec.suspend === true) return true;
+    return [...this.requests.values()].some(
+      ({ stored, deletedAt }) =>
+        deletedAt === undefined &&
+        stored.spec.jobName === job.name &&
+        stored.spec.suspend !== undefined &&
+        stored.status?.phase === "Running" &&
+        (parseTime(stored.spec.suspend.until) ?? Number.POSITIVE_INFINITY) > this.#options.now() + aheadMs,
+    );
+  }
+
+  #respec(job: JobFacts, aheadMs: number): void {
+    const suspend = this.#isSuspended(job, aheadMs);
+    const last = job.versions.at(-1);
+    if (last !== undefined && (last.spec.suspend ?? false) !== suspend) this.#pushVersion(job, aheadMs);
   }
 
   #observeNamespace({ object }: Commit): void {
@@ -290,8 +335,9 @@ export class ApiHistory {
   }
 
   /** A spec as it holds from now on. What cannot be read leaves in force what the job kept of before. */
-  #pushVersion(job: JobFacts): void {
-    const { spec, status } = job.stored;
+  #pushVersion(job: JobFacts, aheadMs = 0): void {
+    const { status } = job.stored;
+    const spec = { ...job.stored.spec, suspend: this.#isSuspended(job, aheadMs) };
     const calendar = spec.schedule?.calendars?.[0]?.name;
     const version = { at: this.#options.now(), spec, ...(this.#observing && { observing: true as const }) };
     if (calendar === undefined) {

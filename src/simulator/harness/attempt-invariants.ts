@@ -104,6 +104,8 @@ export function checkCompletion(
   for (const run of status.history ?? []) if (!known.has(run.run)) checkEnd(job, run, spec, history, say);
   if (spec.completion?.failFast === false) return;
   for (const run of status.active ?? []) {
+    // One that was asked for stays for a moment after its end.
+    if (run.endedAt !== undefined) continue;
     const failed = sizeOf(run.failed);
     if (failed > mayFail(spec, run.total ?? 0) && run.ending === undefined)
       say(`${failed} of ${run.total} items of run ${run.run} have failed, and it is not given up`);

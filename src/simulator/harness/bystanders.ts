@@ -1,3 +1,4 @@
+import type { JobRequest } from "../../api/job-request.gen.ts";
 import type { KubeObject } from "../../api/meta.ts";
 import {
   configMaps,
@@ -8,6 +9,7 @@ import {
   pods,
   type Resource,
   resourceName,
+  jobRequests,
 } from "../../api/resource.ts";
 import { type Random, randomInteger } from "../../base/random.ts";
 import { formatSeconds } from "../../base/time.ts";
@@ -80,6 +82,13 @@ export function checkTouched(commit: Commit, say: (text: string) => void): void 
   if (kind === resourceName(elasticJobs)) {
     const same = type === "MODIFIED" && sameBut(previous as unknown as KubeObject, object as unknown as KubeObject);
     if (!same) say(`the operator changed more than status: ${what}`);
+    return;
+  }
+  if (kind === resourceName(jobRequests)) {
+    const ended = (object as unknown as JobRequest).status?.endedAt !== undefined;
+    const same =
+      type === "MODIFIED" ? sameBut(previous as unknown as KubeObject, object as unknown as KubeObject) : type === "DELETED" && ended;
+    if (!same) say(`the operator changed more than a request's status, or deleted one that had not ended: ${what}`);
     return;
   }
   const owner = (previous ?? object).metadata.ownerReferences as

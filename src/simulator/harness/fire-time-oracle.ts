@@ -45,7 +45,7 @@ export function judgeFireTimes(job: JobFacts, history: ApiHistory, ledger: Ledge
       } else if (claim === "Skipped") {
         if (ran) say(`${at} ran, and status calls it skipped`);
         else judgeSkipped(job, time, history, at, say);
-      } else if (claim === "Succeeded") judgeSucceeded(job, time, ran, ledger, at, say);
+      } else if (claim === "Succeeded") judgeSucceeded(job, time, ran, history, ledger, at, say);
       else if (claim === "Failed" && ran) judgeFailed(job, time, history, at, say);
     }
   }
@@ -141,12 +141,17 @@ function isLaneFull(status: ElasticJobStatus | undefined, room: number): boolean
 }
 
 /** A run that status calls succeeded has done each item. */
-function judgeSucceeded(job: JobFacts, time: number, ran: boolean, ledger: Ledger, at: string, say: Say): void {
-  if (!ran) {
+function judgeSucceeded(job: JobFacts, time: number, ran: boolean, history: ApiHistory, ledger: Ledger, at: string, say: Say): void {
+  // A retry or a backfill of it, or somebody's word, may have mended it.
+  const id = formatSeconds(time).replaceAll(/[-:]/g, "").toLowerCase();
+  const asked = [...history.requests.values()].map((request) => request.stored.spec);
+  if (asked.some((spec) => spec.jobName === job.name && spec.markSucceeded?.run.startsWith(id))) return;
+  const again = [...job.runs.values()].filter((run) => run.run.startsWith(`${id}-`));
+  if (!ran && again.length === 0) {
     say(`${at} was lost: no pod, and status calls it succeeded`);
     return;
   }
-  const pods = [...job.runs.values()].filter((run) => run.fireTime === time).flatMap((run) => run.pods);
+  const pods = [...[...job.runs.values()].filter((run) => run.fireTime === time), ...again].flatMap((run) => run.pods);
   const items = new Set(pods.map((pod) => pod.item));
   const succeeded = (item: number) => pods.some((pod) => pod.item === item && ledger.ofPod(pod.uid)?.outcome === "Succeeded");
   items.delete(reduceItem);

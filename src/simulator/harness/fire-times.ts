@@ -124,3 +124,6 @@ export function sameSchedule(a: ScheduleFacts, b: ScheduleFacts): boolean {
 
 const text = ({ spec, excluded, observing }: ScheduleFacts): string =>
   JSON.stringify([spec.schedule, spec.suspend ?? false, excluded, observing]);
+
+/** Whether a run is one of a backfill: it stands beside all others. */
+export const isBackfilled = (run: string): boolean => /-b[0-9a-f]{8}$/.test(run);

@@ -10,6 +10,7 @@ import { operatorAgent } from "./operator-process.ts";
 import { checkOnTime, checkPodCreated, checkPodDeleted } from "./pod-invariants.ts";
 import { checkReduceCreated, checkResultsDeleted } from "./reduce-invariants.ts";
 import { checkStatusWrite, checkTruth } from "./status-invariants.ts";
+import { checkAskedPod, judgeRequests } from "./request-oracle.ts";
 import { judgeWork } from "./work-invariants.ts";
 
 /** Watches every commit of the API server, and the world's ledger at the end, for what must never be (testing.md, Invariants). */
@@ -83,6 +84,7 @@ export function watchInvariants(options: InvariantOptions): InvariantWatch {
       if (pod === undefined) return;
       if (commit.type === "ADDED") {
         checkPodCreated(pod, history, { now: now(), earlinessMs: options.earlinessMs(), lateWrites: late }, say);
+        if (!pod.stray && !late) checkAskedPod(pod, history, say);
         checkReduceCreated(pod, history, say);
       } else if (pod.askedAt === now()) checkPodDeleted(pod, history, say);
     } else if (kind === resourceName(configMaps) && commit.type === "DELETED") checkResultsDeleted(commit, history, say);
@@ -103,6 +105,7 @@ export function watchInvariants(options: InvariantOptions): InvariantWatch {
     judge(calmFrom) {
       const seen = ledger as Ledger;
       judgeWork(history, seen, say);
+      judgeRequests(history, seen, now(), say);
       for (const job of history.jobs.values()) {
         checkOnTime(job, history, calmFrom, now(), say);
         judgeFireTimes(job, history, seen, job.deletedAt ?? now(), say);

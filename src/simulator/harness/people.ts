@@ -22,12 +22,13 @@ export interface PeopleOptions {
 
 /** What people did, by kind. */
 export type PeopleCounts = Record<
-  "suspended" | "rescheduled" | "edited" | "recreated" | "lookalikes" | "calendars" | "quotas" | "observed",
+  "asked" | "suspended" | "rescheduled" | "edited" | "recreated" | "lookalikes" | "calendars" | "quotas" | "observed",
   number
 >;
 
 /** What nobody did. */
 export const noPeople: PeopleCounts = {
+  asked: 0,
   suspended: 0,
   rescheduled: 0,
   edited: 0,

@@ -6,7 +6,7 @@ import { parseTime } from "../../base/time.ts";
 import type { ApiHistory, JobFacts, PodFacts } from "./api-history.ts";
 import { checkNodeRules, checkRetry, wasIgnored } from "./attempt-invariants.ts";
 import { checkAllowed } from "./dependency-oracle.ts";
-import { fireTimesBetween, jitterMs } from "./fire-times.ts";
+import { fireTimesBetween, isBackfilled, jitterMs } from "./fire-times.ts";
 import { specAt } from "./status-invariants.ts";
 
 type Say = (text: string) => void;
@@ -166,7 +166,7 @@ export function runsAt(
   const marginMs = 1_500;
   return [...job.runs.values()].filter((run) => {
     const pods = run.pods.filter((pod) => !pod.stray);
-    if (pods.length === 0 || run.fireTime >= instant) return false;
+    if (pods.length === 0 || run.fireTime >= instant || isBackfilled(run.run)) return false;
     const began = Math.min(...pods.map((pod) => pod.createdAt));
     const overAt = (pod: PodFacts) =>
       history.isOver(pod)
@@ -206,7 +206,9 @@ function reasonToDelete(job: JobFacts, pod: PodFacts): string | undefined {
   const active = status.active?.find((entry) => entry.run === pod.run);
   if (active === undefined) {
     const handled = parseTime(status.lastHandledFireTime) ?? 0;
-    const ended = status.history?.some((entry) => entry.run === pod.run) || (pod.fireTime ?? Number.POSITIVE_INFINITY) <= handled;
+    const recorded = pod.fireTime === undefined && job.runs.get(pod.run)?.recordedAt !== undefined;
+    const ended =
+      recorded || status.history?.some((entry) => entry.run === pod.run) || (pod.fireTime ?? Number.POSITIVE_INFINITY) <= handled;
     return ended ? "run ended" : undefined;
   }
   if (active.ending !== undefined) return active.ending.reason;

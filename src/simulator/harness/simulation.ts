@@ -21,6 +21,7 @@ import { makeJobs, type SimulatedJob } from "./job-mix.ts";
 import { type OperatorAnswers, type OperatorFleet, type OperatorWrite, startOperatorFleet } from "./operator-process.ts";
 import { nightOf } from "./schedule-mix.ts";
 import { noPeople, type PeopleCounts, playObservation, playPeople, playQuota } from "./people.ts";
+import { makeRequests, playRequests, type SimulatedRequest } from "./simulated-requests.ts";
 import { completedFailovers } from "./work-invariants.ts";
 
 export interface SimulationOptions {
@@ -33,6 +34,8 @@ export interface SimulationOptions {
   readonly calmMs?: number;
   /** How many jobs are made up, or the jobs themselves. Absent = 3. */
   readonly jobs?: number | readonly SimulatedJob[];
+  /** What people ask for by JobRequests, or "any" = all sorts of things; absent = nothing. */
+  readonly requests?: readonly SimulatedRequest[] | "any";
   readonly nodes?: number;
   readonly replicas?: number;
   /** How often each class of faults is dealt; 0 = none is. Absent = once. */
@@ -188,6 +191,12 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     const dice = createSeededRandom(seed + 7919);
     if (rounds > 0 && dice.next() < 0.25 && made.every(({ calendar }) => calendar === undefined))
       playObservation(people, Math.floor(dice.next() * (faultyMs - 600_000)), 120_000 + Math.floor(dice.next() * 400_000), did);
+    // Of their own chance, so that what else a seed holds does not depend on them.
+    const asks = createSeededRandom((seed ^ 0x5eed) >>> 0);
+    const names = made.map(({ manifest }) => manifest.metadata.name).filter((name) => name.startsWith("job-"));
+    const requests = options.requests === "any" ? makeRequests(asks, names, faultyMs + firingMs / 2) : (options.requests ?? []);
+    playRequests({ client, clock, random: asks, history }, requests);
+    did.asked = requests.length;
     for (const event of options.events ?? []) clock.after(event.atMs, () => event.act(world));
     if (rounds > 0) {
       const without = options.without ?? [];

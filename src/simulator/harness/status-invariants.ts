@@ -4,7 +4,7 @@ import { formatSeconds, parseTime } from "../../base/time.ts";
 import type { Ledger } from "../world/ledger.ts";
 import type { ApiHistory, JobFacts, StatusFact } from "./api-history.ts";
 import { checkCompletion } from "./attempt-invariants.ts";
-import { fireTimesBetween, jitterMs, sameSchedule } from "./fire-times.ts";
+import { fireTimesBetween, isBackfilled, jitterMs, sameSchedule } from "./fire-times.ts";
 
 type Say = (text: string) => void;
 
@@ -79,13 +79,17 @@ function checkNothingForgotten({ status, previous }: StatusFact, say: Say): void
   for (const before of previous.active ?? []) {
     const now = active.get(before.run);
     if (now === undefined) {
-      if (!ended.has(before.run) && (before.fireTime ?? "") > handled) say(`run ${before.run} vanished from status`);
+      if (!ended.has(before.run) && (before.fireTime ?? "") > handled && before.endedAt === undefined)
+        say(`run ${before.run} vanished from status`);
       continue;
     }
     if (lost(before.succeeded, now.succeeded) || lost(before.failed, now.failed)) say(`status forgot ends of items of run ${before.run}`);
-    if (before.ending !== undefined && now.ending === undefined) say(`status forgot that run ${before.run} is to end`);
+    if (before.ending !== undefined && now.ending === undefined && now.endedAt === undefined)
+      say(`status forgot that run ${before.run} is to end`);
   }
-  for (const before of previous.history ?? []) if (active.has(before.run)) say(`run ${before.run} had ended and is active again`);
+  // One that was asked for stays among the active until its request tells of its end (decision 16).
+  for (const before of previous.history ?? [])
+    if (active.has(before.run) && active.get(before.run)?.endedAt === undefined) say(`run ${before.run} had ended and is active again`);
 }
 
 function lost(before: string | undefined, now: string | undefined): boolean {
@@ -97,7 +101,7 @@ function lost(before: string | undefined, now: string | undefined): boolean {
 
 /** One run at work for Forbid and Replace, twenty for Allow (decision 46). */
 function checkRunning(job: JobFacts, { at, status }: StatusFact, say: Say): void {
-  const running = status.active?.filter((run) => run.phase === "Running").length ?? 0;
+  const running = status.active?.filter((run) => run.phase === "Running" && !isBackfilled(run.run)).length ?? 0;
   const most = specAt(job, at).concurrencyPolicy === "Allow" ? mostRunning : 1;
   if (running > most) say(`${running} runs are Running, and the concurrency policy allows ${most}`);
 }
@@ -106,7 +110,11 @@ function checkRunning(job: JobFacts, { at, status }: StatusFact, say: Say): void
 function checkLate(job: JobFacts, { at, status, previous }: StatusFact, say: Say): void {
   const spec = specAt(job, at);
   if (spec.deadlineSeconds === undefined) return;
-  const dueBy = (run: ElasticJobRun) => (parseTime(run.fireTime) ?? 0) + jitterMs(job, spec) + (spec.deadlineSeconds ?? 0) * 1000;
+  const dueBy = (run: ElasticJobRun) =>
+    // What was asked for has no time to keep.
+    run.request !== undefined
+      ? Number.POSITIVE_INFINITY
+      : (parseTime(run.fireTime) ?? 0) + jitterMs(job, spec) + (spec.deadlineSeconds ?? 0) * 1000;
   const known = new Set(previous.history?.map((run) => run.run));
   for (const run of status.history ?? []) {
     if (known.has(run.run)) continue;

@@ -2,6 +2,7 @@ import { getOrMake } from "../../base/map.ts";
 import { formatSeconds } from "../../base/time.ts";
 import type { Ledger, WorkRecord } from "../world/ledger.ts";
 import type { ApiHistory, JobFacts, PodFacts } from "./api-history.ts";
+import { isBackfilled } from "./fire-times.ts";
 
 type Say = (text: string) => void;
 
@@ -61,6 +62,7 @@ function judgeRuns(job: JobFacts, work: readonly Work[], history: ApiHistory, sa
   const told = new Set<string>();
   work.forEach((second, index) => {
     for (const first of work.slice(Math.max(0, index - 200), index)) {
+      if (isBackfilled(first.pod.run) || isBackfilled(second.pod.run)) continue;
       if (first.pod.run === second.pod.run || first.endedAt <= second.startedAt || isUnknowable(first, second, history)) continue;
       const pair = `${first.pod.run} and ${second.pod.run}`;
       if (told.has(pair)) continue;

@@ -7,7 +7,7 @@ const endAt = "2026-11-21T12:02:30Z";
 /**
  * A few minutes without chance faults in which the operator writes everything that it ever writes: a sharded job with an item that fails
  * once, a node that dies under an item, an edited template, runs that replace others, a fire time kept by the misfire rules, a time limit,
- * a reduce, and the clean-up of finished pods.
+ * a reduce, the clean-up of finished pods, and requests: a run, a backfill, a cancellation.
  */
 export function crashScenario(): SimulationOptions {
   return {
@@ -18,6 +18,11 @@ export function crashScenario(): SimulationOptions {
     rounds: 0,
     nodes: 3,
     jobs: [sharded(), replacing(), overlapping()],
+    requests: [
+      { atMs: 75_000, job: "sharded", kind: "run", ttlSeconds: 30 },
+      { atMs: 100_000, job: "replacing", kind: "cancel" },
+      { atMs: 20_000, job: "sharded", kind: "backfill", minutes: 2 },
+    ],
     events: [{ atMs: 66_000, act: loseOneNode }],
   };
 }
