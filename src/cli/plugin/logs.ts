@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from "commander";
+import { itemLabel, reduceItem } from "../../api/names.ts";
 import { IntervalSet, IntervalSetError } from "../../base/interval-set.ts";
 import { integer } from "../flag-values.ts";
 import { addClusterOptions } from "./cluster-options.ts";
@@ -27,6 +28,11 @@ export function itemSet(text: string): IntervalSet {
   throw new InvalidArgumentError("Write items such as 3 or 0-3,7.");
 }
 
+/** The same, or the reduce. */
+function logItems(text: string): IntervalSet {
+  return text === itemLabel(reduceItem) ? new IntervalSet([reduceItem]) : itemSet(text);
+}
+
 /** The command `logs`: what the programs of a run wrote. */
 export function logsCommand(context: PluginContext): Command {
   const command = new Command("logs")
@@ -35,7 +41,7 @@ export function logsCommand(context: PluginContext): Command {
       "Prints the logs of a job's newest run, or of --run. Those of several items are merged by time, each line with its item before it.",
     )
     .argument("<job>", "the ElasticJob: NAME, or ej/NAME")
-    .option("-i, --item <items>", "only these items, such as 3 or 0-3,7", itemSet)
+    .option("-i, --item <items>", "only these items, such as 3 or 0-3,7; reduce for what comes after them", logItems)
     .option("--run <run>", "a run by its id (default: the newest that has pods)")
     .option("--attempt <number>", "this attempt of each item (default: the newest)", integer(1, 100))
     .option("-c, --container <name>", "a container (default: the one that gives the result)")

@@ -1,4 +1,5 @@
 import type { JobRequest } from "../../api/job-request.gen.ts";
+import { itemLabel, reduceItem } from "../../api/names.ts";
 import type { ItemView, RunView } from "./run-view.ts";
 import { oneLine } from "./status-text.ts";
 import { phaseStyle, type Style } from "./style.ts";
@@ -28,7 +29,7 @@ export function progressFrame(run: RunView, now: number, rows: number, style: St
     run.items.length <= room
       ? run.items
       : [...run.items].sort((a, b) => interest[a.phase] - interest[b.phase] || a.item - b.item).slice(0, room);
-  const width = String(Math.max(0, ...run.items.map(({ item }) => item))).length;
+  const width = Math.max(0, ...shown.map(({ item }) => itemLabel(item).length));
   for (const item of shown) {
     const where = [item.node ?? "", (item.attempt ?? 1) > 1 ? `attempt ${item.attempt}` : "", wordsOf(item)]
       .filter((part) => part !== "")
@@ -36,7 +37,7 @@ export function progressFrame(run: RunView, now: number, rows: number, style: St
     const took = item.startedAt === undefined ? "-" : spanText(item.startedAt, item.endedAt ?? now);
     const phase = phaseStyle(style, item.phase, item.phase.padEnd(9));
     lines.push(
-      `  ${String(item.item).padStart(width)}  ${bar(shareOf(item, now, expected))}  ${phase}  ${took.padEnd(11)} ${where}`.trimEnd(),
+      `  ${itemLabel(item.item).padStart(width)}  ${bar(shareOf(item, now, expected))}  ${phase}  ${took.padEnd(11)} ${where}`.trimEnd(),
     );
   }
   if (shown.length < run.items.length) lines.push(`  and ${run.items.length - shown.length} more`);
@@ -97,7 +98,8 @@ export function progressNews(run: RunView, before: RunView | undefined): readonl
     const details = [item.node === undefined ? "" : `on ${item.node}`, `attempt ${item.attempt ?? 1}`, wordsOf(item)].filter(
       (part) => part !== "",
     );
-    lines.push(`item ${item.item}: ${item.phase} (${details.join(", ")})`);
+    const which = item.item === reduceItem ? "reduce" : `item ${item.item}`;
+    lines.push(`${which}: ${item.phase} (${details.join(", ")})`);
   }
   const tenth = (view: RunView | undefined) =>
     view === undefined ? 0 : Math.floor(((view.succeeded + view.failed) * 10) / Math.max(1, view.total));

@@ -1,4 +1,5 @@
 import type { Node, Pod } from "../../api/core.ts";
+import { reduceItem } from "../../api/names.ts";
 import { IntervalSet } from "../../base/interval-set.ts";
 import { isImagePull } from "../../elasticjob/rules/attempt.ts";
 import type { Cause, CauseName } from "./cause.ts";
@@ -42,7 +43,9 @@ export function runCauses(run: RunView, all: readonly RunView[], picture: JobPic
     }
   }
   for (const { cause, items } of stuck.values()) {
-    const which = run.total === 1 ? "" : `item${items.size === 1 ? "" : "s"} ${items.toString()}: `;
+    const only = items.minus(new IntervalSet([reduceItem]));
+    const numbers = `item${only.size === 1 ? "" : "s"} ${only.toString()}`;
+    const which = only.size < items.size ? "reduce: " : run.total === 1 ? "" : `${numbers}: `;
     causes.push({ ...cause, text: `${which}${cause.text}`, items: items.toString() });
   }
   if (run.ending !== undefined) {

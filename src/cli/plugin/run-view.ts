@@ -1,11 +1,12 @@
 import type { Pod } from "../../api/core.ts";
 import type { ElasticJobRun } from "../../api/elastic-job.gen.ts";
+import { reduceItem } from "../../api/names.ts";
 import { IntervalSet } from "../../base/interval-set.ts";
 import { formatMillis, formatSeconds } from "../../base/time.ts";
 import { type AttemptPod, attemptPod, judge } from "../../elasticjob/rules/attempt.ts";
 import type { JobPicture } from "./job-picture.ts";
 
-/** An item of a run as people see it. */
+/** An item of a run as people see it, or its reduce, which has the number reduceItem. */
 export interface ItemView {
   readonly item: number;
   /** Retrying: its newest attempt has ended, and the next one has not begun. */
@@ -41,6 +42,7 @@ export interface RunView {
   readonly lost: number;
   readonly ending?: string;
   readonly live: boolean;
+  /** Last of all the reduce, once it has begun. */
   readonly items: readonly ItemView[];
 }
 
@@ -114,6 +116,8 @@ function resultsOf({ job }: Pick<JobPicture, "job">, entry: ElasticJobRun): Read
   const results = new Map<number, string>();
   const stored = job.status?.results?.run === entry.run ? job.status.results.items : entry.results;
   for (const { item, value } of stored ?? []) if (item !== undefined && value !== undefined) results.set(item, value);
+  const ofReduce = job.status?.results?.run === entry.run ? job.status.results.reduce : undefined;
+  if (ofReduce !== undefined) results.set(reduceItem, ofReduce);
   return results;
 }
 
@@ -143,6 +147,9 @@ function runView(entry: ElasticJobRun, pods: ReadonlyMap<number, ItemPod>, resul
     } else items.push(live || phase === "Succeeded" ? common : { ...common, phase: "Cancelled" });
   }
   const count = (wanted: ItemView["phase"]) => items.filter((item) => item.phase === wanted).length;
+  const counts = { succeeded: count("Succeeded"), failed: count("Failed") + count("Cancelled") };
+  const reduce = reduceView(entry, pods.get(reduceItem), live, results.get(reduceItem));
+  if (reduce !== undefined) items.push(reduce);
   return {
     run: entry.run,
     ...(entry.kind !== undefined && { kind: entry.kind }),
@@ -153,15 +160,29 @@ function runView(entry: ElasticJobRun, pods: ReadonlyMap<number, ItemPod>, resul
     ...(entry.startedAt !== undefined && { startedAt: entry.startedAt }),
     ...(entry.endedAt !== undefined && { endedAt: entry.endedAt }),
     ...(entry.updatedAt !== undefined && { updatedAt: entry.updatedAt }),
-    total: entry.total ?? items.length,
-    succeeded: count("Succeeded"),
-    failed: count("Failed") + count("Cancelled"),
+    total: entry.total ?? counts.succeeded + counts.failed,
+    ...counts,
     attempts: entry.attempts ?? 0,
     lost: entry.lost ?? 0,
     ...(entry.ending?.reason !== undefined && { ending: entry.ending.reason }),
     live,
     items,
   };
+}
+
+/** What comes after all items; undefined as long as it has not begun, or when the run has none. */
+function reduceView({ reduce }: ElasticJobRun, pod: ItemPod | undefined, live: boolean, result: string | undefined): ItemView | undefined {
+  if (pod === undefined && (reduce === undefined || reduce.phase === "Waiting")) return undefined;
+  const view = itemOfPod(reduceItem, pod, live);
+  const phase = reduce?.phase === "Succeeded" || reduce?.phase === "Failed" ? reduce.phase : view.phase;
+  const told = {
+    ...(reduce?.attempts !== undefined && { attempt: reduce.attempts }),
+    ...(reduce?.node !== undefined && { node: reduce.node }),
+    ...(reduce?.exitCode !== undefined && { exitCode: reduce.exitCode }),
+    ...(reduce?.reason !== undefined && { reason: reduce.reason }),
+    ...(reduce?.message !== undefined && { message: reduce.message }),
+  };
+  return { ...told, ...view, phase, ...(result !== undefined && { result }) };
 }
 
 function itemOfPod(item: number, found: ItemPod | undefined, live: boolean): ItemView {

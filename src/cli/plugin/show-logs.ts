@@ -1,6 +1,6 @@
 import type { Pod } from "../../api/core.ts";
 import type { ElasticJob } from "../../api/elastic-job.gen.ts";
-import { labels } from "../../api/names.ts";
+import { itemLabel, itemOfLabel, labels } from "../../api/names.ts";
 import { pods } from "../../api/resource.ts";
 import { defaultContainer } from "../../api/default-container.ts";
 import { ApiError } from "../../kube/errors.ts";
@@ -39,7 +39,7 @@ async function printLogs(context: PluginContext, cluster: Cluster, job: ElasticJ
       const lines = await openLog(cluster.transport, pod, logQuery(pod, flags, false), context.signal).catch((error: unknown) => {
         // A container that has not begun, a pod that went meanwhile: the others still have something to say.
         if (!(error instanceof ApiError) || chosen.length === 1) throw error;
-        context.output.note(`item ${itemOf(pod)}: ${error.statusObject?.message ?? error.message}`);
+        context.output.note(`item ${itemLabel(itemOf(pod))}: ${error.statusObject?.message ?? error.message}`);
         return undefined;
       });
       return lines === undefined ? [] : [{ source: pod, lines }];
@@ -52,7 +52,7 @@ async function followLogs(context: PluginContext, cluster: Cluster, job: Elastic
   const { clock, signal, output } = context;
   const found = await podsOf(cluster, job);
   const run = chooseRun(job, found, flags.run);
-  const several = flags.item === undefined ? (job.spec.sharding?.total ?? 1) > 1 : flags.item.size > 1;
+  const several = flags.item === undefined ? (job.spec.sharding?.total ?? 1) > 1 || job.spec.reduce !== undefined : flags.item.size > 1;
   const printer = linePrinter(context, flags, several);
   const open = new Map<string, Promise<void>>();
   let told = false;
@@ -61,7 +61,7 @@ async function followLogs(context: PluginContext, cluster: Cluster, job: Elastic
       for await (const line of await openLog(cluster.transport, pod, logQuery(pod, flags, true), signal)) printer(pod, line);
     } catch (error) {
       if (signal.aborted) return;
-      output.note(`item ${itemOf(pod)}: ${error instanceof Error ? error.message : String(error)}`);
+      output.note(`item ${itemLabel(itemOf(pod))}: ${error instanceof Error ? error.message : String(error)}`);
     }
   };
   await watchJob(cluster, job, { clock, signal, run }, (watched) => {
@@ -123,12 +123,14 @@ function nothingChosen(found: readonly Pod[], run: string, flags: LogsFlags): st
   const runs = [...new Set(found.flatMap((pod) => pod.metadata.labels?.[labels.run] ?? []))].sort();
   if (!runs.includes(run))
     return `run ${run} has no pods; ${runs.length === 0 ? "no run has" : `there are those of ${runs.join(", ")}`} (spec.podRetention says how many are kept)`;
-  const items = found.filter((pod) => pod.metadata.labels?.[labels.run] === run).map((pod) => `${itemOf(pod)}/${attemptOf(pod)}`);
+  const items = found
+    .filter((pod) => pod.metadata.labels?.[labels.run] === run)
+    .map((pod) => `${itemLabel(itemOf(pod))}/${attemptOf(pod)}`);
   const asked = [flags.item === undefined ? "" : `item ${flags.item}`, flags.attempt === undefined ? "" : `attempt ${flags.attempt}`];
   return `run ${run} has no pod of ${asked.filter((part) => part !== "").join(", ")}; there are (item/attempt): ${items.sort().slice(0, 20).join(" ")}`;
 }
 
-const itemOf = (pod: Pod): number => Number(pod.metadata.labels?.[labels.item]);
+const itemOf = (pod: Pod): number => itemOfLabel(pod.metadata.labels?.[labels.item]);
 const attemptOf = (pod: Pod): number => Number(pod.metadata.labels?.[labels.attempt]);
 
 function logQuery(pod: Pod, flags: LogsFlags, follow: boolean) {
@@ -144,7 +146,7 @@ function hasBegun(pod: Pod): boolean {
 
 function linePrinter({ output, style }: PluginContext, flags: LogsFlags, prefixed: boolean): (pod: Pod, line: StampedLine) => void {
   return (pod, { time, text }) => {
-    const prefix = prefixed ? `${style.busy(`[${itemOf(pod)}]`)} ` : "";
+    const prefix = prefixed ? `${style.busy(`[${itemLabel(itemOf(pod))}]`)} ` : "";
     output.result(`${prefix}${flags.timestamps && time !== "" ? `${style.dim(time)} ` : ""}${text}`);
   };
 }

@@ -1,4 +1,5 @@
 import type { ElasticJob } from "../../api/elastic-job.gen.ts";
+import { itemLabel } from "../../api/names.ts";
 import { conditionTypes } from "../../api/reasons.ts";
 import { IntervalSet } from "../../base/interval-set.ts";
 import type { Zone } from "../../cron/zone.ts";
@@ -109,7 +110,7 @@ function itemLines(run: RunView, now: number, style: Style, wide: boolean): read
   const few = wide || run.items.length <= mostItems;
   const items = few ? run.items : [...run.items].sort((a, b) => order[a.phase] - order[b.phase] || a.item - b.item).slice(0, mostItems);
   const rows = items.map((item) => [
-    String(item.item),
+    itemLabel(item.item),
     item.phase,
     String(item.attempt ?? "-"),
     item.node ?? "-",

@@ -226,6 +226,17 @@ describe("cli/plugin resume", () => {
     assert.deepEqual([code, results, notes], [0, [], ["report is not suspended"]]);
   });
 
+  it("a suspension that was refused, or whose time is over, suspends nothing", async () => {
+    const over = request("f", { suspend: { until: iso("12:29:59") } }, "Running");
+    const given = { ...objects, "elasticjobs.nuptse.dev": [makeJob(berlin)], "jobrequests.nuptse.dev": [requests[1] as JobRequest, over] };
+    const { results } = await kubectlNuptse(["why", "report", "-o", "json"], { objects: given });
+    const { causes } = JSON.parse(results.join("\n")) as { readonly causes: readonly { readonly cause: string }[] };
+    assert.ok(
+      causes.every(({ cause }) => cause !== "Suspended"),
+      results.join("\n"),
+    );
+  });
+
   it("why knows a request that has not begun, and since when", async () => {
     const { status: _none, ...unseen } = request("e", { run: {} }, "Pending");
     const given = { ...objects, "elasticjobs.nuptse.dev": [makeJob(berlin)], "jobrequests.nuptse.dev": [unseen] };

@@ -120,6 +120,17 @@ describe("cli/plugin status", () => {
     ]);
   });
 
+  it("the reduce stands behind the items, and counts as none", async () => {
+    const reduce = { phase: "Succeeded", attempts: 2, node: "n1", exitCode: 0 };
+    const [run = { run: "" }] = status.history ?? [];
+    const history = [{ ...run, phase: "Succeeded", succeeded: "0-2", failed: "", failures: [], reduce }];
+    const results = { run: "20261121t110000z", items: [], reduce: "19 rows" };
+    const job = makeJob({ sharding: { total: 3 } }, { status: { ...status, history, results } });
+    const outcome = await kubectlNuptse(["status", "report"], { objects: { "elasticjobs.nuptse.dev": [job] }, now });
+    assert.ok(outcome.results.includes("Run 20261121t110000z  Succeeded  3/3 ended"), outcome.results.join("\n"));
+    assert.ok(outcome.results.includes("  reduce   Succeeded   2         n1     -      0      19 rows"), outcome.results.join("\n"));
+  });
+
   it("of many items the failed ones come first, and the rest is counted", async () => {
     const history = [{ ...status.history?.[0], run: "20261121t110000z", items: "0-99", total: 100, succeeded: "0,2-99", failed: "1" }];
     const job = makeJob({ sharding: { total: 100 } }, { status: { ...status, history, results: { run: "other", items: [] } } });

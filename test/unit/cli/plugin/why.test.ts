@@ -48,6 +48,10 @@ const withoutImage = (item: number): Pod => {
     },
   };
 };
+const ofReduce = (pod: Pod): Pod => ({
+  ...pod,
+  metadata: { ...pod.metadata, labels: { ...pod.metadata.labels, "nuptse.dev/item": "reduce" } },
+});
 const event = (reason: string, message: string, time: string): KubeObject =>
   ({
     metadata: { name: `report.${reason}`, namespace: "tenant" },
@@ -209,6 +213,18 @@ const cases: readonly Case[] = [
     ],
   },
   {
+    name: "a fire time that was skipped before the newest run is past",
+    status: status({
+      outcomes: { from: iso("09:30:00"), notSucceeded: [{ fireTime: iso("11:00:00"), outcome: "Skipped" }] },
+      history: [run({ phase: "Succeeded", succeeded: "0", endedAt: iso("12:00:20") })],
+    }),
+    want: [
+      "ElasticJob report in tenant is not running.",
+      "Nothing is wrong: it waits for its next fire time.",
+      "Next fire time: Sat 2026-11-21 13:00:00 +00:00 (in 30 min)",
+    ],
+  },
+  {
     name: "image not there: which image, what the node says, which items",
     spec: { sharding: { total: 3 } },
     status: status({ active: [run({ items: "0-2", total: 3, succeeded: "1" })] }),
@@ -218,6 +234,19 @@ const cases: readonly Case[] = [
       '- Image: items 0,2: the image registry.example/reprot:1 cannot be had (ImagePullBackOff): Back-off pulling image "registry.example/reprot:1"',
       "    since   Sat 2026-11-21 12:00:01 +00:00 (29 min 59 s ago)",
       "    to do   correct the image in spec.template, or give the pod the imagePullSecrets for it; the attempt ends after spec.startTimeoutSeconds",
+      "Next fire time: Sat 2026-11-21 13:00:00 +00:00 (in 30 min)",
+    ],
+  },
+  {
+    name: "no node fits the reduce",
+    spec: { sharding: { total: 3 } },
+    status: status({ active: [run({ items: "0-2", total: 3, succeeded: "0-2" })] }),
+    pods: [ofReduce(unscheduled("0/4 nodes are available: 4 Insufficient memory."))],
+    want: [
+      "ElasticJob report in tenant has a run that does not go on.",
+      "- NoNode: reduce: no node takes the pod: 0/4 nodes are available: 4 Insufficient memory.",
+      "    since   Sat 2026-11-21 12:00:01 +00:00 (29 min 59 s ago)",
+      "    to do   it starts when a node fits: look at resources, nodeSelector, affinity and tolerations of spec.template, and at kubectl get nodes",
       "Next fire time: Sat 2026-11-21 13:00:00 +00:00 (in 30 min)",
     ],
   },
