@@ -1,5 +1,6 @@
 import type { Pod } from "../../api/core.ts";
 import type { ElasticJobRun, ElasticJobSpec, ElasticJobStatus } from "../../api/elastic-job.gen.ts";
+import { reduceItem } from "../../api/names.ts";
 import { IntervalSet } from "../../base/interval-set.ts";
 import { parseTime } from "../../base/time.ts";
 import type { ApiHistory, JobFacts, PodFacts, StatusFact } from "./api-history.ts";
@@ -32,9 +33,10 @@ export function checkRetry(pod: PodFacts, before: PodFacts, job: JobFacts, spec:
       say("with more behind it than the attempt before it can have cost");
     return;
   }
-  const action = ruleFor(failure, spec)?.action ?? "Count";
+  const retry = retryOf(before, spec);
+  const action = ruleFor(failure, retry)?.action ?? "Count";
   if (action === "FailItem" || action === "FailRun") say(`although retry.rules say ${action} of the end of ${before.name}`);
-  const resetAfter = spec.retry?.resetAfterSeconds;
+  const resetAfter = retry?.resetAfterSeconds;
   const base = resetAfter !== undefined && failure.ranMs >= resetAfter * 1000 ? 0 : earlier.counted;
   const counted = base + (action === "Ignore" ? 0 : 1);
   if (told.counted !== counted) say(`with ${told.counted} failures behind it; by retry.rules there were ${counted}`);
@@ -43,7 +45,7 @@ export function checkRetry(pod: PodFacts, before: PodFacts, job: JobFacts, spec:
 /** Whether a failure was none of its node's: retry.rules ignored it. */
 export function wasIgnored(before: PodFacts, job: JobFacts, spec: ElasticJobSpec, history: ApiHistory): boolean {
   const failure = plainFailure(before, job, spec, history);
-  return failure !== undefined && ruleFor(failure, spec)?.action === "Ignore";
+  return failure !== undefined && ruleFor(failure, retryOf(before, spec))?.action === "Ignore";
 }
 
 /** A pod keeps away from nodes that nodeRules exclude. */
@@ -63,7 +65,8 @@ interface PlainFailure {
 function plainFailure(pod: PodFacts, job: JobFacts, spec: ElasticJobSpec, history: ApiHistory): PlainFailure | undefined {
   if (pod.endedAt === undefined || pod.askedAt !== undefined || pod.disturbedAt !== undefined || history.nodeWasDeleted(pod))
     return undefined;
-  if (pod.stray || pod.goneAt !== undefined || spec.itemTimeoutSeconds !== undefined) return undefined;
+  const limit = pod.item === reduceItem ? spec.reduce?.timeoutSeconds : spec.itemTimeoutSeconds;
+  if (pod.stray || pod.goneAt !== undefined || limit !== undefined) return undefined;
   if (job.statuses.some(({ status }) => wasStopped(status, pod))) return undefined;
   const state = pod.object.status?.containerStatuses?.[0]?.state?.terminated;
   if (state === undefined || state.exitCode === 0) return undefined;
@@ -77,8 +80,13 @@ function wasStopped(status: ElasticJobStatus, pod: PodFacts): boolean {
   return run?.stops?.some((stop) => stop.item === pod.item && stop.attempt === pod.attempt) ?? false;
 }
 
-function ruleFor(failure: PlainFailure, spec: ElasticJobSpec): RetryRule | undefined {
-  return spec.retry?.rules?.find(({ onExitCodes, onReasons }) => {
+/** A reduce may have a policy of its own. */
+function retryOf(pod: PodFacts, spec: ElasticJobSpec): ElasticJobSpec["retry"] {
+  return (pod.item === reduceItem ? spec.reduce?.retry : undefined) ?? spec.retry;
+}
+
+function ruleFor(failure: PlainFailure, retry: ElasticJobSpec["retry"]): RetryRule | undefined {
+  return retry?.rules?.find(({ onExitCodes, onReasons }) => {
     if (onExitCodes !== undefined) {
       const listed = onExitCodes.values.some((value) => value === failure.code);
       return onExitCodes.operator === "In" ? listed : !listed;
@@ -102,7 +110,8 @@ export function checkCompletion(
 ): void {
   const known = new Set(previous.history?.map((run) => run.run));
   for (const run of status.history ?? []) if (!known.has(run.run)) checkEnd(job, run, spec, history, say);
-  if (spec.completion?.failFast === false) return;
+  // What reduces also what failed waits for all items.
+  if (spec.completion?.failFast === false || job.versions.some((version) => version.spec.reduce?.when === "Completed")) return;
   for (const run of status.active ?? []) {
     // One that was asked for stays for a moment after its end.
     if (run.endedAt !== undefined) continue;
@@ -122,7 +131,7 @@ function checkEnd(job: JobFacts, run: ElasticJobRun, spec: ElasticJobSpec, histo
     const pods = job.runs.get(run.run)?.pods ?? [];
     for (const pod of pods) {
       const failure = plainFailure(pod, job, spec, history);
-      if (failure !== undefined && ruleFor(failure, spec)?.action === "FailRun")
+      if (failure !== undefined && ruleFor(failure, retryOf(pod, spec))?.action === "FailRun")
         say(`run ${run.run} is called succeeded, and retry.rules say FailRun of the end of ${pod.name}`);
     }
   } else if (run.reason === "ItemsFailed") {
