@@ -3,10 +3,14 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type RunSummary, summaryVariable } from "../../test/support/run-summary.ts";
+import { patienceVariable } from "../../test/support/patience.ts";
+import { machinePace } from "./machine-pace.ts";
 import type { TestFolder } from "./selection.ts";
 
 /** How long a run may live on after its last test before it counts as hung: something it started was not stopped. */
 const lingerMs = 10_000;
+/** A test that takes longer hangs, where it does not say otherwise itself. */
+const testTimeoutMs = 20_000;
 
 /** Files of a folder that spends its time waiting are run side by side, each in a process of its own, so many at once. */
 const filesAtOnce = 2;
@@ -50,6 +54,7 @@ async function runOnce(root: string, folder: TestFolder, mochaArguments: readonl
 
 /** Resolves to what was wrong with the end of the process, if anything was. */
 function runMocha(root: string, folder: TestFolder, mochaArguments: readonly string[], summaryPath: string): Promise<string | undefined> {
+  const pace = machinePace();
   return new Promise((resolve, reject) => {
     const child = spawn(
       process.execPath,
@@ -58,17 +63,22 @@ function runMocha(root: string, folder: TestFolder, mochaArguments: readonly str
         join(root, "node_modules/mocha/bin/mocha.js"),
         "--reporter",
         join(root, "test/reporter.ts"),
+        ...(mochaArguments.includes("--timeout") ? [] : ["--timeout", String(testTimeoutMs * pace)]),
         ...mochaArguments,
         ...folder.files,
       ],
-      { cwd: root, stdio: ["ignore", "inherit", "inherit"], env: { ...process.env, [summaryVariable]: summaryPath } },
+      {
+        cwd: root,
+        stdio: ["ignore", "inherit", "inherit"],
+        env: { ...process.env, [summaryVariable]: summaryPath, [patienceVariable]: String(pace) },
+      },
     );
     let lingersSince: number | undefined;
     let hung = false;
     const watch = setInterval(() => {
       if (!existsSync(summaryPath)) return;
       lingersSince ??= performance.now();
-      if (performance.now() - lingersSince < lingerMs) return;
+      if (performance.now() - lingersSince < lingerMs * pace) return;
       hung = true;
       child.kill("SIGKILL");
     }, 250);
@@ -78,7 +88,7 @@ function runMocha(root: string, folder: TestFolder, mochaArguments: readonly str
     });
     child.on("close", (code, signal) => {
       clearInterval(watch);
-      if (hung) resolve(`the process did not end within ${lingerMs / 1000} s of its last test: something was not stopped`);
+      if (hung) resolve(`the process did not end within ${(lingerMs * pace) / 1000} s of its last test: something was not stopped`);
       else resolve(code === 0 ? undefined : `the run ended with ${signal ?? `code ${code}`}`);
     });
   });

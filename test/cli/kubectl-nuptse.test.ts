@@ -168,7 +168,7 @@ describe("kubectl nuptse", function () {
         jobName: "report",
         requestedBy: "nuptse-admin",
         ttlSecondsAfterFinished: 86400,
-        run: { parameter: "x", items: "1" },
+        run: { parameter: "x", items: "1", cascade: false },
       });
     });
     it("next is a calendar over all jobs", async () => {
