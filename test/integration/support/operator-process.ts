@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Watchdog } from "../../../hack/control-plane/watchdog.ts";
 import { eventually } from "./eventually.ts";
 import { timeLimits } from "./time-limits.ts";
+import { patience } from "../../support/patience.ts";
 
 /** How a process is started. */
 export interface OperatorProcessOptions {
@@ -28,8 +29,8 @@ export interface ProcessEnd {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** A lease that is taken over within seconds. */
-export const shortLease = "3/2/0.5";
+/** A lease that is taken over within seconds, and that a slow machine can still renew in time. */
+export const shortLease = [3, 2, 0.5].map((seconds) => seconds * Math.min(patience, 4)).join("/");
 const main = join(import.meta.dirname, "../../../src/main.ts");
 const running = new Set<OperatorProcess>();
 let watchdog: Watchdog | undefined;
