@@ -16,6 +16,16 @@ export interface ObjectMeta {
   readonly managedFields?: readonly unknown[];
 }
 
+/** Which object it is and in which version: what a projection keeps of metadata. */
+export function identityOf({ name, namespace, uid, resourceVersion }: ObjectMeta): ObjectMeta {
+  return {
+    name,
+    ...(namespace !== undefined && { namespace }),
+    ...(uid !== undefined && { uid }),
+    ...(resourceVersion !== undefined && { resourceVersion }),
+  };
+}
+
 export interface OwnerReference {
   readonly apiVersion: string;
   readonly kind: string;

@@ -1,4 +1,4 @@
-import type { ElasticJob } from "../api/elastic-job.gen.ts";
+import type { ElasticJob, ElasticJobSpec } from "../api/elastic-job.gen.ts";
 
 /** What a field of the source became that has no equal, or what a person has to see to. */
 export interface Note {
@@ -51,4 +51,18 @@ export class Notes {
   all(): readonly Note[] {
     return [...this.#notes];
   }
+}
+
+/** The manifest of a job that had one line of description, or none. */
+export function describedJob(name: string, description: string | undefined, spec: ElasticJobSpec, options: ConvertOptions): ElasticJob {
+  return {
+    apiVersion: "nuptse.dev/v1alpha1",
+    kind: "ElasticJob",
+    metadata: {
+      name,
+      ...(options.namespace !== undefined && { namespace: options.namespace }),
+      ...(description !== undefined && { annotations: { "kubernetes.io/description": description } }),
+    },
+    spec,
+  };
 }

@@ -1,7 +1,7 @@
 import type { Container } from "../api/core.ts";
-import type { ElasticJob, ElasticJobSpec } from "../api/elastic-job.gen.ts";
+import type { ElasticJobSpec } from "../api/elastic-job.gen.ts";
 import { literalArgument, splitCommandLine } from "./command-line.ts";
-import { type Conversion, ConvertError, type ConvertOptions, Notes } from "./conversion.ts";
+import { type Conversion, ConvertError, type ConvertOptions, describedJob, Notes } from "./conversion.ts";
 import type { Fields } from "./fields.ts";
 import { objectName } from "./object-name.ts";
 import { quartzSchedule } from "./quartz-schedule.ts";
@@ -56,16 +56,7 @@ export function convertJavaJob(job: Fields, options: ConvertOptions): Conversion
   };
   otherFields(job, notes);
   const description = job.word("description");
-  const manifest: ElasticJob = {
-    apiVersion: "nuptse.dev/v1alpha1",
-    kind: "ElasticJob",
-    metadata: {
-      name,
-      ...(options.namespace !== undefined && { namespace: options.namespace }),
-      ...(description !== undefined && { annotations: { "kubernetes.io/description": description } }),
-    },
-    spec,
-  };
+  const manifest = describedJob(name, description, spec, options);
   return { source: `ElasticJob ${wanted}`, manifest, notes: notes.all() };
 }
 

@@ -1,7 +1,7 @@
 import type { Container } from "../api/core.ts";
-import type { ElasticJob, ElasticJobSpec } from "../api/elastic-job.gen.ts";
+import type { ElasticJobSpec } from "../api/elastic-job.gen.ts";
 import { literalArgument } from "./command-line.ts";
-import { type Conversion, ConvertError, type ConvertOptions, Notes } from "./conversion.ts";
+import { type Conversion, ConvertError, type ConvertOptions, describedJob, Notes } from "./conversion.ts";
 import type { Fields } from "./fields.ts";
 import { bounds, timeout } from "./job-spec.ts";
 import { objectName } from "./object-name.ts";
@@ -48,16 +48,7 @@ export function convertXxlJob(row: Fields, options: ConvertOptions): Conversion 
     template: { spec: { containers: [{ name: "job", image, ...work }] } },
   };
   otherFields(row, notes);
-  const manifest: ElasticJob = {
-    apiVersion: "nuptse.dev/v1alpha1",
-    kind: "ElasticJob",
-    metadata: {
-      name,
-      ...(options.namespace !== undefined && { namespace: options.namespace }),
-      ...(title !== undefined && { annotations: { "kubernetes.io/description": title } }),
-    },
-    spec,
-  };
+  const manifest = describedJob(name, title, spec, options);
   return { source, manifest, notes: notes.all(), xxl: { id, children: childrenOf(row) } };
 }
 

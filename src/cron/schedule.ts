@@ -86,6 +86,16 @@ export function createSchedule(options: ScheduleOptions): Schedule {
     expressions,
     zone,
     warnings: expressions.flatMap((expression, index) => expression.warnings.map((warning) => `crons[${index}]: ${warning}`)),
+    ...searches(next, previous),
+  };
+}
+
+/** The searches of a schedule, made of its steps in both directions. */
+export function searches(
+  next: Schedule["next"],
+  previous: Schedule["previous"],
+): Pick<Schedule, "next" | "previous" | "between" | "newestBetween"> {
+  return {
     next,
     previous,
     between(from, to, limit) {

@@ -1,7 +1,8 @@
 import type { ElasticJob } from "../api/elastic-job.gen.ts";
 import type { ObjectRef } from "../api/meta.ts";
-import type { ReferencedConfigMap, ReferencedConfigMaps } from "./referenced-config-maps.ts";
-import { type CalendarSource, calendarKey } from "./rules/calendars.ts";
+import { type ReferencedConfigMaps, textUnder } from "./referenced-config-maps.ts";
+import { calendarKey } from "./rules/calendars.ts";
+import type { ConfigMapText } from "./rules/config-map-text.ts";
 
 /**
  * The ConfigMaps in which a job's calendars may be: each in the job's own namespace, and in the operator's, where calendars for the whole
@@ -19,15 +20,11 @@ export function calendarSources(
   job: ElasticJob,
   operatorNamespace: string,
   configMaps: Pick<ReferencedConfigMaps, "get">,
-): ReadonlyMap<string, CalendarSource> {
-  const sources = new Map<string, CalendarSource>();
+): ReadonlyMap<string, ConfigMapText> {
+  const sources = new Map<string, ConfigMapText>();
   for (const { name = "" } of job.spec.schedule?.calendars ?? []) {
     const own = configMaps.get({ namespace: job.metadata.namespace as string, name });
-    sources.set(name, sourceOf(own.kind === "missing" ? configMaps.get({ namespace: operatorNamespace, name }) : own));
+    sources.set(name, textUnder(own.kind === "missing" ? configMaps.get({ namespace: operatorNamespace, name }) : own, calendarKey));
   }
   return sources;
-}
-
-function sourceOf(known: ReferencedConfigMap): CalendarSource {
-  return known.kind === "present" ? { kind: "present", text: known.configMap.data?.[calendarKey] } : known;
 }

@@ -1,7 +1,7 @@
 import type { ConfigMap, ControllerRevision, Namespace, Node, Pod, ResourceQuota } from "../api/core.ts";
 import type { ElasticJob } from "../api/elastic-job.gen.ts";
 import type { JobRequest } from "../api/job-request.gen.ts";
-import type { KubeObject, ObjectRef } from "../api/meta.ts";
+import { identityOf, type KubeObject, type ObjectRef } from "../api/meta.ts";
 import { annotations, labels } from "../api/names.ts";
 import {
   configMaps as configMapResource,
@@ -206,13 +206,8 @@ const namedBy = (request: JobRequest): ObjectRef => ({ namespace: request.metada
 const jobOf = (child: AttemptPod | ResultsFile): ObjectRef => ({ namespace: child.metadata.namespace as string, name: child.job });
 
 /** A ConfigMap that carries our label and is no results file of ours: kept by its name alone. */
-function foreignFile({ metadata: { name, namespace, uid, resourceVersion } }: ConfigMap): ResultsFile {
-  const metadata = {
-    name,
-    ...(namespace !== undefined && { namespace }),
-    ...(uid !== undefined && { uid }),
-    ...(resourceVersion !== undefined && { resourceVersion }),
-  };
+function foreignFile(map: ConfigMap): ResultsFile {
+  const metadata = identityOf(map.metadata);
   return { metadata, job: "", jobUid: "", run: "", succeeded: noItems, failed: noItems, complete: false, lines: "" };
 }
 
@@ -237,14 +232,9 @@ const belowOf = ({ metadata, spec, status }: JobRequest): readonly ObjectRef[] =
 
 /** A pod that carries our label and is not ours: kept by name and labels alone, so that nothing is ever planned for it. */
 function foreignPod(pod: Pod): AttemptPod {
-  const { name, namespace, uid, resourceVersion, labels: claims = {} } = pod.metadata;
+  const claims = pod.metadata.labels ?? {};
   return {
-    metadata: {
-      name,
-      ...(namespace !== undefined && { namespace }),
-      ...(uid !== undefined && { uid }),
-      ...(resourceVersion !== undefined && { resourceVersion }),
-    },
+    metadata: identityOf(pod.metadata),
     job: "",
     jobUid: "",
     run: "",

@@ -1,6 +1,6 @@
 import type { ElasticJob } from "../api/elastic-job.gen.ts";
 import type { ObjectRef } from "../api/meta.ts";
-import type { ReferencedConfigMap, ReferencedConfigMaps } from "./referenced-config-maps.ts";
+import { type ReferencedConfigMap, type ReferencedConfigMaps, textUnder } from "./referenced-config-maps.ts";
 import { type ParametersStep, readParameters } from "./rules/parameters.ts";
 
 /** The ConfigMap that sharding.parametersFrom names; none for most jobs. */
@@ -19,5 +19,5 @@ export function parametersKnown(job: ElasticJob, configMaps: Pick<ReferencedConf
 export function parametersStep(job: ElasticJob, known: ReferencedConfigMap | undefined): ParametersStep | undefined {
   const key = job.spec.sharding?.parametersFrom?.key;
   if (known === undefined || key === undefined) return undefined;
-  return readParameters(job, known.kind === "present" ? { kind: "present", text: known.configMap.data?.[key] } : known);
+  return readParameters(job, textUnder(known, key));
 }

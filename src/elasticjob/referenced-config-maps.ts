@@ -1,5 +1,5 @@
 import type { ConfigMap } from "../api/core.ts";
-import type { KubeObject, ObjectRef } from "../api/meta.ts";
+import { identityOf, type KubeObject, type ObjectRef } from "../api/meta.ts";
 import { configMaps } from "../api/resource.ts";
 import { type BackoffPolicy, backoffDelay } from "../base/backoff.ts";
 import type { Clock } from "../base/clock.ts";
@@ -9,6 +9,7 @@ import { Forbidden, NotFound } from "../kube/errors.ts";
 import { Reflector } from "../kube/reflector.ts";
 import { compareVersions } from "../kube/resource-version.ts";
 import { keyOf } from "../runtime/controller.ts";
+import type { ConfigMapText } from "./rules/config-map-text.ts";
 
 /** What is known of a ConfigMap that some job refers to. */
 export type ReferencedConfigMap =
@@ -18,6 +19,11 @@ export type ReferencedConfigMap =
   /** The API server does not let the operator read it; the message is its word. */
   | { readonly kind: "unreadable"; readonly message: string }
   | { readonly kind: "present"; readonly configMap: ConfigMap };
+
+/** What is known of its text under a key. */
+export function textUnder(known: ReferencedConfigMap, key: string): ConfigMapText {
+  return known.kind === "present" ? { kind: "present", text: known.configMap.data?.[key] } : known;
+}
 
 export interface ReferencedConfigMapsOptions {
   readonly client: KubeClient;
@@ -220,16 +226,11 @@ function nameOf({ metadata: { name, namespace } }: ConfigMap): ConfigMap {
 }
 
 /** Text alone: whoever refers to a ConfigMap reads lines of it. */
-function kept({ metadata: { name, namespace, uid, resourceVersion }, data = {} }: ConfigMap): ConfigMap {
+function kept({ metadata, data = {} }: ConfigMap): ConfigMap {
   return {
     apiVersion: "v1",
     kind: "ConfigMap",
-    metadata: {
-      name,
-      ...(namespace !== undefined && { namespace }),
-      ...(uid !== undefined && { uid }),
-      ...(resourceVersion !== undefined && { resourceVersion }),
-    },
+    metadata: identityOf(metadata),
     data,
   };
 }

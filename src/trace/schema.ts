@@ -90,13 +90,18 @@ const number = (value: unknown): number => Number(value);
 const optional = <Name extends string>(name: Name, value: unknown) =>
   value === null || value === undefined ? {} : ({ [name]: Number(value) } as Record<Name, number>);
 
+const runOf = (row: StoredRow) => ({
+  namespace: String(row["namespace"]),
+  job: String(row["job"]),
+  jobUid: String(row["job_uid"]),
+  run: String(row["run"]),
+});
+
+/** The attempt that a row of the table of attempts tells of. */
 export function attemptOf(row: StoredRow): TraceAttempt {
   return {
     type: "attempt",
-    namespace: String(row["namespace"]),
-    job: String(row["job"]),
-    jobUid: String(row["job_uid"]),
-    run: String(row["run"]),
+    ...runOf(row),
     item: number(row["item"]),
     attempt: number(row["attempt"]),
     pod: String(row["pod"]),
@@ -113,13 +118,11 @@ export function attemptOf(row: StoredRow): TraceAttempt {
   };
 }
 
+/** The change of state that a row of the table of states tells of. */
 export function stateOf(row: StoredRow): TraceState {
   return {
     type: "state",
-    namespace: String(row["namespace"]),
-    job: String(row["job"]),
-    jobUid: String(row["job_uid"]),
-    run: String(row["run"]),
+    ...runOf(row),
     scope: row["scope"] === "Run" ? "Run" : "Items",
     items: String(row["items"]),
     state: String(row["state"]),

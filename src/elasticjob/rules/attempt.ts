@@ -1,6 +1,6 @@
 import type { ContainerStatus, Pod } from "../../api/core.ts";
 import { defaultContainer } from "../../api/default-container.ts";
-import type { KubeObject } from "../../api/meta.ts";
+import { identityOf, type KubeObject } from "../../api/meta.ts";
 import { annotations, itemOfLabel, labels } from "../../api/names.ts";
 import { parseTime } from "../../base/time.ts";
 
@@ -121,12 +121,7 @@ export function attemptPod(pod: Pod): AttemptPod | undefined {
   const scheduledAt = parseTime(scheduled?.lastTransitionTime);
   const conditions = (status?.conditions ?? []).filter((condition) => !progressConditions.has(condition.type));
   return {
-    metadata: {
-      name: metadata.name,
-      ...(metadata.namespace !== undefined && { namespace: metadata.namespace }),
-      ...(metadata.uid !== undefined && { uid: metadata.uid }),
-      ...(metadata.resourceVersion !== undefined && { resourceVersion: metadata.resourceVersion }),
-    },
+    metadata: identityOf(metadata),
     job: owner.name,
     jobUid: owner.uid,
     run,

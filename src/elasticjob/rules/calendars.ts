@@ -4,19 +4,11 @@ import { labels } from "../../api/names.ts";
 import { conditionReasons } from "../../api/reasons.ts";
 import { canonicalJson, shortHash } from "../../base/hash.ts";
 import { CalendarError, type CalendarWindows, joined, parseCalendar, type ScheduleCalendars } from "../../cron/calendar.ts";
+import type { ConfigMapText } from "./config-map-text.ts";
 import { ownedBy } from "./pod.ts";
 
 /** The key of a ConfigMap that holds a calendar. */
 export const calendarKey = "dates";
-
-/** A calendar as the caches show it. */
-export type CalendarSource =
-  | { readonly kind: "loading" }
-  /** Neither in the job's namespace nor in the operator's. */
-  | { readonly kind: "missing" }
-  | { readonly kind: "unreadable"; readonly message: string }
-  /** `text` is undefined when the ConfigMap lacks the key. */
-  | { readonly kind: "present"; readonly text: string | undefined };
 
 /** What a job's calendars come to. `key` is equal for equal ones. */
 export type CalendarsStep =
@@ -52,7 +44,7 @@ interface KeptCalendar {
  */
 export function readCalendars(
   job: ElasticJob,
-  sources: ReadonlyMap<string, CalendarSource>,
+  sources: ReadonlyMap<string, ConfigMapText>,
   revisions: readonly ControllerRevision[],
 ): CalendarsStep {
   const wanted = job.spec.schedule?.calendars ?? [];

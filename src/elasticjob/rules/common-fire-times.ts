@@ -1,4 +1,4 @@
-import { COUNT_LIMIT, type Schedule } from "../../cron/schedule.ts";
+import { type Schedule, searches } from "../../cron/schedule.ts";
 
 /** So many steps without a common fire time mean that there is none: 1,000 fire times of each of two schedules. */
 const mostSteps = 2_000;
@@ -32,25 +32,7 @@ export function commonFireTimes(schedules: readonly Schedule[]): Schedule {
     expressions: schedules.flatMap((schedule) => schedule.expressions),
     zone: first.zone,
     warnings: [],
-    next,
-    previous,
-    between(from, to, limit) {
-      const times: number[] = [];
-      for (let time = next(from); time !== undefined && time <= to; time = next(time)) {
-        if (times.length === limit) return { times, truncated: true };
-        times.push(time);
-      }
-      return { times, truncated: false };
-    },
-    newestBetween(from, to, limit) {
-      const times: number[] = [];
-      let total = 0;
-      for (let time = previous(to + 1); time !== undefined && time > from && total < COUNT_LIMIT; time = previous(time)) {
-        if (total < limit) times.push(time);
-        total++;
-      }
-      return { times: times.reverse(), total };
-    },
+    ...searches(next, previous),
   };
 }
 

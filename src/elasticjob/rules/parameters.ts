@@ -1,16 +1,9 @@
 import type { ElasticJob } from "../../api/elastic-job.gen.ts";
 import { conditionReasons } from "../../api/reasons.ts";
 import { canonicalJson } from "../../base/hash.ts";
+import type { ConfigMapText } from "./config-map-text.ts";
 import type { RevisionData } from "./pod.ts";
 import type { ReadSpec } from "./read-spec.ts";
-
-/** What a cache knows of the ConfigMap that sharding.parametersFrom names. */
-export type ParametersSource =
-  | { readonly kind: "loading" }
-  | { readonly kind: "missing" }
-  | { readonly kind: "unreadable"; readonly message: string }
-  /** Undefined text: the ConfigMap has no such key. */
-  | { readonly kind: "present"; readonly text: string | undefined };
 
 /** Where the items' parameters come from a ConfigMap: whether new runs may begin with them. */
 export type ParametersStep =
@@ -26,7 +19,7 @@ const mostBytes = 512 * 1024;
 const longestLine = 1024;
 
 /** Judges what the cache knows; undefined when the job has no parametersFrom. */
-export function readParameters(job: ElasticJob, source: ParametersSource): ParametersStep | undefined {
+export function readParameters(job: ElasticJob, source: ConfigMapText): ParametersStep | undefined {
   const { parametersFrom, total = 1 } = job.spec.sharding ?? {};
   if (parametersFrom === undefined) return undefined;
   const { configMap, key } = parametersFrom;

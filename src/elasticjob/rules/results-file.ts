@@ -1,7 +1,7 @@
 import type { Action } from "../../api/action.ts";
 import type { ConfigMap } from "../../api/core.ts";
 import type { ElasticJob } from "../../api/elastic-job.gen.ts";
-import type { KubeObject } from "../../api/meta.ts";
+import { identityOf, type KubeObject } from "../../api/meta.ts";
 import { annotations, itemsPerChunk, labels } from "../../api/names.ts";
 import { configMaps } from "../../api/resource.ts";
 import { IntervalSet } from "../../base/interval-set.ts";
@@ -45,18 +45,13 @@ export interface ResultsFile extends KubeObject {
 
 /** Keeps of a ConfigMap what rules read; undefined when it is no results file of ours. */
 export function resultsFile(map: ConfigMap): ResultsFile | undefined {
-  const { name, namespace, uid, resourceVersion, labels: own = {}, ownerReferences } = map.metadata;
+  const { labels: own = {}, ownerReferences } = map.metadata;
   const owner = ownerReferences?.find((reference) => reference.controller);
   const run = own[labels.run];
   const cover = parseCover(map.metadata.annotations?.[annotations.results]);
   if (owner === undefined || owner.uid !== own[labels.jobUid] || run === undefined || cover === undefined) return undefined;
   return {
-    metadata: {
-      name,
-      ...(namespace !== undefined && { namespace }),
-      ...(uid !== undefined && { uid }),
-      ...(resourceVersion !== undefined && { resourceVersion }),
-    },
+    metadata: identityOf(map.metadata),
     job: owner.name,
     jobUid: owner.uid,
     run,

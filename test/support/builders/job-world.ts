@@ -5,10 +5,11 @@ import type { JobRequest, JobRequestSpec } from "../../../src/api/job-request.ge
 import type { ElasticJob, ElasticJobRun, ElasticJobSpec, ElasticJobStatus } from "../../../src/api/elastic-job.gen.ts";
 import { JobNotes } from "../../../src/elasticjob/job-memory.ts";
 import { type AttemptPod, attemptPod } from "../../../src/elasticjob/rules/attempt.ts";
-import { type CalendarSource, readCalendars } from "../../../src/elasticjob/rules/calendars.ts";
+import { readCalendars } from "../../../src/elasticjob/rules/calendars.ts";
+import type { ConfigMapText } from "../../../src/elasticjob/rules/config-map-text.ts";
 import type { ObservedJob } from "../../../src/elasticjob/rules/observed.ts";
 import { type ElasticJobPlan, planElasticJob } from "../../../src/elasticjob/rules/plan.ts";
-import { type ParametersSource, readParameters, withParameters } from "../../../src/elasticjob/rules/parameters.ts";
+import { readParameters, withParameters } from "../../../src/elasticjob/rules/parameters.ts";
 import { type ReadSpec, readSpec } from "../../../src/elasticjob/rules/read-spec.ts";
 import { resultsFile } from "../../../src/elasticjob/rules/results-file.ts";
 import type { UpstreamGraph } from "../../../src/elasticjob/upstream-graph.ts";
@@ -43,9 +44,9 @@ export class JobWorld {
   /** The namespace is only observed. */
   observing = false;
   /** Calendars by name, as the caches show them. */
-  readonly calendars = new Map<string, CalendarSource>();
+  readonly calendars = new Map<string, ConfigMapText>();
   /** The ConfigMap of parameters, as the cache shows it. */
-  parameters: ParametersSource = { kind: "missing" };
+  parameters: ConfigMapText = { kind: "missing" };
   job: ElasticJob;
   readonly pods = new Map<string, Pod>();
   requests = new Map<string, JobRequest>();

@@ -1,15 +1,16 @@
 import assert from "node:assert/strict";
 import type { Pod } from "../../../../src/api/core.ts";
-import { type ParametersSource, parameterOf, readParameters } from "../../../../src/elasticjob/rules/parameters.ts";
+import type { ConfigMapText } from "../../../../src/elasticjob/rules/config-map-text.ts";
+import { parameterOf, readParameters } from "../../../../src/elasticjob/rules/parameters.ts";
 import { at, makeJob, plainTemplate } from "../../../support/builders/elastic-job.ts";
 import { JobWorld } from "../../../support/builders/job-world.ts";
 
 const sharding = (total: number) => ({ total, parametersFrom: { configMap: "cities", key: "list" } });
-const text = (value: string): ParametersSource => ({ kind: "present", text: value });
+const text = (value: string): ConfigMapText => ({ kind: "present", text: value });
 const parameterIn = (pod: Pod) => pod.spec.containers[0]?.env?.find(({ name }) => name === "SHARDING_PARAMETER")?.value;
 
 describe("the ConfigMap of sharding.parametersFrom", () => {
-  const cases: readonly { readonly name: string; readonly source: ParametersSource; readonly total?: number; readonly want: string }[] = [
+  const cases: readonly { readonly name: string; readonly source: ConfigMapText; readonly total?: number; readonly want: string }[] = [
     { name: "a line for each item", source: text("a\nb\nc\n"), want: "usable" },
     { name: "the end of the last line may be missing", source: text("a\nb\nc"), want: "usable" },
     { name: "lines may be empty", source: text("\n\n\n"), want: "usable" },
@@ -77,7 +78,7 @@ describe("the ConfigMap of sharding.parametersFrom", () => {
 });
 
 describe("runs with parameters from a ConfigMap", () => {
-  const world = (source: ParametersSource) => {
+  const world = (source: ConfigMapText) => {
     const made = new JobWorld({ spec: { sharding: { ...sharding(3), parallelism: 1 } } });
     made.parameters = source;
     return made.settle();
