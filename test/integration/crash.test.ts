@@ -12,6 +12,7 @@ import { assertExactlyOnce, fireTimesBetween } from "./support/witness.ts";
 const namespace = "crash";
 /** As short as leases can be, so that many take-overs fit into a test. */
 const shortestLease = "1/0.7/0.2";
+const usualLease = "15/10/2";
 const randomKills = 20;
 /** At random from the moment at which controllers begin to work. */
 const longestLifeMs = 1500;
@@ -72,7 +73,7 @@ describe("kill -9", function () {
   for (const kind of kinds) for (const moment of moments) placed(kind, moment);
 
   it("with the default leases of 15/10/2 s", async () => {
-    await restart("15/10/2");
+    await restart(usualLease);
     const replica = await pair.leader();
     await sleep(longestLifeMs);
     await pair.kill(replica);
@@ -88,6 +89,7 @@ describe("kill -9", function () {
 
     before("all that had come is over", async function () {
       this.timeout(timeLimits.settled);
+      await restart(usualLease);
       const now = Date.now();
       for (const [name, { from }] of jobs) expected.set(name, fireTimesBetween(periodSeconds, from, now));
       for (const [name, fireTimes] of expected) await settled(cluster(), name, fireTimes.at(-1) ?? 0);

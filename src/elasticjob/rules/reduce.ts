@@ -1,5 +1,5 @@
 import type { ControllerRevision } from "../../api/core.ts";
-import { itemsPerChunk, reduceItem } from "../../api/names.ts";
+import { itemsPerChunk } from "../../api/names.ts";
 import { clip } from "../../base/clip.ts";
 import type { AttemptPod } from "./attempt.ts";
 import { effectiveSpec, type RetryPolicy } from "./effective-spec.ts";
@@ -7,7 +7,8 @@ import type { LiveRun } from "./live-run.ts";
 import type { ObservedJob } from "./observed.ts";
 import type { RevisionData } from "./pod.ts";
 import { type ItemEnd, type ResultsFile, unwrittenChunks } from "./results-file.ts";
-import type { EndedItem, RunStep } from "./run-step.ts";
+import type { EndedItem } from "./ended-item.ts";
+import type { RunOutcome } from "./run-outcome.ts";
 
 /** The reduce of a run: how its attempts are to be handled, and what is written down for it so far. */
 export interface Reduction {
@@ -26,8 +27,6 @@ export interface ReduceState {
   readonly pod?: AttemptPod;
   readonly end?: EndedItem;
 }
-
-type Outcome = NonNullable<RunStep["outcome"]>;
 
 /** How the run is to be reduced, by the revision that it is pinned to (decision 15); undefined when it is not. */
 export function reductionOf(observed: ObservedJob, run: LiveRun, revision: ControllerRevision | undefined): Reduction | undefined {
@@ -48,14 +47,8 @@ export function reductionOf(observed: ObservedJob, run: LiveRun, revision: Contr
   };
 }
 
-/** The items of a run, then the reduce if it has begun or may begin; that is asked when all items have been looked at. */
-export function* itemsThenReduce(run: LiveRun, mayBegin: () => boolean): Generator<number> {
-  yield* run.items;
-  if (run.newest.has(reduceItem) || mayBegin()) yield reduceItem;
-}
-
 /** Whether the ends of all items let the reduce begin. A run that is being stopped is not reduced. */
-export function isReduced(reduction: Reduction, itemsOutcome: Outcome): boolean {
+export function isReduced(reduction: Reduction, itemsOutcome: RunOutcome): boolean {
   return itemsOutcome.phase === "Succeeded" || (reduction.when === "Completed" && itemsOutcome.reason === "ItemsFailed");
 }
 
@@ -68,7 +61,7 @@ export function writtenEnd(reduction: Reduction | undefined, item: number, pod: 
 }
 
 /** The outcome of a run that ends with a reduce: it has succeeded only when its reduce has. */
-export function reducedOutcome(run: LiveRun, itemsOutcome: Outcome, end: EndedItem | undefined): Outcome {
+export function reducedOutcome(run: LiveRun, itemsOutcome: RunOutcome, end: EndedItem | undefined): RunOutcome {
   if (end?.succeeded === true || (end === undefined && run.ending === undefined)) return itemsOutcome;
   if (run.ending !== undefined) {
     const phase = run.ending.reason === "Replaced" ? "Cancelled" : "Failed";

@@ -5,7 +5,7 @@ import { pods as podResource } from "../../api/resource.ts";
 import { parseTime } from "../../base/time.ts";
 import type { AttemptPod } from "./attempt.ts";
 import type { ObservedJob } from "./observed.ts";
-import { cleanupPatienceMs } from "./run-step.ts";
+import { cleanupPatienceMs } from "./chunk-cleanup.ts";
 
 /** Pods of a job that may be kept for their logs. */
 const mostRetainedPods = 100;

@@ -113,3 +113,8 @@ export function collectRevisions(observed: ObservedJob, current: string, live: r
       uid: revision.metadata.uid as string,
     }));
 }
+
+/** The revision of that name; undefined when the cache does not hold it. */
+export function revisionOf(revisions: readonly ControllerRevision[], name: string): ControllerRevision | undefined {
+  return revisions.find((revision) => revision.metadata.name === name);
+}

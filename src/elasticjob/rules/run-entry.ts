@@ -4,7 +4,8 @@ import { clip } from "../../base/clip.ts";
 import { IntervalSet } from "../../base/interval-set.ts";
 import { formatMillis, formatSeconds } from "../../base/time.ts";
 import type { EffectiveSpec } from "./effective-spec.ts";
-import type { EndedItem, RunStep } from "./run-step.ts";
+import type { EndedItem } from "./ended-item.ts";
+import type { RunStep } from "./run-step.ts";
 
 /** Failed items that status tells about. */
 const mostFailures = 20;

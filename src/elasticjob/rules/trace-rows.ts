@@ -8,7 +8,8 @@ import { type AttemptPod, judge, type Verdict } from "./attempt.ts";
 import type { ObservedJob } from "./observed.ts";
 import { runEntry } from "./run-entry.ts";
 import { runIdOf } from "./run-id.ts";
-import { type RunStep, verdictOf } from "./run-step.ts";
+import { verdictOf } from "./attempt-verdict.ts";
+import type { RunStep } from "./run-step.ts";
 
 /** What of a plan the event trace tells about. */
 export interface TracedPlan {

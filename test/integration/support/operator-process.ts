@@ -4,13 +4,12 @@ import { join } from "node:path";
 import { Watchdog } from "../../../hack/control-plane/watchdog.ts";
 import { eventually } from "./eventually.ts";
 import { timeLimits } from "./time-limits.ts";
-import { patience } from "../../support/patience.ts";
 
 /** How a process is started. */
 export interface OperatorProcessOptions {
   /** A file. The audit log tells processes apart by the user in it. */
   readonly kubeconfig: string;
-  /** "duration/renew deadline/retry" in seconds; absent = short ones. */
+  /** "duration/renew deadline/retry" in seconds; absent = the default ones. */
   readonly lease?: string;
   /** More arguments of `nuptse operator`. */
   readonly args?: readonly string[];
@@ -29,8 +28,6 @@ export interface ProcessEnd {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** A lease that is taken over within seconds, and that a slow machine can still renew in time. */
-export const shortLease = [3, 2, 0.5].map((seconds) => seconds * Math.min(patience, 4)).join("/");
 const main = join(import.meta.dirname, "../../../src/main.ts");
 const running = new Set<OperatorProcess>();
 let watchdog: Watchdog | undefined;
@@ -52,7 +49,8 @@ export class OperatorProcess {
   #ended = false;
 
   constructor(options: OperatorProcessOptions) {
-    const args = ["--kubeconfig", options.kubeconfig, "--lease-seconds", options.lease ?? shortLease, "--metrics-address", "127.0.0.1:0"];
+    const lease = options.lease === undefined ? [] : ["--lease-seconds", options.lease];
+    const args = ["--kubeconfig", options.kubeconfig, ...lease, "--metrics-address", "127.0.0.1:0"];
     this.#child = spawn(
       process.execPath,
       ["--disable-warning=ExperimentalWarning", main, "operator", ...args, "--log-format", "json", ...(options.args ?? [])],

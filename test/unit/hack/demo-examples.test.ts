@@ -3,6 +3,8 @@ import { globSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { load, loadAll } from "js-yaml";
 import type { ElasticJob } from "../../../src/api/elastic-job.gen.ts";
+import type { JobRequest } from "../../../src/api/job-request.gen.ts";
+import type { KubeObject } from "../../../src/api/meta.ts";
 import { createSchedule } from "../../../src/cron/schedule.ts";
 
 const root = join(import.meta.dirname, "../../..");
@@ -43,8 +45,8 @@ describe("examples", () => {
   it("there are some", () => assert.ok(files.length >= 6));
 
   for (const file of files) {
-    const objects = loadAll(readFileSync(join(root, file), "utf8")) as ElasticJob[];
-    const manifests = objects.filter(({ kind }) => kind === "ElasticJob");
+    const objects = loadAll(readFileSync(join(root, file), "utf8")) as KubeObject[];
+    const manifests = objects.filter(({ kind }) => kind === "ElasticJob") as ElasticJob[];
     it(`${file} holds only what the schema knows`, () => {
       for (const { metadata: _, ...rest } of manifests) assert.deepEqual(faults(rest, schema, ""), []);
     });
@@ -56,7 +58,11 @@ describe("examples", () => {
         assert.ok(parameters === undefined || parameters.length === total);
       }
     });
-    for (const { metadata, spec } of manifests.filter((manifest) => manifest.spec.schedule !== undefined || manifests.length === 1))
+    it(`${file} has something that makes each of its jobs run`, () => {
+      const requested = new Set((objects.filter(({ kind }) => kind === "JobRequest") as JobRequest[]).map(({ spec }) => spec.jobName));
+      for (const { metadata, spec } of manifests) assert.ok(spec.schedule ?? spec.after ?? requested.has(metadata.name), metadata.name);
+    });
+    for (const { metadata, spec } of manifests.filter((manifest) => manifest.spec.schedule !== undefined))
       it(`${metadata.name} of ${file} has a schedule that fires, without doubtful expressions`, () => {
         const { crons = [], timeZone, startAt, endAt } = spec.schedule ?? {};
         const anchor = Date.parse("2026-11-21T16:00:00Z");
