@@ -47,7 +47,13 @@ async function million(): Promise<void> {
 
 async function run(file: string): Promise<void> {
   const start = performance.now();
-  const folder = { name: "simulation", files: [`test/simulation/${file}.test.ts`], needsControlPlane: false, mostlyWaits: false };
+  const folder = {
+    name: "simulation",
+    files: [`test/simulation/${file}.test.ts`],
+    needsControlPlane: false,
+    mostlyWaits: false,
+    startsProgram: false,
+  };
   const summary = await runFolder(root, folder, ["--timeout", "0"]);
   const rungs = [{ name: folder.name, seconds: (performance.now() - start) / 1000, summary }];
   console.log(reportText(rungs));

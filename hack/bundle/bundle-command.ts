@@ -12,6 +12,15 @@ export interface BundledCommand {
   readonly inParts?: boolean;
 }
 
+/** The programs of the package. */
+const commands: readonly BundledCommand[] = [
+  { source: "src/main.ts", name: "nuptse" },
+  // It starts on every completion: what only one command needs stays in files of its own, which are read when that runs.
+  { source: "src/cli/kubectl-plugin.ts", name: "kubectl-nuptse", inParts: true },
+  // a thread of nuptse, found beside it
+  { source: "src/trace/sqlite-worker.ts", name: "nuptse-trace-worker" },
+];
+
 const shebang = "#!/usr/bin/env node\n";
 
 /** Bundles a program into a folder, so that it needs only Node, and returns the bytes that are read when it starts. */
@@ -49,4 +58,11 @@ export async function bundleCommand(root: string, command: BundledCommand, folde
     bytes = text.length;
   }
   return bytes;
+}
+
+/** Bundles all programs into a folder; returns their paths and the bytes that are read when each starts. */
+export async function bundleCommands(root: string, folder: string): Promise<ReadonlyMap<string, number>> {
+  const sizes = new Map<string, number>();
+  for (const command of commands) sizes.set(join(folder, `${command.name}.js`), await bundleCommand(root, command, folder));
+  return sizes;
 }

@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type RunSummary, summaryVariable } from "../../test/support/run-summary.ts";
 import { patienceVariable } from "../../test/support/patience.ts";
+import { programVariable } from "../../test/support/program.ts";
+import { bundleCommands } from "../bundle/bundle-command.ts";
 import { machinePace } from "./machine-pace.ts";
 import type { TestFolder } from "./selection.ts";
 
@@ -20,12 +22,30 @@ const filesAtOnce = 2;
  * off, or does not end after its tests, is a failure named after the folder.
  */
 export async function runFolder(root: string, folder: TestFolder, mochaArguments: readonly string[]): Promise<RunSummary> {
-  if (!folder.mostlyWaits) return runOnce(root, folder, mochaArguments);
+  if (!folder.startsProgram) return runFiles(root, folder, mochaArguments);
+  const bundle = mkdtempSync(join(tmpdir(), "nuptse-bundle-"));
+  try {
+    await bundleCommands(root, bundle);
+    return await runFiles(root, folder, mochaArguments, { [programVariable]: join(bundle, "nuptse.js") });
+  } finally {
+    rmSync(bundle, { recursive: true, force: true });
+  }
+}
+
+type Environment = Readonly<Record<string, string>>;
+
+async function runFiles(
+  root: string,
+  folder: TestFolder,
+  mochaArguments: readonly string[],
+  environment: Environment = {},
+): Promise<RunSummary> {
+  if (!folder.mostlyWaits) return runOnce(root, folder, mochaArguments, environment);
   const left = [...folder.files];
   const summaries: RunSummary[] = [];
   const worker = async () => {
     for (let file = left.shift(); file !== undefined; file = left.shift()) {
-      summaries.push(await runOnce(root, { ...folder, files: [file] }, mochaArguments));
+      summaries.push(await runOnce(root, { ...folder, files: [file] }, mochaArguments, environment));
     }
   };
   await Promise.all(Array.from({ length: filesAtOnce }, worker));
@@ -37,24 +57,33 @@ export async function runFolder(root: string, folder: TestFolder, mochaArguments
   };
 }
 
-async function runOnce(root: string, folder: TestFolder, mochaArguments: readonly string[]): Promise<RunSummary> {
+async function runOnce(root: string, folder: TestFolder, mochaArguments: readonly string[], environment: Environment): Promise<RunSummary> {
   const scratch = mkdtempSync(join(tmpdir(), "nuptse-test-"));
   const summaryPath = join(scratch, "summary.json");
   try {
-    const ended = await runMocha(root, folder, mochaArguments, summaryPath);
+    const ended = await runMocha(root, folder, mochaArguments, { ...environment, [summaryVariable]: summaryPath });
     const summary: RunSummary = existsSync(summaryPath)
       ? JSON.parse(readFileSync(summaryPath, "utf8"))
       : { passed: 0, failed: [], skipped: [], missing: [] };
     const unexplained = ended !== undefined && (summary.failed.length === 0 || !existsSync(summaryPath));
-    return unexplained ? { ...summary, failed: [...summary.failed, `test/${folder.name}: ${ended}`] } : summary;
+    return unexplained ? { ...summary, failed: [...summary.failed, `${whatRan(folder)}: ${ended}`] } : summary;
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
 }
 
+const whatRan = ({ name, files: [file, ...others] }: TestFolder): string =>
+  file === undefined || others.length > 0 ? `test/${name}` : file;
+
 /** Resolves to what was wrong with the end of the process, if anything was. */
-function runMocha(root: string, folder: TestFolder, mochaArguments: readonly string[], summaryPath: string): Promise<string | undefined> {
+function runMocha(
+  root: string,
+  folder: TestFolder,
+  mochaArguments: readonly string[],
+  environment: Environment,
+): Promise<string | undefined> {
   const pace = machinePace();
+  const summaryPath = environment[summaryVariable] as string;
   return new Promise((resolve, reject) => {
     const child = spawn(
       process.execPath,
@@ -70,7 +99,7 @@ function runMocha(root: string, folder: TestFolder, mochaArguments: readonly str
       {
         cwd: root,
         stdio: ["ignore", "inherit", "inherit"],
-        env: { ...process.env, [summaryVariable]: summaryPath, [patienceVariable]: String(pace) },
+        env: { ...process.env, ...environment, [patienceVariable]: String(pace) },
       },
     );
     let lingersSince: number | undefined;

@@ -7,7 +7,7 @@ const ladder = ["unit", "simulation", "conformance", "cli", "chart", "gateway", 
 const onControlPlane = new Set(["conformance", "integration"]);
 
 /** The folders whose tests wait for real time to pass more than they compute. */
-const waiting = new Set(["integration"]);
+const waiting = new Set(["cli", "integration"]);
 
 /** What one call of the test command runs. */
 export interface Selection {
@@ -23,6 +23,8 @@ export interface TestFolder {
   readonly files: readonly string[];
   readonly needsControlPlane: boolean;
   readonly mostlyWaits: boolean;
+  /** Whether its tests start `nuptse` as a process, which is then the bundle that users get. */
+  readonly startsProgram: boolean;
 }
 
 /**
@@ -37,6 +39,7 @@ export function select(root: string, args: readonly string[]): Selection {
     files: globSync(`test/${name}/**/*.test.ts`, { cwd: root }).sort(),
     needsControlPlane: onControlPlane.has(name.split("/")[0] ?? ""),
     mostlyWaits: waiting.has(name.split("/")[0] ?? ""),
+    startsProgram: name.split("/")[0] === "integration",
   }));
   const empty = folders.find((folder) => folder.files.length === 0 && named.length > 0);
   if (empty !== undefined) throw new Error(`test/${empty.name} holds no tests (*.test.ts); folders are: ${ladder.join(", ")}`);

@@ -11,7 +11,7 @@ import { namespaces, pods, resourceQuotas } from "../../src/api/resource.ts";
 import type { Kubectl } from "../cli/kubectl.ts";
 import { ownControlPlane } from "./control-plane-fixture.ts";
 import { eventually } from "./support/eventually.ts";
-import { elasticJob, every, type JobSpec, onceAt, runId, secondFromNow } from "./support/jobs.ts";
+import { armedSecond, elasticJob, every, type JobSpec, onceAt, runId, secondFromNow } from "./support/jobs.ts";
 import { OperatorProcess } from "./support/operator-process.ts";
 import { grantedRequests, grantOperatorRights, operatorGroup } from "./support/operator-rights.ts";
 import { isRunning, ownTestCluster } from "./support/test-cluster.ts";
@@ -20,7 +20,6 @@ import { together } from "./support/together.ts";
 import { assertExactlyOnce, fireTimesBetween } from "./support/witness.ts";
 
 const namespace = "bad";
-const armMs = 2500;
 /** For how long requests are counted once everything bad has been said. */
 const quietMs = 5000;
 
@@ -182,7 +181,7 @@ describe("bad input", function () {
       {
         name: "a ResourceQuota without room: the run waits, burns no attempt, and goes on when the quota is raised",
         async run() {
-          const at = secondFromNow(armMs);
+          const at = armedSecond();
           const quota = {
             apiVersion: "v1",
             kind: "ResourceQuota",
@@ -231,7 +230,7 @@ describe("bad input", function () {
       {
         name: "other jobs go on",
         async run() {
-          const from = secondFromNow(armMs);
+          const from = armedSecond();
           await cluster().create(elasticJob("good", "steady", { schedule: every(4, from, 4), sharding: { total: 2 } }));
           await cluster().ended("good", "steady", runId(from + 12_000));
           const fireTimes = fireTimesBetween(4, from, from + 12_000);
@@ -241,7 +240,7 @@ describe("bad input", function () {
     ]);
 
     it("a namespace that is being deleted: the job says so, nothing new is started or asked for again and again", async () => {
-      const from = secondFromNow(armMs);
+      const from = armedSecond();
       const stays = {
         apiVersion: "v1",
         kind: "ConfigMap",

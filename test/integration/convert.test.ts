@@ -13,7 +13,7 @@ import { type Playground, startPlayground } from "../../src/simulator/harness/pl
 import { cronJobShapes } from "../support/cron-job-shapes.ts";
 import { robfigTimes } from "../support/robfig.ts";
 import { eventually } from "./support/eventually.ts";
-import { onceAt, runId, secondFromNow } from "./support/jobs.ts";
+import { armedSecond, onceAt, runId, secondFromNow } from "./support/jobs.ts";
 import { timeLimits } from "./support/time-limits.ts";
 
 const random = { next: () => Math.random() };
@@ -127,7 +127,7 @@ describe("a converted script job of ElasticJob on the playground", function () {
     });
     const [conversion] = convertText(text, "test", undefined, { timeZone: "Etc/UTC", image: "busybox:1.37", now }).conversions;
     const manifest = conversion?.manifest as ElasticJob;
-    const fireTime = secondFromNow(3000);
+    const fireTime = armedSecond();
     await inNamespace(running, manifest.metadata.name, { ...manifest, spec: { ...manifest.spec, schedule: onceAt(fireTime) } });
     const job = await eventually("the run to end", timeLimits.settled, async () => {
       const seen = (await running.client.get(elasticJobs, { namespace, name: "script-job" })) as ElasticJob;

@@ -8,7 +8,7 @@ import { jobRequests } from "../../src/api/resource.ts";
 import { formatSeconds } from "../../src/base/time.ts";
 import { createKubectl, type Kubectl } from "../cli/kubectl.ts";
 import { eventually } from "./support/eventually.ts";
-import { elasticJob, type JobSpec, onceAt, runId, secondFromNow } from "./support/jobs.ts";
+import { armedSecond, elasticJob, type JobSpec, onceAt, runId } from "./support/jobs.ts";
 import type { OperatorProcess } from "./support/operator-process.ts";
 import { isRunning, ownTestCluster, variable } from "./support/test-cluster.ts";
 import { timeLimits } from "./support/time-limits.ts";
@@ -114,7 +114,7 @@ describe("JobRequest on a real control plane", function () {
       {
         name: "cancel: the pod is told to go, and the run is Cancelled",
         async run() {
-          const at = secondFromNow(3000);
+          const at = armedSecond();
           await create("long", { schedule: onceAt(at), script: { runMs: 600_000 } });
           await cluster().pod(namespace, "long", { item: 0 }, isRunning);
           await ask("long", { cancel: { run: runId(at) } });
@@ -125,7 +125,7 @@ describe("JobRequest on a real control plane", function () {
       {
         name: "retry: only the failed item runs again; markSucceeded corrects the outcome of the fire time",
         async run() {
-          const at = secondFromNow(3000);
+          const at = armedSecond();
           const script = { cases: [{ item: 1, exitCode: 3 }] };
           await create("again", { schedule: onceAt(at), sharding: { total: 3 }, completion: { failFast: false }, script });
           const first = await cluster().ended(namespace, "again", runId(at));

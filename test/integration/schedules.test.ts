@@ -3,15 +3,13 @@ import type { ConfigMap, Namespace } from "../../src/api/core.ts";
 import type { ElasticJob } from "../../src/api/elastic-job.gen.ts";
 import { configMaps, namespaces } from "../../src/api/resource.ts";
 import { formatSeconds, parseTime } from "../../src/base/time.ts";
-import { elasticJob, every, type JobSpec, onceAt, runId, secondFromNow } from "./support/jobs.ts";
+import { armedSecond, elasticJob, every, type JobSpec, onceAt, runId } from "./support/jobs.ts";
 import { ownTestCluster } from "./support/test-cluster.ts";
 import { timeLimits } from "./support/time-limits.ts";
 import { together } from "./support/together.ts";
 
 const namespace = "schedules";
 const observed = "observed";
-/** Long enough for the template check, the revision and the calendar's, so that the first fire time finds the job armed. */
-const armMs = 4000;
 
 describe("schedules on a real control plane", function () {
   this.timeout(timeLimits.test);
@@ -40,7 +38,7 @@ describe("schedules on a real control plane", function () {
       {
         name: "jitterSeconds: starts so much later as its name says, under its fire time's name",
         async run() {
-          const at = secondFromNow(armMs);
+          const at = armedSecond();
           // FNV-1a-32("schedules/spread-1") mod 4
           await create("spread-1", { schedule: { ...onceAt(at), jitterSeconds: 3 } });
           const run = await cluster().ended(namespace, "spread-1", runId(at));
@@ -51,7 +49,7 @@ describe("schedules on a real control plane", function () {
       {
         name: "concurrencyPolicy Enqueue: runs one after the other in order, and skips beyond maxEnqueued",
         async run() {
-          const from = secondFromNow(armMs);
+          const from = armedSecond();
           await create("lane", {
             schedule: every(2, from, 4),
             concurrencyPolicy: "Enqueue",
@@ -74,7 +72,7 @@ describe("schedules on a real control plane", function () {
       {
         name: "deadlineSeconds: the condition Late and the event RunLate, and the run goes on",
         async run() {
-          const at = secondFromNow(armMs);
+          const at = armedSecond();
           await create("tardy", { schedule: onceAt(at), deadlineSeconds: 2, script: { runMs: 6000 } });
           await until("tardy", "to be late", (job) => job.status?.active?.[0]?.late === true);
           const run = await cluster().ended(namespace, "tardy", runId(at));
@@ -86,7 +84,7 @@ describe("schedules on a real control plane", function () {
       {
         name: "calendars: missing, then there, then nonsense, and nothing fires inside of what is excluded",
         async run() {
-          const from = secondFromNow(armMs);
+          const from = armedSecond();
           await create("by-calendar", {
             schedule: { ...every(2, from), calendars: [{ name: "dates", effect: "Exclude" }] },
             history: { succeeded: 20 },
@@ -94,7 +92,7 @@ describe("schedules on a real control plane", function () {
           const missing = await until("by-calendar", "to miss its calendar", (job) => ready(job)?.reason === "CalendarMissing");
           assert.match(ready(missing)?.message ?? "", /no ConfigMap "dates"/);
           assert.equal(missing.status?.nextFireTime, undefined);
-          const begin = secondFromNow(6000);
+          const begin = from + 6000;
           await writeCalendar("dates", stretch(begin, begin + 6000));
           await until("by-calendar", "to be armed", (job) => ready(job)?.reason === "Armed");
           await until("by-calendar", "to fire after the stretch", (job) => (parseTime(job.status?.lastFireTime) ?? 0) >= begin + 6000);
@@ -120,7 +118,7 @@ describe("schedules on a real control plane", function () {
         async run() {
           const body = { metadata: { annotations: { "nuptse.dev/observe": "true" } } };
           await cluster().client.patch<Namespace>(namespaces, { name: observed }, { type: "merge", body });
-          const from = secondFromNow(armMs);
+          const from = armedSecond();
           await cluster().create(elasticJob(observed, "looked-at", { schedule: every(2, from) }));
           const job = await until("looked-at", "to count", (each) => (each.status?.observed?.count ?? 0) >= 2, observed);
           assert.equal(ready(job)?.reason, "Observing");

@@ -8,13 +8,13 @@ import { Watchdog } from "../../hack/control-plane/watchdog.ts";
 import { createSystemClock } from "../../src/base/clock.ts";
 import { createHttpStore } from "../../src/trace/http-store.ts";
 import type { TraceReader } from "../../src/trace/store.ts";
+import { program } from "../support/program.ts";
 import { eventually } from "./support/eventually.ts";
-import { elasticJob, onceAt, runId, secondFromNow } from "./support/jobs.ts";
+import { armedSecond, elasticJob, onceAt, runId } from "./support/jobs.ts";
 import { ownTestCluster } from "./support/test-cluster.ts";
 import { timeLimits } from "./support/time-limits.ts";
 
 const namespace = "traced";
-const main = join(import.meta.dirname, "../../src/main.ts");
 
 /** `nuptse trace` as a process of its own. */
 class TraceProcess {
@@ -23,7 +23,7 @@ class TraceProcess {
   text = "";
 
   constructor(args: readonly string[]) {
-    this.#child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", main, "trace", ...args, "--log-format", "json"], {
+    this.#child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", program, "trace", ...args, "--log-format", "json"], {
       stdio: ["ignore", "ignore", "pipe"],
       detached: true,
     });
@@ -74,7 +74,7 @@ describe("the event trace of an operator", function () {
     ]);
 
   async function runOnce(name: string): Promise<string> {
-    const at = secondFromNow(2500);
+    const at = armedSecond();
     await cluster().create(elasticJob(namespace, name, { schedule: onceAt(at), sharding: { total: 2 } }));
     await cluster().ended(namespace, name, runId(at));
     return runId(at);

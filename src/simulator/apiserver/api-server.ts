@@ -90,6 +90,7 @@ export class ApiServer {
   readonly #customCollections = new Map<string, Collection>();
   readonly #listeners = new Set<(commit: Commit) => void>();
   readonly #writes: WriteEnvironment & DeleteEnvironment;
+  readonly #expiry: EventExpiry;
   #revision = firstRevision;
 
   constructor(options: ApiServerOptions) {
@@ -107,12 +108,17 @@ export class ApiServer {
       commit: (type, change, object, previous, request) => this.#commit(type, change, object, previous, request),
     };
     this.#serveBuiltins();
-    const expiry = new EventExpiry(this, this.#clock);
-    this.onCommit((commit) => expiry.observe(commit));
+    this.#expiry = new EventExpiry(this, this.#clock);
+    this.onCommit((commit) => this.#expiry.observe(commit));
     if (options.controllers !== false) this.#startControllers(options.controllerDelayMs ?? 20);
     for (const name of ["default", "kube-node-lease", "kube-public", "kube-system"]) {
       this.handle({ method: "POST", path: "/api/v1/namespaces", userAgent: "kube-apiserver/embedded", body: { metadata: { name } } });
     }
+  }
+
+  /** Ends what it would do later by itself, so that a process can end. Nothing may be asked of it after that. */
+  close(): void {
+    this.#expiry.close();
   }
 
   /** The version of the last change. */

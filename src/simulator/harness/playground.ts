@@ -128,6 +128,7 @@ export async function startPlayground(options: PlaygroundOptions): Promise<Playg
       await trace?.close();
       await running.close();
       await front.close();
+      server.close();
       if (ownDir !== undefined) await rm(ownDir, { recursive: true, force: true });
     },
   };

@@ -2,6 +2,7 @@ import type { Pod } from "../../../src/api/core.ts";
 import type { ElasticJob, ElasticJobSpec } from "../../../src/api/elastic-job.gen.ts";
 import { formatSeconds } from "../../../src/base/time.ts";
 import type { PodScript } from "../../../src/simulator/world/pod-script.ts";
+import { patience } from "../../support/patience.ts";
 
 /** The annotation by which a test says how pods are played; those under nuptse.dev/ are the operator's and do not reach pods. */
 const scriptAnnotation = "test/script";
@@ -40,6 +41,9 @@ export function playedAs(pod: Pod): PodScript {
 export function secondFromNow(aheadMs: number): number {
   return Math.ceil((Date.now() + aheadMs) / 1000) * 1000;
 }
+
+/** A whole second far enough away for the checks of a template and a calendar and for the revision, so that it finds its job armed. */
+export const armedSecond = (): number => secondFromNow(6000 * patience);
 
 /** Fires once, at that whole second. */
 export function onceAt(instant: number): NonNullable<ElasticJobSpec["schedule"]> {

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { join } from "node:path";
 import { Watchdog } from "../../../hack/control-plane/watchdog.ts";
+import { program } from "../../support/program.ts";
 import { eventually } from "./eventually.ts";
 import { timeLimits } from "./time-limits.ts";
 
@@ -28,7 +28,6 @@ export interface ProcessEnd {
   readonly signal: NodeJS.Signals | null;
 }
 
-const main = join(import.meta.dirname, "../../../src/main.ts");
 const running = new Set<OperatorProcess>();
 let watchdog: Watchdog | undefined;
 
@@ -53,7 +52,7 @@ export class OperatorProcess {
     const args = ["--kubeconfig", options.kubeconfig, ...lease, "--metrics-address", "127.0.0.1:0"];
     this.#child = spawn(
       process.execPath,
-      ["--disable-warning=ExperimentalWarning", main, "operator", ...args, "--log-format", "json", ...(options.args ?? [])],
+      ["--disable-warning=ExperimentalWarning", program, "operator", ...args, "--log-format", "json", ...(options.args ?? [])],
       { stdio: ["ignore", "pipe", "pipe"], detached: true, env: { ...process.env, KUBECONFIG: "" } },
     );
     watchdog ??= new Watchdog();

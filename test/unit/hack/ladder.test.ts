@@ -5,9 +5,21 @@ import { dirname, join } from "node:path";
 import { type RungResult, reportText, succeeded } from "../../../hack/ladder/report.ts";
 import { select } from "../../../hack/ladder/selection.ts";
 
-const unit = { name: "unit", files: ["test/unit/a.test.ts", "test/unit/cron/b.test.ts"], needsControlPlane: false, mostlyWaits: false };
-const integration = { name: "integration", files: ["test/integration/c.test.ts"], needsControlPlane: true, mostlyWaits: true };
-const cron = { name: "unit/cron", files: ["test/unit/cron/b.test.ts"], needsControlPlane: false, mostlyWaits: false };
+const unit = {
+  name: "unit",
+  files: ["test/unit/a.test.ts", "test/unit/cron/b.test.ts"],
+  needsControlPlane: false,
+  mostlyWaits: false,
+  startsProgram: false,
+};
+const integration = {
+  name: "integration",
+  files: ["test/integration/c.test.ts"],
+  needsControlPlane: true,
+  mostlyWaits: true,
+  startsProgram: true,
+};
+const cron = { name: "unit/cron", files: ["test/unit/cron/b.test.ts"], needsControlPlane: false, mostlyWaits: false, startsProgram: false };
 
 const selections = [
   {

@@ -1,4 +1,4 @@
-import type { Clock } from "../../../base/clock.ts";
+import type { Clock, Timer } from "../../../base/clock.ts";
 import { coreEvents, resourcePath } from "../../../api/resource.ts";
 import type { ApiServer, Commit } from "../api-server.ts";
 
@@ -12,7 +12,7 @@ export class EventExpiry {
   readonly #clock: Clock;
   /** Oldest change first: a change moves an event to the end. */
   readonly #due = new Map<string, { readonly namespace: string; readonly name: string; readonly at: number }>();
-  #armed = false;
+  #timer: Timer | undefined;
 
   constructor(server: ApiServer, clock: Clock) {
     this.#server = server;
@@ -29,12 +29,17 @@ export class EventExpiry {
     this.#arm();
   }
 
+  /** Lets everything live on. */
+  close(): void {
+    this.#due.clear();
+    this.#timer?.cancel();
+  }
+
   #arm(): void {
     const first = this.#due.values().next().value;
-    if (this.#armed || first === undefined) return;
-    this.#armed = true;
-    this.#clock.after(Math.max(pauseMs, first.at - this.#clock.now()), () => {
-      this.#armed = false;
+    if (this.#timer !== undefined || first === undefined) return;
+    this.#timer = this.#clock.after(Math.max(pauseMs, first.at - this.#clock.now()), () => {
+      this.#timer = undefined;
       this.#expire();
       this.#arm();
     });
