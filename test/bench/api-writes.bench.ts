@@ -12,6 +12,7 @@ import type { Bench } from "./bench.ts";
 import { readArguments } from "./support/arguments.ts";
 import { BenchCluster } from "./support/cluster.ts";
 import { largest, median, rounded } from "./support/figures.ts";
+import { costOfOption, type OptionLoad, optionLoads } from "./support/option-loads.ts";
 import { OperatorProcess } from "./support/operator-process.ts";
 import { tell } from "./support/progress.ts";
 import { startWorld } from "./support/world-process.ts";
@@ -30,6 +31,7 @@ const bench: Bench = async (words) => {
     "large-cron-runs": 1,
     "idle-jobs": 1000,
     "rest-seconds": 300,
+    "option-samples": 10,
     profile: "",
   });
   const { items, "large-items": largeItems } = choice;
@@ -66,6 +68,7 @@ const bench: Bench = async (words) => {
   ];
   const ours = new Map<WriteLoad, WriteCost>();
   const theirs = new Map<WriteLoad, WriteCost>();
+  const options = new Map<OptionLoad, WriteCost>();
   const cluster = await BenchCluster.start({ components: { controllerManager: { args: raisedLimits } } });
   const { plane } = cluster;
   let rest: Awaited<ReturnType<typeof writesAtRest>>;
@@ -84,6 +87,10 @@ const bench: Bench = async (words) => {
         if (runs > 0) ours.set(load, await costOfElasticJobs(cluster, load, runs));
         tell(`ElasticJob, ${load.label}: ${summary(ours.get(load))}`);
       }
+      for (const load of choice["option-samples"] > 0 ? optionLoads : []) {
+        options.set(load, await costOfOption(cluster, load, choice["option-samples"]));
+        tell(`${load.label}: ${summary(options.get(load))}`);
+      }
       rest = await writesAtRest(cluster, choice["idle-jobs"], choice["rest-seconds"]);
       tell(`at rest: ${rest.writes} writes`);
     } finally {
@@ -101,7 +108,7 @@ const bench: Bench = async (words) => {
     await cluster.stop();
   }
   const measured = loads.filter((load) => ours.has(load));
-  const figuresOf = (costs: ReadonlyMap<WriteLoad, WriteCost>, suffix: string) =>
+  const figuresOf = (costs: ReadonlyMap<{ readonly key: string }, WriteCost>, suffix: string) =>
     Object.fromEntries([...costs].map(([load, cost]) => [`${load.key}${suffix}`, rounded(median(cost.writes))]));
   const success = [...ours].filter(([load]) => load.retries === 0);
   return {
@@ -109,11 +116,13 @@ const bench: Bench = async (words) => {
     figures: {
       ...figuresOf(ours, "Writes"),
       ...figuresOf(theirs, "CronJobWrites"),
+      ...figuresOf(options, "OptionWrites"),
       eventsForPlainSuccess: success.reduce((sum, [, cost]) => sum + cost.events, 0),
       writesAtRest: rest.writes,
     },
     targets: {
       ...Object.fromEntries(measured.map((load) => [`${load.key}Writes`, { max: load.budget }])),
+      ...Object.fromEntries([...options.keys()].map((load) => [`${load.key}OptionWrites`, { max: load.budget }])),
       eventsForPlainSuccess: { max: 0 },
       writesAtRest: { max: 0 },
     },
@@ -124,6 +133,7 @@ const bench: Bench = async (words) => {
           ...costRow(`ElasticJob, ${load.label}`, ours.get(load), String(load.budget)),
           ...costRow(`CronJob, ${load.label}`, theirs.get(load), ""),
         ]),
+        ...[...options].flatMap(([load, cost]) => costRow(`option: ${load.label}`, cost, String(load.budget))),
         [
           `at rest for ${choice["rest-seconds"]} s with ${choice["idle-jobs"]} jobs`,
           "",

@@ -183,6 +183,18 @@ function waveOf(load: WriteLoad, index: number): number {
   return Math.floor(index / load.wave.runs);
 }
 
-function namesOf(prefix: string, count: number): readonly string[] {
+/** What the operator writes in namespaces, from the first fire time until everything is gone. */
+export function costOfNamespaces(
+  cluster: BenchCluster,
+  namespaces: readonly string[],
+  firstFire: number,
+  lastFire: number,
+  isOver: () => Promise<boolean>,
+): Promise<WriteCost> {
+  return measure(cluster, operatorAgent, namespaces, firstFire, lastFire, isOver);
+}
+
+/** Names for so many namespaces. */
+export function namesOf(prefix: string, count: number): readonly string[] {
   return Array.from({ length: count }, (_, index) => `${prefix}-${index}`);
 }
