@@ -2,9 +2,9 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { freePorts } from "../../../hack/control-plane/free-ports.ts";
+import { bundledOperator } from "./bundled-operator.ts";
 import { Child } from "./child.ts";
 
-const main = join(import.meta.dirname, "../../../src/main.ts");
 /** Clock ticks a second in /proc: fixed at 100 for programs, whatever the kernel's own. */
 const ticksPerSecond = 100;
 
@@ -34,7 +34,8 @@ export class OperatorProcess {
     const [port = 0] = await freePorts(1);
     const profile = choice.profileFolder ? ["--cpu-prof", `--cpu-prof-dir=${choice.profileFolder}`] : [];
     const args = ["operator", "--kubeconfig", choice.kubeconfig, "--metrics-address", `127.0.0.1:${port}`, "--log-format", "json"];
-    const child = new Child(main, [...args, ...(choice.args ?? [])], join(choice.logsFolder, "operator.log"), profile);
+    const program = await bundledOperator();
+    const child = new Child(program, [...args, ...(choice.args ?? [])], join(choice.logsFolder, "operator.log"), profile);
     child.process.stdout?.resume();
     return new OperatorProcess(child, port);
   }
