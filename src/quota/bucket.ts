@@ -1,0 +1,95 @@
+import type { Item } from "./item.ts";
+import { Entry } from "./ordered-list.ts";
+import type { Queue } from "./queue.ts";
+import type { Shape } from "./shape.ts";
+
+/** What waits in one leaf with equal shapes, by the leaf's ordering: one entry, one test, however many there are. */
+export class Bucket {
+  readonly queue: Queue;
+  readonly shape: Shape;
+  /** It is larger than a max of its path, or than the capacity: it is in no list. */
+  isImpossible = false;
+  /** Steps and workloads. */
+  count = 0;
+  entry: Entry | undefined;
+  readonly #heap: Item[] = [];
+
+  constructor(queue: Queue, shape: Shape) {
+    this.queue = queue;
+    this.shape = shape;
+  }
+
+  get head(): Item | undefined {
+    return this.#heap[0];
+  }
+
+  /** In no order. */
+  get items(): readonly Item[] {
+    return this.#heap;
+  }
+
+  entryFor(head: Item): Entry {
+    this.entry ??= new Entry(this, this.shape.need, head);
+    this.entry.head = head;
+    return this.entry;
+  }
+
+  push(item: Item): void {
+    item.bucket = this;
+    item.at = this.#heap.length;
+    this.#heap.push(item);
+    this.count += item.count;
+    this.#rise(item);
+  }
+
+  remove(item: Item): void {
+    const last = this.#heap.pop() as Item;
+    if (last !== item) {
+      last.at = item.at;
+      this.#heap[last.at] = last;
+      this.#rise(last);
+      this.#sink(last);
+    }
+    item.bucket = undefined;
+    this.count -= item.count;
+  }
+
+  /** After the leaf's ordering has changed. */
+  reorder(): void {
+    const items = this.#heap.splice(0);
+    this.count = 0;
+    for (const item of items) this.push(item);
+  }
+
+  #rise(item: Item): void {
+    const heap = this.#heap;
+    const { compare } = this.queue;
+    while (item.at > 0) {
+      const parent = heap[(item.at - 1) >> 1] as Item;
+      if (compare(parent, item) <= 0) break;
+      heap[item.at] = parent;
+      const at = parent.at;
+      parent.at = item.at;
+      item.at = at;
+    }
+    heap[item.at] = item;
+  }
+
+  #sink(item: Item): void {
+    const heap = this.#heap;
+    const { compare } = this.queue;
+    for (;;) {
+      const left = item.at * 2 + 1;
+      let child = heap[left];
+      const right = heap[left + 1];
+      if (child === undefined) break;
+      if (right !== undefined && compare(right, child) < 0) child = right;
+      if (compare(item, child) <= 0) break;
+      heap[item.at] = child;
+      const at = child.at;
+      child.at = item.at;
+      item.at = at;
+    }
+    heap[item.at] = item;
+  }
+}

@@ -1,0 +1,96 @@
+import type { Item } from "./item.ts";
+import type { Queue } from "./queue.ts";
+import type { TreeState } from "./tree-state.ts";
+
+/** An open reclaim: capacity is kept for `item` until it is admitted, withdrawn, or the claim is given up. */
+export interface Claim {
+  readonly item: Item;
+  /** Its place among all claims: the earlier are served first. */
+  readonly order: number;
+  /** What donors were asked for and have not yet given, by workload: amounts by the column of the resource. */
+  readonly asked: Map<string, Float64Array>;
+}
+
+/** The open claims of a tree, and what they keep of each queue's room. */
+export class Claims {
+  readonly #state: TreeState;
+  readonly #claims = new Map<Item, Claim>();
+
+  constructor(state: TreeState) {
+    this.#state = state;
+  }
+
+  /** In order. */
+  get all(): readonly Claim[] {
+    return [...this.#claims.values()].sort((a, b) => a.order - b.order);
+  }
+
+  get size(): number {
+    return this.#claims.size;
+  }
+
+  of(item: Item): Claim | undefined {
+    return this.#claims.get(item);
+  }
+
+  open(claim: Claim): void {
+    this.#claims.set(claim.item, claim);
+    this.#touch(claim.item);
+  }
+
+  close(item: Item): Claim | undefined {
+    const claim = this.#claims.get(item);
+    if (claim === undefined) return undefined;
+    this.#claims.delete(item);
+    this.#touch(item);
+    return claim;
+  }
+
+  /** What claims before `order` keep of a resource in a queue: what their work asks for that is beneath it. */
+  keptIn(queue: Queue, resource: number, order: number = Number.POSITIVE_INFINITY): number {
+    let kept = 0;
+    for (const claim of this.#claims.values()) {
+      if (claim.order < order && isBeneath(claim.item.workload.queue, queue)) kept += claim.item.shape.need[resource] as number;
+    }
+    return kept;
+  }
+
+  /** What was asked of a workload by any claim, by column; undefined when nothing was. */
+  askedOf(workload: string): Float64Array | undefined {
+    let sum: Float64Array | undefined;
+    for (const claim of this.#claims.values()) {
+      const asked = claim.asked.get(workload);
+      if (asked === undefined) continue;
+      sum ??= new Float64Array(this.#state.stride);
+      for (let at = 0; at < asked.length; at++) sum[at] = (sum[at] as number) + (asked[at] as number);
+    }
+    return sum;
+  }
+
+  /** Takes what a workload has given off what it was asked for, the earliest claim first. */
+  given(workload: string, amounts: Float64Array): void {
+    const rest = Float64Array.from(amounts);
+    for (const claim of this.all) {
+      const asked = claim.asked.get(workload);
+      if (asked === undefined) continue;
+      let isOpen = false;
+      for (let at = 0; at < asked.length; at++) {
+        const taken = Math.min(asked[at] as number, rest[at] as number);
+        rest[at] = (rest[at] as number) - taken;
+        asked[at] = (asked[at] as number) - taken;
+        isOpen ||= (asked[at] as number) > 0;
+      }
+      if (!isOpen) claim.asked.delete(workload);
+    }
+  }
+
+  #touch(item: Item): void {
+    for (let each: Queue | undefined = item.workload.queue; each !== undefined; each = each.parent) each.stamp++;
+  }
+}
+
+/** Whether a queue is `top` or lies beneath it. */
+export function isBeneath(queue: Queue, top: Queue): boolean {
+  for (let each: Queue | undefined = queue; each !== undefined; each = each.parent) if (each === top) return true;
+  return false;
+}

@@ -1,0 +1,63 @@
+import type { Bucket } from "./bucket.ts";
+import { compareByAge, compareByPriority, type Item } from "./item.ts";
+import type { Entry, OrderedList } from "./ordered-list.ts";
+import type { Shape } from "./shape.ts";
+
+/** The order inside a leaf. */
+export type Ordering = "PriorityFIFO" | "FIFO";
+
+/** A queue of the tree. Its amounts stand in the rows `index` of the flat arrays of TreeState. */
+export class Queue {
+  readonly name: string;
+  readonly index: number;
+  parent: Queue | undefined;
+  readonly children: Queue[] = [];
+  weight = 1;
+  lendClass = 0;
+  ordering: Ordering = "PriorityFIFO";
+  /** Nothing new is admitted: the stop policy says so. */
+  isHeld = false;
+  /** Nothing new is admitted: it owes what it was asked for. */
+  isFrozen = false;
+  waitingLimit = Number.POSITIVE_INFINITY;
+  /** Whether it has a max of any resource, or a limit on what runs. */
+  isLimited = false;
+  /** Workloads that wait in this queue itself; those that grow are not counted. */
+  waiting = 0;
+  /** Rises with every change in it or beneath. */
+  stamp = 0;
+  /** Its children that have something waiting, by judged resource. */
+  readonly childLists: (OrderedList | undefined)[] = [];
+  /** Its buckets, by judged resource. */
+  readonly bucketLists: (OrderedList | undefined)[] = [];
+  readonly buckets = new Map<Shape, Bucket>();
+  /** Its own entries in the lists of its parent, by judged resource. */
+  readonly entries: (Entry | undefined)[] = [];
+  /** The winner beneath it by judged resource, as of the stamp beside it: kept by AdmissionSearch. */
+  readonly winners: (Bucket | undefined)[] = [];
+  readonly winnerStamps: number[] = [];
+
+  constructor(name: string, index: number, parent: Queue | undefined) {
+    this.name = name;
+    this.index = index;
+    this.parent = parent;
+  }
+
+  get isClosed(): boolean {
+    return this.isHeld || this.isFrozen;
+  }
+
+  get isLeaf(): boolean {
+    return this.children.length === 0;
+  }
+
+  /** The order of what waits in it. */
+  get compare(): (a: Item, b: Item) => number {
+    return this.ordering === "FIFO" ? compareByAge : compareByPriority;
+  }
+
+  /** What the search goes through: its children, or in a leaf its buckets. */
+  listOf(resource: number): OrderedList | undefined {
+    return this.children.length > 0 ? this.childLists[resource] : this.bucketLists[resource];
+  }
+}

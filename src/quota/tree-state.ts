@@ -1,0 +1,491 @@
+import { AmountTable, isShown, needSlots, residentSlot, widerRows } from "./amount-table.ts";
+import { Bucket } from "./bucket.ts";
+import { bucketOrder, compareQueues } from "./entry-order.ts";
+import { compareNames, compareProducts } from "./exact.ts";
+import type { Item, Workload } from "./item.ts";
+import { Entry, OrderedList } from "./ordered-list.ts";
+import { lendClasses, promiseClassOf } from "./promise.ts";
+import { Queue } from "./queue.ts";
+import type { ResourceVector } from "./resource-vector.ts";
+import { Shape } from "./shape.ts";
+
+/**
+ * Everything that the tree of one capacity domain knows, and the arithmetic that keeps it consistent: amounts in flat arrays (row = queue,
+ * column = resource), sums along the path to the root, and for each queue and judged resource the ordered list of its children (of a leaf: of
+ * its buckets). A change touches one path.
+ *
+ * Each entry of a list has a *need* of two parts. First, of each resource, the smallest amount that anything waiting beneath asks for;
+ * Infinity where the max of a queue stops all of it. Second, of each resource, the smallest rise that anything beneath would cause in the
+ * need of the parent's other side (need_v of decision 9) in the lending class `searchClass`. Both are bounds: nothing beneath
+ * can be admitted where the need is not met.
+ */
+export class TreeState extends AmountTable {
+  readonly root: Queue;
+  readonly queues = new Map<string, Queue>();
+  readonly workloads = new Map<string, Workload>();
+  /**
+   * The lending classes of which need_v is kept: those of the guarantees that there are. In any other class no more guarantees count than
+   * in the next lower of these, and less work; so need_v and its rise are no larger there. Below the lowest no guarantee counts, and it is
+   * enough to fit.
+   */
+  slots: readonly number[] = [lendClasses - 1];
+  /** The class whose need bounds the search: the longest of them, the one that most often binds. */
+  searchClass = lendClasses - 1;
+  #rows = 1;
+  readonly #freeRows: number[] = [];
+  /** By hash. */
+  readonly #shapes = new Map<number, Shape[]>();
+  #scratch = new Float64Array(0);
+
+  constructor(rootName: string) {
+    super();
+    this.root = new Queue(rootName, 0, undefined);
+    this.queues.set(rootName, this.root);
+  }
+
+  addQueue(name: string, parent: Queue): Queue {
+    const row = this.#freeRows.pop() ?? this.#rows++;
+    if (row * this.stride >= this.used.length) this.lengthen(row * 2 + 1);
+    const queue = new Queue(name, row, parent);
+    this.queues.set(name, queue);
+    this.attach(queue, parent);
+    return queue;
+  }
+
+  /** The queue has neither children nor work. */
+  removeQueue(queue: Queue): void {
+    this.detach(queue);
+    this.queues.delete(queue.name);
+    const { index } = queue;
+    this.clearRow(index);
+    this.#freeRows.push(index);
+  }
+
+  /** Puts a queue with all that it has under a parent. */
+  attach(queue: Queue, parent: Queue): void {
+    queue.parent = parent;
+    const wasLeaf = parent.isLeaf;
+    parent.children.push(queue);
+    parent.children.sort((a, b) => compareNames(a.name, b.name));
+    this.#addToParents(queue, 1);
+    if (wasLeaf) this.refresh(parent);
+    this.refresh(queue);
+  }
+
+  /** Takes a queue with all that it has from its parent. */
+  detach(queue: Queue): void {
+    const parent = queue.parent as Queue;
+    for (const entry of queue.entries) entry?.list?.remove(entry);
+    this.#addToParents(queue, -1);
+    parent.children.splice(parent.children.indexOf(queue), 1);
+    this.refresh(parent);
+    queue.parent = undefined;
+  }
+
+  /** Counts `times` the shape as used in a queue and on its path. */
+  addUsage(queue: Queue, shape: Shape, times: number): void {
+    const { need, promiseClass, isResident } = shape;
+    const { used, resident, stride } = this;
+    const count = this.resources.length;
+    for (let each: Queue | undefined = queue; each !== undefined; each = each.parent) {
+      const row = each.index * stride;
+      for (let at = 0; at < count; at++) {
+        const amount = (need[at] as number) * times;
+        if (amount === 0) continue;
+        used[row + at] = (used[row + at] as number) + amount;
+        if (isResident) resident[row + at] = (resident[row + at] as number) + amount;
+      }
+    }
+    for (const slot of this.slots) if (slot < promiseClass) this.#addNeed(queue, slot, need, times);
+    if (isResident && promiseClass === lendClasses) this.#addNeed(queue, residentSlot, need, times);
+    this.refresh(queue);
+  }
+
+  /** Reckons need_v anew from a queue up, after its guarantee or lending class has changed. */
+  guaranteeChanged(queue: Queue): void {
+    for (const slot of [...this.slots, residentSlot]) for (let at = 0; at < this.resources.length; at++) this.#raiseNeed(queue, slot, at);
+    this.chooseSlots();
+  }
+
+  /** Finds the lending classes of all guarantees: `slots`, and the longest of them, `searchClass`. O(queues), O(work) for a new one. */
+  chooseSlots(): void {
+    const found = new Set<number>();
+    for (const queue of this.queues.values()) {
+      if (found.has(queue.lendClass)) continue;
+      const row = queue.index * this.stride;
+      for (let at = 0; at < this.resources.length; at++) if ((this.guaranteed[row + at] as number) > 0) found.add(queue.lendClass);
+    }
+    if (found.size === 0) found.add(lendClasses - 1);
+    const before = this.slots;
+    this.slots = [...found].sort((a, b) => a - b);
+    for (const slot of this.slots) if (!before.includes(slot)) this.#reckonSlot(slot);
+    const chosen = this.slots.at(-1) as number;
+    if (chosen === this.searchClass) return;
+    this.searchClass = chosen;
+    for (const shape of this.#allShapes()) this.#completeNeed(shape);
+    this.#rebuildLists();
+  }
+
+  /** How far the use beneath a queue may grow in a class before its own need does. */
+  absorbed(queue: Queue, slot: number, resource: number): number {
+    const at = (queue.index * needSlots + slot) * this.stride + resource;
+    return (this.need[at] as number) - (this.beneath[at] as number);
+  }
+
+  /** What the max of a queue leaves of a resource, never below 0; of the root what its max leaves, not what is free. */
+  roomOf(queue: Queue, resource: number): number {
+    const at = queue.index * this.stride + resource;
+    return Math.max(0, (this.max[at] as number) - (this.used[at] as number));
+  }
+
+  /** The shape of a request. It counts as used once more until `dropShape`. */
+  shapeOf(request: ResourceVector, workloads: 0 | 1, promiseSeconds: number, isYieldable: boolean, isResident: boolean): Shape {
+    const promiseClass = promiseClassOf(promiseSeconds);
+    for (const name in request) if ((request[name] as number) > 0) this.resourceIndex(name);
+    const scratch = this.#scratch.length === this.stride ? this.#scratch.fill(0) : new Float64Array(this.stride);
+    this.#scratch = scratch;
+    scratch[0] = workloads;
+    for (const name in request) if ((request[name] as number) > 0) scratch[this.indexes.get(name) as number] = request[name] as number;
+    let hash = promiseClass * 4 + (isYieldable ? 2 : 0) + (isResident ? 1 : 0);
+    for (let at = 0; at < this.resources.length; at++) {
+      const amount = scratch[at] as number;
+      if (amount > 0) hash = (Math.imul(hash ^ at, 0x01000193) ^ amount ^ (amount / 2 ** 32)) | 0;
+    }
+    let alike = this.#shapes.get(hash);
+    if (alike === undefined) {
+      alike = [];
+      this.#shapes.set(hash, alike);
+    }
+    for (const shape of alike) {
+      if (shape.promiseClass !== promiseClass || shape.isYieldable !== isYieldable || shape.isResident !== isResident) continue;
+      if (!isSamePrefix(shape.need, scratch)) continue;
+      shape.uses++;
+      return shape;
+    }
+    const need = new Float64Array(this.stride * 2);
+    need.set(scratch);
+    const shape = new Shape(hash, Object.freeze(this.rowOf(need, 0)), need, promiseClass, isYieldable, isResident);
+    this.#completeNeed(shape);
+    shape.judged = this.#judge(need);
+    shape.uses = 1;
+    alike.push(shape);
+    return shape;
+  }
+
+  dropShape(shape: Shape): void {
+    shape.uses--;
+    if (shape.uses > 0) return;
+    const alike = this.#shapes.get(shape.hash) as Shape[];
+    alike.splice(alike.indexOf(shape), 1);
+    if (alike.length === 0) this.#shapes.delete(shape.hash);
+  }
+
+  /** The queue on the path, and the resource, whose max or capacity a shape can never fit; undefined when it can. */
+  neverFits(queue: Queue, shape: Shape): { readonly queue: Queue; readonly resource: number; readonly most: number } | undefined {
+    for (let each: Queue | undefined = queue; each !== undefined; each = each.parent) {
+      for (const resource of this.order) {
+        const bound = this.max[each.index * this.stride + resource] as number;
+        const most = each.parent === undefined ? Math.min(bound, this.capacity[resource] as number) : bound;
+        if ((shape.need[resource] as number) > most) return { queue: each, resource, most };
+      }
+    }
+    return undefined;
+  }
+
+  enqueue(item: Item): void {
+    const { queue } = item.workload;
+    let bucket = queue.buckets.get(item.shape);
+    if (bucket === undefined) {
+      bucket = new Bucket(queue, item.shape);
+      bucket.isImpossible = this.neverFits(queue, item.shape) !== undefined;
+      queue.buckets.set(item.shape, bucket);
+    }
+    bucket.push(item);
+    if (!item.isGrowth) queue.waiting++;
+    this.placeBucket(bucket);
+  }
+
+  /** @param isShown false: the caller refreshes the path at once */
+  dequeue(item: Item, isShown = true): void {
+    const bucket = item.bucket as Bucket;
+    bucket.remove(item);
+    if (!item.isGrowth) bucket.queue.waiting--;
+    this.placeBucket(bucket, isShown);
+    if (bucket.head === undefined) bucket.queue.buckets.delete(bucket.shape);
+  }
+
+  /** Puts a bucket where it belongs now: into the list of its judged resource, or into none. */
+  placeBucket(bucket: Bucket, isShown = true): void {
+    const { queue, head, shape } = bucket;
+    const before = bucket.entry?.list;
+    if (head === undefined || bucket.isImpossible) {
+      if (before === undefined) return;
+      before.remove(bucket.entry as Entry);
+    } else {
+      const list = this.#bucketList(queue, shape.judged);
+      const isSameHead = bucket.entry?.head === head;
+      const entry = bucket.entryFor(head);
+      if (before !== list) {
+        before?.remove(entry);
+        list.insert(entry);
+      } else if (isSameHead) {
+        return;
+      } else {
+        list.moved(entry);
+      }
+    }
+    if (!isShown) return;
+    const after = bucket.entry?.list;
+    if (after !== undefined) this.refreshWaiting(queue, shape.judged);
+    if (before !== undefined && before !== after) this.refreshWaiting(queue, queue.bucketLists.indexOf(before));
+  }
+
+  /** After a change of capacity: what resource is judged, and what can never fit. */
+  capacityChanged(): void {
+    const judged = new Set<Shape>();
+    for (const shape of this.#allShapes()) {
+      const resource = this.#judge(shape.need);
+      if (resource !== shape.judged) judged.add(shape);
+      shape.judged = resource;
+    }
+    for (const queue of this.queues.values()) {
+      this.recheckBuckets(queue, judged);
+      queue.stamp++;
+    }
+  }
+
+  /** After a change of a max on its path, or of what is judged. */
+  recheckBuckets(queue: Queue, judged?: ReadonlySet<Shape>): void {
+    for (const bucket of queue.buckets.values()) {
+      const isImpossible = this.neverFits(queue, bucket.shape) !== undefined;
+      if (isImpossible === bucket.isImpossible && judged?.has(bucket.shape) !== true) continue;
+      bucket.isImpossible = isImpossible;
+      this.placeBucket(bucket);
+    }
+  }
+
+  /** After a change of a leaf's ordering. */
+  orderingChanged(queue: Queue): void {
+    for (const bucket of queue.buckets.values()) {
+      bucket.reorder();
+      if (bucket.head !== undefined) bucket.entryFor(bucket.head);
+    }
+    for (const list of queue.bucketLists) list?.rebuild(bucketOrder(queue), this.stride * 2);
+    this.refresh(queue);
+  }
+
+  /** Brings the entries of a queue and its path up to date after a change of amounts. */
+  refresh(queue: Queue): void {
+    for (let each: Queue | undefined = queue; each !== undefined; each = each.parent) {
+      each.stamp++;
+      if (each.parent === undefined) break;
+      for (let resource = 1; resource < this.resources.length; resource++) this.#updateEntry(each, resource);
+    }
+  }
+
+  /** The same after a change of what waits, for one judged resource: up to where nothing changes. */
+  refreshWaiting(queue: Queue, resource: number): void {
+    let isChanged = true;
+    for (let each: Queue | undefined = queue; each !== undefined; each = each.parent) {
+      each.stamp++;
+      if (isChanged) isChanged = this.#updateEntry(each, resource);
+    }
+  }
+
+  #updateEntry(queue: Queue, resource: number): boolean {
+    const { parent } = queue;
+    const list = queue.listOf(resource);
+    let entry = queue.entries[resource];
+    if (parent === undefined) return false;
+    const first = list?.first();
+    if (list === undefined || first === undefined || queue.isClosed) {
+      if (entry?.list === undefined) return false;
+      entry.list.remove(entry);
+      return true;
+    }
+    entry ??= new Entry(queue, new Float64Array(this.stride * 2), first.head);
+    queue.entries[resource] = entry;
+    const isNeedChanged = this.#writeNeed(queue, list.minimum(), entry.need);
+    const isKeyChanged = this.#writeKey(queue, resource, entry, first.head);
+    if (entry.list === undefined) {
+      this.#childList(parent, resource).insert(entry);
+      return true;
+    }
+    if (isNeedChanged) entry.list.needChanged(entry);
+    if (isKeyChanged) entry.list.moved(entry);
+    return isNeedChanged || isKeyChanged;
+  }
+
+  #writeKey(queue: Queue, resource: number, entry: Entry, head: Item): boolean {
+    const at = queue.index * this.stride + resource;
+    const used = (this.used[at] as number) + (this.debt[at] as number);
+    const guaranteed = this.guaranteed[at] as number;
+    const tier = used < guaranteed ? 0 : queue.weight > 0 ? 1 : 2;
+    const denominator = tier === 0 ? guaranteed : tier === 1 ? queue.weight : 1;
+    if (entry.tier === tier && entry.numerator === used && entry.denominator === denominator && entry.head === head) return false;
+    entry.tier = tier;
+    entry.numerator = used;
+    entry.denominator = denominator;
+    entry.head = head;
+    return true;
+  }
+
+  #writeNeed(queue: Queue, minimum: Float64Array, written: Float64Array): boolean {
+    const { stride, need, beneath } = this;
+    const count = this.resources.length;
+    let isStopped = false;
+    if (queue.isLimited) for (let at = 0; at < count; at++) isStopped ||= (minimum[at] as number) > this.roomOf(queue, at);
+    const row = (queue.index * needSlots + this.searchClass) * stride;
+    let isChanged = false;
+    for (let at = 0; at < count; at++) {
+      const amount = isStopped ? Number.POSITIVE_INFINITY : (minimum[at] as number);
+      if (written[at] !== amount) {
+        written[at] = amount;
+        isChanged = true;
+      }
+      let rise = minimum[stride + at] as number;
+      if (rise > 0) rise = Math.max(0, rise - (need[row + at] as number) + (beneath[row + at] as number));
+      if (written[stride + at] !== rise) {
+        written[stride + at] = rise;
+        isChanged = true;
+      }
+    }
+    return isChanged;
+  }
+
+  #childList(queue: Queue, resource: number): OrderedList {
+    queue.childLists[resource] ??= new OrderedList(compareQueues, this.stride * 2);
+    return queue.childLists[resource] as OrderedList;
+  }
+
+  #bucketList(queue: Queue, resource: number): OrderedList {
+    queue.bucketLists[resource] ??= new OrderedList(bucketOrder(queue), this.stride * 2);
+    return queue.bucketLists[resource] as OrderedList;
+  }
+
+  #addNeed(queue: Queue, slot: number, amounts: Float64Array, times: number): void {
+    const row = (queue.index * needSlots + slot) * this.stride;
+    for (let at = 0; at < this.resources.length; at++) {
+      const amount = amounts[at] as number;
+      if (amount === 0) continue;
+      this.beneath[row + at] = (this.beneath[row + at] as number) + amount * times;
+      this.#raiseNeed(queue, slot, at);
+    }
+  }
+
+  /** Reckons a class from all that is admitted. */
+  #reckonSlot(slot: number): void {
+    const { stride } = this;
+    const count = this.resources.length;
+    for (const queue of this.queues.values()) {
+      const row = (queue.index * needSlots + slot) * stride;
+      this.need.fill(0, row, row + stride);
+      this.beneath.fill(0, row, row + stride);
+    }
+    for (const { queue, shape, step, steps, isAdmitted } of this.workloads.values()) {
+      if (!isAdmitted || shape.promiseClass <= slot) continue;
+      const row = (queue.index * needSlots + slot) * stride;
+      for (let at = 0; at < count; at++) {
+        const amount = (shape.need[at] as number) + (step === undefined ? 0 : (step.need[at] as number) * steps);
+        this.beneath[row + at] = (this.beneath[row + at] as number) + amount;
+      }
+    }
+    const visit = (queue: Queue): void => {
+      const row = (queue.index * needSlots + slot) * stride;
+      for (const child of queue.children) {
+        visit(child);
+        const below = (child.index * needSlots + slot) * stride;
+        for (let at = 0; at < count; at++) this.beneath[row + at] = (this.beneath[row + at] as number) + (this.need[below + at] as number);
+      }
+      for (let at = 0; at < count; at++) {
+        const own = queue.lendClass <= slot ? (this.guaranteed[queue.index * stride + at] as number) : 0;
+        this.need[row + at] = Math.max(own, this.beneath[row + at] as number);
+      }
+    };
+    visit(this.root);
+  }
+
+  /** need = max(own guarantee where it is not lent to the class, what is beneath); the difference goes up. */
+  #raiseNeed(queue: Queue, slot: number, resource: number): void {
+    for (let each = queue; ; ) {
+      const at = (each.index * needSlots + slot) * this.stride + resource;
+      const own = each.lendClass <= slot ? (this.guaranteed[each.index * this.stride + resource] as number) : 0;
+      const need = Math.max(own, this.beneath[at] as number);
+      const rise = need - (this.need[at] as number);
+      if (rise === 0) return;
+      this.need[at] = need;
+      if (each.parent === undefined) return;
+      each = each.parent;
+      const above = (each.index * needSlots + slot) * this.stride + resource;
+      this.beneath[above] = (this.beneath[above] as number) + rise;
+    }
+  }
+
+  /** Adds all that a queue has used and needs to its ancestors, or takes it from them. */
+  #addToParents(queue: Queue, sign: 1 | -1): void {
+    const { stride } = this;
+    const parent = queue.parent as Queue;
+    for (let at = 0; at < this.resources.length; at++) {
+      const used = (this.used[queue.index * stride + at] as number) * sign;
+      const resident = (this.resident[queue.index * stride + at] as number) * sign;
+      for (let each: Queue | undefined = parent; each !== undefined; each = each.parent) {
+        this.used[each.index * stride + at] = (this.used[each.index * stride + at] as number) + used;
+        this.resident[each.index * stride + at] = (this.resident[each.index * stride + at] as number) + resident;
+      }
+      for (const slot of [...this.slots, residentSlot]) {
+        const need = (this.need[(queue.index * needSlots + slot) * stride + at] as number) * sign;
+        const above = (parent.index * needSlots + slot) * stride + at;
+        this.beneath[above] = (this.beneath[above] as number) + need;
+        this.#raiseNeed(parent, slot, at);
+      }
+    }
+  }
+
+  /** argmax request / capacity; of equal ones the first by name. */
+  #judge(need: Float64Array): number {
+    let judged = 0;
+    for (const at of this.order) {
+      if ((need[at] as number) === 0 || !isShown(this.resources[at] as string)) continue;
+      if (
+        judged === 0 ||
+        compareProducts(need[at] as number, this.capacity[judged] as number, need[judged] as number, this.capacity[at] as number) > 0
+      ) {
+        judged = at;
+      }
+    }
+    return judged;
+  }
+
+  *#allShapes(): Generator<Shape> {
+    for (const alike of this.#shapes.values()) yield* alike;
+  }
+
+  #completeNeed(shape: Shape): void {
+    for (let at = 0; at < this.stride; at++)
+      shape.need[this.stride + at] = shape.promiseClass > this.searchClass ? (shape.need[at] as number) : 0;
+  }
+
+  protected override widened(before: number): void {
+    for (const shape of this.#allShapes()) shape.need = widerRows(shape.need, before, this.stride);
+    this.#rebuildLists();
+  }
+
+  /** All entries anew from the leaves up, after a change of what a need is. */
+  #rebuildLists(): void {
+    const visit = (queue: Queue): void => {
+      for (const child of queue.children) visit(child);
+      for (const bucket of queue.buckets.values()) if (bucket.entry !== undefined) bucket.entry.need = bucket.shape.need;
+      for (const list of queue.bucketLists) list?.rebuild(bucketOrder(queue), this.stride * 2);
+      for (const list of queue.childLists) list?.rebuild(compareQueues, this.stride * 2);
+      for (const entry of queue.entries) if (entry !== undefined) entry.need = new Float64Array(this.stride * 2);
+      queue.stamp++;
+      for (let resource = 0; resource < this.resources.length; resource++) this.#updateEntry(queue, resource);
+    };
+    visit(this.root);
+  }
+}
+
+function isSamePrefix(need: Float64Array, amounts: Float64Array): boolean {
+  for (let at = 0; at < amounts.length; at++) if (need[at] !== amounts[at]) return false;
+  return true;
+}
