@@ -70,17 +70,13 @@ export class AdmissionSearch {
   next(): Choice | undefined {
     const { root } = this.#state;
     if (root.isClosed) return undefined;
-    for (const claim of this.#claims.size === 0 ? [] : this.#claims.all) {
-      if (claim.item.bucket?.head === claim.item && this.#claimFits(claim.item, claim.order)) return { item: claim.item, passed: [] };
-    }
-    const winners = this.rootWinners();
+    this.#state.flush();
+    const claimant = this.#claims.size === 0 ? undefined : this.#firstClaimThatFits();
+    if (claimant !== undefined) return { item: claimant, passed: [] };
     this.#holds = [];
-    const [first] = winners;
-    if (first === undefined) return undefined;
-    const { bucket: winner } = first;
-    if (this.#claims.size === 0 && !this.lacksRoom(root, winner.shape) && this.#isAllowed(winner, first.resource, root, true)) {
-      return { item: winner.head as Item, passed: this.#passed };
-    }
+    const first = this.#claims.size === 0 ? this.#firstIfItFits() : undefined;
+    if (first !== undefined) return { item: first.head as Item, passed: this.#passed };
+    const winners = this.rootWinners();
     for (const { bucket, resource, top } of winners) {
       if (this.#claims.of(bucket.head as Item) !== undefined) continue;
       const lacking = this.lackingConsent(bucket.queue, bucket.shape);
@@ -107,9 +103,27 @@ export class AdmissionSearch {
     return best === undefined ? undefined : { item: best.head as Item, passed };
   }
 
+  /** The first of all, where it fits and stands at the very front of the root's lists, as mostly. */
+  #firstIfItFits(): Bucket | undefined {
+    const { root, resources } = this.#state;
+    let front: Entry | undefined;
+    let judged = 0;
+    for (let resource = 1; resource < resources.length; resource++) {
+      const entry = root.listOf(resource)?.first();
+      if (entry === undefined || (front !== undefined && this.#across(front, judged, entry, resource) < 0)) continue;
+      front = entry;
+      judged = resource;
+    }
+    if (front === undefined) return undefined;
+    const winner = this.winnerOf(root, judged);
+    if (winner === undefined || topEntry(winner, root, judged) !== front || this.lacksRoom(root, winner.shape)) return undefined;
+    return this.#isAllowed(winner, judged, root, true) ? winner : undefined;
+  }
+
   /** The winners of the root by judged resource, in the order of all. */
   rootWinners(): readonly { readonly bucket: Bucket; readonly resource: number; readonly top: Entry }[] {
     const { root, resources } = this.#state;
+    this.#state.flush();
     const winners: { bucket: Bucket; resource: number; top: Entry }[] = [];
     for (let resource = 0; resource < resources.length; resource++) {
       const bucket = this.winnerOf(root, resource);
@@ -166,11 +180,9 @@ export class AdmissionSearch {
 
   /** What is free at a queue: of the root's capacity, of another queue's max, less what claims keep. Never below 0. */
   freeAt(queue: Queue, resource: number): number {
-    const { capacity, used, max, root, stride } = this.#state;
+    const { used, kept, stride } = this.#state;
     const at = queue.index * stride + resource;
-    const bound = queue === root ? Math.min(capacity[resource] as number, max[at] as number) : (max[at] as number);
-    const kept = this.#claims.size === 0 ? 0 : this.#claims.keptIn(queue, resource);
-    return Math.max(0, bound - (used[at] as number) - kept);
+    return Math.max(0, this.#boundOf(queue, resource) - (used[at] as number) - (kept[at] as number));
   }
 
   lacksRoom(queue: Queue, shape: Shape): boolean {
@@ -182,20 +194,40 @@ export class AdmissionSearch {
     return false;
   }
 
-  /** Whether the holder of a claim fits, with what earlier claims keep. */
-  #claimFits(item: Item, order: number): boolean {
-    const { capacity, used, max, root, resources, stride } = this.#state;
-    const { queue } = item.workload;
-    for (let each: Queue | undefined = queue; each !== undefined; each = each.parent) {
-      if (each.isClosed) return false;
-      for (let resource = 0; resource < resources.length; resource++) {
-        const amount = item.shape.need[resource] as number;
-        const at = each.index * stride + resource;
-        const bound = each === root ? Math.min(capacity[resource] as number, max[at] as number) : (max[at] as number);
-        if (amount > 0 && amount > bound - (used[at] as number) - this.#claims.keptIn(each, resource, order)) return false;
+  /** The capacity at the root, a max elsewhere. */
+  #boundOf(queue: Queue, resource: number): number {
+    const { capacity, max, root, stride } = this.#state;
+    const own = max[queue.index * stride + resource] as number;
+    return queue === root ? Math.min(capacity[resource] as number, own) : own;
+  }
+
+  /** Each claim is served with what those before it leave. */
+  #firstClaimThatFits(): Item | undefined {
+    const earlier = new Map<Queue, Float64Array>();
+    for (const { item } of this.#claims.all) {
+      if (item.bucket === undefined) continue;
+      if (this.#claimFits(item, earlier)) return item;
+      for (let queue: Queue | undefined = item.workload.queue; queue !== undefined; queue = queue.parent) {
+        const kept = earlier.get(queue) ?? new Float64Array(this.#state.stride);
+        earlier.set(queue, kept);
+        for (let at = 0; at < kept.length; at++) kept[at] = (kept[at] as number) + (item.shape.need[at] as number);
       }
     }
-    return this.consents(queue, item.shape);
+    return undefined;
+  }
+
+  #claimFits({ workload, shape }: Item, earlier: ReadonlyMap<Queue, Float64Array>): boolean {
+    const { used, resources, stride } = this.#state;
+    for (let queue: Queue | undefined = workload.queue; queue !== undefined; queue = queue.parent) {
+      if (queue.isClosed) return false;
+      const kept = earlier.get(queue);
+      for (let at = 0; at < resources.length; at++) {
+        const amount = shape.need[at] as number;
+        const free = this.#boundOf(queue, at) - (used[queue.index * stride + at] as number) - (kept?.[at] ?? 0);
+        if (amount > 0 && amount > free) return false;
+      }
+    }
+    return this.consents(workload.queue, shape);
   }
 
   /** The first in the order of a resource that fits and may be admitted; leaves in #passed what it passes. */
@@ -392,12 +424,10 @@ export class AdmissionSearch {
 
   /** Whether the request would fit at a queue if all work had gone that ends by itself. */
   #mayGetRoom(queue: Queue, shape: Shape): boolean {
-    const { capacity, resident, max, root, resources, stride } = this.#state;
+    const { resident, resources, stride } = this.#state;
     for (let resource = 0; resource < resources.length; resource++) {
       const amount = shape.need[resource] as number;
-      const at = queue.index * stride + resource;
-      const bound = queue === root ? Math.min(capacity[resource] as number, max[at] as number) : (max[at] as number);
-      if (amount > 0 && amount > bound - (resident[at] as number)) return false;
+      if (amount > 0 && amount > this.#boundOf(queue, resource) - (resident[queue.index * stride + resource] as number)) return false;
     }
     return true;
   }

@@ -34,6 +34,8 @@ export class AmountTable {
   guaranteed: Float64Array = new Float64Array(firstStride);
   max: Float64Array = new Float64Array(firstStride).fill(Number.POSITIVE_INFINITY);
   debt: Float64Array = new Float64Array(firstStride);
+  /** Kept for open claims of work beneath. */
+  kept: Float64Array = new Float64Array(firstStride);
   /** Sums that need_v is made of: the children's, or what is admitted in the queue itself. Row = queue x needSlots. */
   beneath: Float64Array = new Float64Array(firstStride * needSlots);
   need: Float64Array = new Float64Array(firstStride * needSlots);
@@ -83,7 +85,7 @@ export class AmountTable {
 
   clearRow(row: number): void {
     const { stride } = this;
-    for (const array of [this.used, this.resident, this.guaranteed, this.debt]) array.fill(0, row * stride, (row + 1) * stride);
+    for (const array of [this.used, this.resident, this.guaranteed, this.debt, this.kept]) array.fill(0, row * stride, (row + 1) * stride);
     this.max.fill(Number.POSITIVE_INFINITY, row * stride, (row + 1) * stride);
     for (const array of [this.beneath, this.need]) array.fill(0, row * needSlots * stride, (row + 1) * needSlots * stride);
   }
@@ -98,6 +100,7 @@ export class AmountTable {
     this.resident = longer(this.resident, this.stride);
     this.guaranteed = longer(this.guaranteed, this.stride);
     this.debt = longer(this.debt, this.stride);
+    this.kept = longer(this.kept, this.stride);
     this.max = longer(this.max, this.stride, Number.POSITIVE_INFINITY);
     this.beneath = longer(this.beneath, this.stride * needSlots);
     this.need = longer(this.need, this.stride * needSlots);
@@ -115,6 +118,7 @@ export class AmountTable {
     this.resident = wider(this.resident);
     this.guaranteed = wider(this.guaranteed);
     this.debt = wider(this.debt);
+    this.kept = wider(this.kept);
     this.max = wider(this.max, Number.POSITIVE_INFINITY);
     this.beneath = wider(this.beneath);
     this.need = wider(this.need);

@@ -15,6 +15,7 @@ export interface Claim {
 export class Claims {
   readonly #state: TreeState;
   readonly #claims = new Map<Item, Claim>();
+  #inOrder: readonly Claim[] | undefined;
 
   constructor(state: TreeState) {
     this.#state = state;
@@ -22,7 +23,8 @@ export class Claims {
 
   /** In order. */
   get all(): readonly Claim[] {
-    return [...this.#claims.values()].sort((a, b) => a.order - b.order);
+    this.#inOrder ??= [...this.#claims.values()].sort((a, b) => a.order - b.order);
+    return this.#inOrder;
   }
 
   get size(): number {
@@ -35,24 +37,15 @@ export class Claims {
 
   open(claim: Claim): void {
     this.#claims.set(claim.item, claim);
-    this.#touch(claim.item);
+    this.#keep(claim.item, 1);
   }
 
   close(item: Item): Claim | undefined {
     const claim = this.#claims.get(item);
     if (claim === undefined) return undefined;
     this.#claims.delete(item);
-    this.#touch(item);
+    this.#keep(item, -1);
     return claim;
-  }
-
-  /** What claims before `order` keep of a resource in a queue: what their work asks for that is beneath it. */
-  keptIn(queue: Queue, resource: number, order: number = Number.POSITIVE_INFINITY): number {
-    let kept = 0;
-    for (const claim of this.#claims.values()) {
-      if (claim.order < order && isBeneath(claim.item.workload.queue, queue)) kept += claim.item.shape.need[resource] as number;
-    }
-    return kept;
   }
 
   /** What was asked of a workload by any claim, by column; undefined when nothing was. */
@@ -84,8 +77,14 @@ export class Claims {
     }
   }
 
-  #touch(item: Item): void {
-    for (let each: Queue | undefined = item.workload.queue; each !== undefined; each = each.parent) each.stamp++;
+  #keep({ workload, shape }: Item, sign: 1 | -1): void {
+    const { kept, stride, resources } = this.#state;
+    this.#inOrder = undefined;
+    for (let queue: Queue | undefined = workload.queue; queue !== undefined; queue = queue.parent) {
+      queue.stamp++;
+      const row = queue.index * stride;
+      for (let at = 0; at < resources.length; at++) kept[row + at] = (kept[row + at] as number) + (shape.need[at] as number) * sign;
+    }
   }
 }
 

@@ -24,6 +24,10 @@ export class Queue {
   isLimited = false;
   /** Workloads that wait in this queue itself; those that grow are not counted. */
   waiting = 0;
+  /** How many queues are above it. */
+  depth = 0;
+  /** One bit for each judged resource of which its entry is to be brought up to date, see TreeState.flush. */
+  stale = 0;
   /** Rises with every change in it or beneath. */
   stamp = 0;
   /** Its children that have something waiting, by judged resource. */

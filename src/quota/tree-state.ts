@@ -1,13 +1,15 @@
-import { AmountTable, isShown, needSlots, residentSlot, widerRows } from "./amount-table.ts";
+import { AmountTable, needSlots, residentSlot, widerRows } from "./amount-table.ts";
 import { Bucket } from "./bucket.ts";
 import { bucketOrder, compareQueues } from "./entry-order.ts";
-import { compareNames, compareProducts } from "./exact.ts";
+import { compareNames } from "./exact.ts";
 import type { Item, Workload } from "./item.ts";
 import { Entry, OrderedList } from "./ordered-list.ts";
-import { lendClasses, promiseClassOf } from "./promise.ts";
+import { lendClasses } from "./promise.ts";
 import { Queue } from "./queue.ts";
-import type { ResourceVector } from "./resource-vector.ts";
-import { Shape } from "./shape.ts";
+import type { Shape } from "./shape.ts";
+import { ShapeTable } from "./shape-table.ts";
+
+const allResources = -1;
 
 /**
  * Everything that the tree of one capacity domain knows, and the arithmetic that keeps it consistent: amounts in flat arrays (row = queue,
@@ -31,14 +33,15 @@ export class TreeState extends AmountTable {
   slots: readonly number[] = [lendClasses - 1];
   /** The class whose need bounds the search: the longest of them, the one that most often binds. */
   searchClass = lendClasses - 1;
+  readonly shapes: ShapeTable;
   #rows = 1;
+  /** By depth. */
+  readonly #staleQueues: Queue[][] = [];
   readonly #freeRows: number[] = [];
-  /** By hash. */
-  readonly #shapes = new Map<number, Shape[]>();
-  #scratch = new Float64Array(0);
 
   constructor(rootName: string) {
     super();
+    this.shapes = new ShapeTable(this);
     this.root = new Queue(rootName, 0, undefined);
     this.queues.set(rootName, this.root);
   }
@@ -63,7 +66,9 @@ export class TreeState extends AmountTable {
 
   /** Puts a queue with all that it has under a parent. */
   attach(queue: Queue, parent: Queue): void {
+    this.flush();
     queue.parent = parent;
+    setDepth(queue, parent.depth + 1);
     const wasLeaf = parent.isLeaf;
     parent.children.push(queue);
     parent.children.sort((a, b) => compareNames(a.name, b.name));
@@ -74,6 +79,7 @@ export class TreeState extends AmountTable {
 
   /** Takes a queue with all that it has from its parent. */
   detach(queue: Queue): void {
+    this.flush();
     const parent = queue.parent as Queue;
     for (const entry of queue.entries) entry?.list?.remove(entry);
     this.#addToParents(queue, -1);
@@ -98,7 +104,14 @@ export class TreeState extends AmountTable {
     }
     for (const slot of this.slots) if (slot < promiseClass) this.#addNeed(queue, slot, need, times);
     if (isResident && promiseClass === lendClasses) this.#addNeed(queue, residentSlot, need, times);
-    this.refresh(queue);
+    // what is judged by another resource stays where it is, unless a max or consent ties the resources together
+    let bits = promiseClass > this.searchClass ? allResources : 1 << (shape.judged & 31);
+    for (let at = 0; at < count; at++) if ((need[at] as number) > 0) bits |= 1 << (at & 31);
+    for (let each: Queue | undefined = queue; each !== undefined; each = each.parent) {
+      each.stamp++;
+      if (each.isLimited) bits = allResources;
+      this.#markStale(each, bits);
+    }
   }
 
   /** Reckons need_v anew from a queue up, after its guarantee or lending class has changed. */
@@ -122,7 +135,7 @@ export class TreeState extends AmountTable {
     const chosen = this.slots.at(-1) as number;
     if (chosen === this.searchClass) return;
     this.searchClass = chosen;
-    for (const shape of this.#allShapes()) this.#completeNeed(shape);
+    this.shapes.setSearchClass(chosen);
     this.#rebuildLists();
   }
 
@@ -136,48 +149,6 @@ export class TreeState extends AmountTable {
   roomOf(queue: Queue, resource: number): number {
     const at = queue.index * this.stride + resource;
     return Math.max(0, (this.max[at] as number) - (this.used[at] as number));
-  }
-
-  /** The shape of a request. It counts as used once more until `dropShape`. */
-  shapeOf(request: ResourceVector, workloads: 0 | 1, promiseSeconds: number, isYieldable: boolean, isResident: boolean): Shape {
-    const promiseClass = promiseClassOf(promiseSeconds);
-    for (const name in request) if ((request[name] as number) > 0) this.resourceIndex(name);
-    const scratch = this.#scratch.length === this.stride ? this.#scratch.fill(0) : new Float64Array(this.stride);
-    this.#scratch = scratch;
-    scratch[0] = workloads;
-    for (const name in request) if ((request[name] as number) > 0) scratch[this.indexes.get(name) as number] = request[name] as number;
-    let hash = promiseClass * 4 + (isYieldable ? 2 : 0) + (isResident ? 1 : 0);
-    for (let at = 0; at < this.resources.length; at++) {
-      const amount = scratch[at] as number;
-      if (amount > 0) hash = (Math.imul(hash ^ at, 0x01000193) ^ amount ^ (amount / 2 ** 32)) | 0;
-    }
-    let alike = this.#shapes.get(hash);
-    if (alike === undefined) {
-      alike = [];
-      this.#shapes.set(hash, alike);
-    }
-    for (const shape of alike) {
-      if (shape.promiseClass !== promiseClass || shape.isYieldable !== isYieldable || shape.isResident !== isResident) continue;
-      if (!isSamePrefix(shape.need, scratch)) continue;
-      shape.uses++;
-      return shape;
-    }
-    const need = new Float64Array(this.stride * 2);
-    need.set(scratch);
-    const shape = new Shape(hash, Object.freeze(this.rowOf(need, 0)), need, promiseClass, isYieldable, isResident);
-    this.#completeNeed(shape);
-    shape.judged = this.#judge(need);
-    shape.uses = 1;
-    alike.push(shape);
-    return shape;
-  }
-
-  dropShape(shape: Shape): void {
-    shape.uses--;
-    if (shape.uses > 0) return;
-    const alike = this.#shapes.get(shape.hash) as Shape[];
-    alike.splice(alike.indexOf(shape), 1);
-    if (alike.length === 0) this.#shapes.delete(shape.hash);
   }
 
   /** The queue on the path, and the resource, whose max or capacity a shape can never fit; undefined when it can. */
@@ -243,8 +214,8 @@ export class TreeState extends AmountTable {
   /** After a change of capacity: what resource is judged, and what can never fit. */
   capacityChanged(): void {
     const judged = new Set<Shape>();
-    for (const shape of this.#allShapes()) {
-      const resource = this.#judge(shape.need);
+    for (const shape of this.shapes.all()) {
+      const resource = this.shapes.judge(shape.need);
       if (resource !== shape.judged) judged.add(shape);
       shape.judged = resource;
     }
@@ -274,22 +245,44 @@ export class TreeState extends AmountTable {
     this.refresh(queue);
   }
 
-  /** Brings the entries of a queue and its path up to date after a change of amounts. */
+  /** After a change of amounts in a queue: its entries and those of its path are brought up to date by the next `flush`. */
   refresh(queue: Queue): void {
     for (let each: Queue | undefined = queue; each !== undefined; each = each.parent) {
       each.stamp++;
-      if (each.parent === undefined) break;
-      for (let resource = 1; resource < this.resources.length; resource++) this.#updateEntry(each, resource);
+      this.#markStale(each, allResources);
     }
   }
 
   /** The same after a change of what waits, for one judged resource: up to where nothing changes. */
   refreshWaiting(queue: Queue, resource: number): void {
-    let isChanged = true;
-    for (let each: Queue | undefined = queue; each !== undefined; each = each.parent) {
-      each.stamp++;
-      if (isChanged) isChanged = this.#updateEntry(each, resource);
+    for (let each: Queue | undefined = queue; each !== undefined; each = each.parent) each.stamp++;
+    this.#markStale(queue, 1 << (resource & 31));
+  }
+
+  /** Brings all entries up to date, the deepest first, each once for all changes since the last time. To be called before lists are read. */
+  flush(): void {
+    for (let depth = this.#staleQueues.length - 1; depth >= 0; depth--) {
+      const queues = this.#staleQueues[depth] as Queue[];
+      for (const queue of queues) {
+        const { stale, parent } = queue;
+        queue.stale = 0;
+        if (parent === undefined) continue;
+        for (let resource = 1; resource < this.resources.length; resource++) {
+          const bit = 1 << (resource & 31);
+          if ((stale & bit) !== 0 && this.#updateEntry(queue, resource)) this.#markStale(parent, bit);
+        }
+      }
+      queues.length = 0;
     }
+  }
+
+  #markStale(queue: Queue, bits: number): void {
+    if (queue.stale === 0) {
+      const { depth } = queue;
+      while (this.#staleQueues.length <= depth) this.#staleQueues.push([]);
+      (this.#staleQueues[depth] as Queue[]).push(queue);
+    }
+    queue.stale |= bits;
   }
 
   #updateEntry(queue: Queue, resource: number): boolean {
@@ -426,11 +419,11 @@ export class TreeState extends AmountTable {
     const { stride } = this;
     const parent = queue.parent as Queue;
     for (let at = 0; at < this.resources.length; at++) {
-      const used = (this.used[queue.index * stride + at] as number) * sign;
-      const resident = (this.resident[queue.index * stride + at] as number) * sign;
-      for (let each: Queue | undefined = parent; each !== undefined; each = each.parent) {
-        this.used[each.index * stride + at] = (this.used[each.index * stride + at] as number) + used;
-        this.resident[each.index * stride + at] = (this.resident[each.index * stride + at] as number) + resident;
+      for (const sums of [this.used, this.resident, this.kept]) {
+        const amount = (sums[queue.index * stride + at] as number) * sign;
+        for (let each: Queue | undefined = parent; each !== undefined; each = each.parent) {
+          sums[each.index * stride + at] = (sums[each.index * stride + at] as number) + amount;
+        }
       }
       for (const slot of [...this.slots, residentSlot]) {
         const need = (this.need[(queue.index * needSlots + slot) * stride + at] as number) * sign;
@@ -441,32 +434,8 @@ export class TreeState extends AmountTable {
     }
   }
 
-  /** argmax request / capacity; of equal ones the first by name. */
-  #judge(need: Float64Array): number {
-    let judged = 0;
-    for (const at of this.order) {
-      if ((need[at] as number) === 0 || !isShown(this.resources[at] as string)) continue;
-      if (
-        judged === 0 ||
-        compareProducts(need[at] as number, this.capacity[judged] as number, need[judged] as number, this.capacity[at] as number) > 0
-      ) {
-        judged = at;
-      }
-    }
-    return judged;
-  }
-
-  *#allShapes(): Generator<Shape> {
-    for (const alike of this.#shapes.values()) yield* alike;
-  }
-
-  #completeNeed(shape: Shape): void {
-    for (let at = 0; at < this.stride; at++)
-      shape.need[this.stride + at] = shape.promiseClass > this.searchClass ? (shape.need[at] as number) : 0;
-  }
-
   protected override widened(before: number): void {
-    for (const shape of this.#allShapes()) shape.need = widerRows(shape.need, before, this.stride);
+    for (const shape of this.shapes.all()) shape.need = widerRows(shape.need, before, this.stride);
     this.#rebuildLists();
   }
 
@@ -485,7 +454,7 @@ export class TreeState extends AmountTable {
   }
 }
 
-function isSamePrefix(need: Float64Array, amounts: Float64Array): boolean {
-  for (let at = 0; at < amounts.length; at++) if (need[at] !== amounts[at]) return false;
-  return true;
+function setDepth(queue: Queue, depth: number): void {
+  queue.depth = depth;
+  for (const child of queue.children) setDepth(child, depth + 1);
 }

@@ -75,6 +75,24 @@ export interface Admission {
   readonly request: ResourceVector;
 }
 
+/** What a reclaim asks of one workload. */
+export interface ReclaimAsk {
+  readonly workload: string;
+  /** The donor's leaf. */
+  readonly queue: string;
+  /** How many of its steps; absent: all of it. */
+  readonly steps?: number;
+  /** What it gives back with that. */
+  readonly amount: ResourceVector;
+}
+
+/** A reclaim that would be enough. */
+export interface Reclaim {
+  /** The workload that waits: itself, or its growth. */
+  readonly claimant: string;
+  readonly asks: readonly ReclaimAsk[];
+}
+
 /** The tree was asked for what cannot be; the message names the queue or the workload. */
 export class QuotaError extends Error {
   override readonly name = "QuotaError";

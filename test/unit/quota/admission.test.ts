@@ -498,6 +498,13 @@ describe("the rule of admission", () => {
     });
   });
 
+  it("what asks for nothing is admitted in its turn, and grows from there", () => {
+    const tree = treeOf({ cpu: 2, gpu: 1 }, { q: {} });
+    tree.submit({ id: "app", queue: "q", request: {}, since: 1, elastic: { step: { gpu: 1 }, steps: 2 } });
+    assert.deepEqual(admit(tree), ["app", "app"]);
+    assert.equal(tree.usageOf("root").admitted, 1);
+  });
+
   describe("what is known from before a restart", () => {
     it("counts at once, above capacity and guarantees if it must", () => {
       const tree = treeOf({ cpu: 10 }, { q: {}, other: { guaranteed: { cpu: 5 } } });

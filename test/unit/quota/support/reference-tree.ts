@@ -139,7 +139,7 @@ export class ReferenceTree {
       const best = work.spec.request[judged] ?? 0;
       if (judged === "" || amount * (this.capacity[judged] as number) > best * (this.capacity[resource] as number)) judged = resource;
     }
-    return judged;
+    return judged === "" ? (this.#resources()[0] as string) : judged;
   }
 
   #canEverFit(work: Work): boolean {
