@@ -67,6 +67,10 @@ export interface PodSpec {
   readonly activeDeadlineSeconds?: number;
   readonly terminationGracePeriodSeconds?: number;
   readonly serviceAccountName?: string;
+  /** Set by the API server from the RuntimeClass. */
+  readonly overhead?: Readonly<Record<string, string>>;
+  /** Of the pod as a whole (Kubernetes 1.34). */
+  readonly resources?: { readonly requests?: Readonly<Record<string, string>>; readonly limits?: Readonly<Record<string, string>> };
   readonly [field: string]: unknown;
 }
 
@@ -102,6 +106,10 @@ export interface ContainerStatus {
   readonly image?: string;
   readonly imageID?: string;
   readonly containerID?: string;
+  /** What the node has set aside for it. */
+  readonly allocatedResources?: Readonly<Record<string, string>>;
+  /** What it really has, which differs from the spec while it is resized. */
+  readonly resources?: { readonly requests?: Readonly<Record<string, string>>; readonly limits?: Readonly<Record<string, string>> };
 }
 
 export interface PodCondition {

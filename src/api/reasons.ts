@@ -8,6 +8,8 @@ export const conditionTypes = {
   lastRunSucceeded: "LastRunSucceeded",
   accepted: "Accepted",
   late: "Late",
+  overCommitted: "OverCommitted",
+  reclaimOverdue: "ReclaimOverdue",
 } as const;
 
 export const conditionReasons = {
@@ -33,6 +35,30 @@ export const conditionReasons = {
   failed: "Failed",
   runLate: "RunLate",
   inTime: "InTime",
+} as const;
+
+/** Reasons in the conditions of a TenantQueue. */
+export const queueReasons = {
+  placed: "Placed",
+  held: "Held",
+  progressing: "Progressing",
+  invalidSpec: "InvalidSpec",
+  parentNotFound: "ParentNotFound",
+  cycle: "Cycle",
+  capacityOverlap: "CapacityOverlap",
+  parentHasLess: "ParentHasLess",
+  childrenHaveMore: "ChildrenHaveMore",
+  withinParent: "WithinParent",
+  deadlinePassed: "DeadlinePassed",
+  allReturned: "AllReturned",
+} as const;
+
+/** Why a workload is of no queue. */
+export const queueRefusals = {
+  queueNotFound: "QueueNotFound",
+  queueNotLeaf: "QueueNotLeaf",
+  queueNotAllowed: "QueueNotAllowed",
+  noDefaultQueue: "NoDefaultQueue",
 } as const;
 
 export const eventReasons = {

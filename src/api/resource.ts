@@ -67,6 +67,13 @@ export const jobRequests: Resource = {
   kind: "JobRequest",
   namespaced: true,
 };
+export const tenantQueues: Resource = {
+  group: "nuptse.dev",
+  version: "v1alpha1",
+  plural: "tenantqueues",
+  kind: "TenantQueue",
+  namespaced: false,
+};
 export const deployments: Resource = { group: "apps", version: "v1", plural: "deployments", kind: "Deployment", namespaced: true };
 export const tokenReviews: Resource = {
   group: "authentication.k8s.io",

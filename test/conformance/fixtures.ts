@@ -85,6 +85,17 @@ const thingSchema = {
         tags: { type: "array", maxItems: 8, "x-kubernetes-list-type": "set", items: { type: "string", maxLength: 10 } },
         atoms: { type: "array", maxItems: 8, "x-kubernetes-list-type": "atomic", items: { type: "string", maxLength: 10 } },
         table: { type: "object", maxProperties: 3, additionalProperties: { type: "string", maxLength: 10 } },
+        amounts: {
+          type: "object",
+          maxProperties: 3,
+          additionalProperties: {
+            "x-kubernetes-int-or-string": true,
+            maxLength: 10,
+            "x-kubernetes-validations": [
+              { rule: "type(self) == int ? self >= 0 : self.matches('^[0-9]+%$')", message: "must be a number or a percentage" },
+            ],
+          },
+        },
         sorted: {
           type: "array",
           maxItems: 8,

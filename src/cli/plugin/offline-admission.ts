@@ -2,7 +2,9 @@ import type { CustomResourceDefinition, JsonSchema, PodTemplateSpec } from "../.
 import type { ElasticJob } from "../../api/elastic-job.gen.ts";
 import type { KubeObject } from "../../api/meta.ts";
 import { customResourceDefinitions, namespaces, podTemplates, type Resource } from "../../api/resource.ts";
+import type { TenantQueue } from "../../api/tenant-queue.gen.ts";
 import type { Clock } from "../../base/clock.ts";
+import { getOrMake } from "../../base/map.ts";
 import type { Random } from "../../base/random.ts";
 import { ApiError } from "../../kube/errors.ts";
 import { createKubeClient } from "../../kube/kube-client.ts";
@@ -10,6 +12,7 @@ import { createApiServer } from "../../simulator/apiserver/api-server.ts";
 import { inProcessTransport } from "../../simulator/apiserver/in-process-transport.ts";
 import { readCrds } from "../../simulator/harness/crds.ts";
 import { elasticJobProblems } from "../../validation/elastic-job.ts";
+import { tenantQueueProblems } from "../../validation/tenant-queue.ts";
 import { scheduleOfJob } from "./schedule-of-job.ts";
 import { suggestionFor } from "./suggestion.ts";
 
@@ -24,8 +27,11 @@ export interface Verdict {
 
 /** Admission without a cluster: an API server in this process that knows our kinds. */
 export interface OfflineAdmission {
-  /** Undefined: the document is of a kind that is not ours. */
-  check(document: unknown): Promise<Verdict | undefined>;
+  /**
+   * Undefined: the document is of a kind that is not ours.
+   * @param beside documents that are to be there as well, the document itself perhaps among them: TenantQueues are judged as a tree
+   */
+  check(document: unknown, beside?: readonly unknown[]): Promise<Verdict | undefined>;
 }
 
 /** Starts it; takes some 0.1 s, so only a command that checks something imports this. */
@@ -47,11 +53,12 @@ export async function createOfflineAdmission(parts: { readonly clock: Clock; rea
         namespaced: scope === "Namespaced",
       });
   }
+  const admittedQueues = new Map<unknown, Promise<TenantQueue | undefined>>();
   const known = new Set(["default"]);
   await client.create(namespaces, { metadata: { name: "default" } }).catch(() => undefined);
 
   return {
-    async check(document) {
+    async check(document, beside = []) {
       if (typeof document !== "object" || document === null) return { name: "a document", problems: ["is not an object"], warnings: [] };
       const { apiVersion = "", kind = "", metadata } = document as Partial<KubeObject>;
       const resource = kinds.get(`${apiVersion} ${kind}`);
@@ -59,17 +66,19 @@ export async function createOfflineAdmission(parts: { readonly clock: Clock; rea
       if (problem !== undefined)
         return { name: `${kind || "an object"} ${metadata?.name ?? ""}`.trim(), problems: [problem], warnings: [] };
       if (resource === undefined) return undefined;
-      const namespace = metadata?.namespace ?? "default";
-      if (!known.has(namespace)) await client.create(namespaces, { metadata: { name: namespace } }).catch(() => undefined);
-      known.add(namespace);
+      const namespace = resource.namespaced ? (metadata?.namespace ?? "default") : undefined;
+      if (namespace !== undefined && !known.has(namespace))
+        await client.create(namespaces, { metadata: { name: namespace } }).catch(() => undefined);
+      if (namespace !== undefined) known.add(namespace);
       const name = `${kind} ${metadata?.namespace === undefined ? "" : `${namespace}/`}${metadata?.name ?? metadata?.generateName ?? ""}`;
-      const object = { ...document, metadata: { ...metadata, namespace } } as KubeObject;
+      const object = (namespace === undefined ? document : { ...document, metadata: { ...metadata, namespace } }) as KubeObject;
       try {
         const admitted = await client.create(resource, object, { dryRun: true, fieldValidation: "Strict" });
+        if (kind === "TenantQueue") return { name, problems: await queueProblems(resource, admitted as TenantQueue, beside), warnings: [] };
         if (kind !== "ElasticJob") return { name, problems: [], warnings: [] };
         const job = admitted as ElasticJob;
         const problems = elasticJobProblems(job.spec).map((each) => `${each.path}: ${each.message}`);
-        const template = problems.length > 0 ? [] : await templateProblems(job, namespace);
+        const template = problems.length > 0 ? [] : await templateProblems(job, namespace ?? "default");
         const warnings = scheduleOfJob(job)?.warnings.map((warning) => `spec.schedule.${warning}`) ?? [];
         return { name, problems: [...problems, ...template], warnings };
       } catch (error) {
@@ -78,6 +87,28 @@ export async function createOfflineAdmission(parts: { readonly clock: Clock; rea
       }
     },
   };
+
+  /** Parents that are not among the documents are not missed: they may be in the cluster. */
+  async function queueProblems(resource: Resource, queue: TenantQueue, beside: readonly unknown[]): Promise<readonly string[]> {
+    const queues = new Map<string, TenantQueue>();
+    for (const document of beside) {
+      const { kind, apiVersion } = (document ?? {}) as Partial<TenantQueue>;
+      if (kind !== queue.kind || apiVersion !== queue.apiVersion) continue;
+      const other = await getOrMake(admittedQueues, document, () => admitQueue(resource, document as TenantQueue));
+      if (other !== undefined) queues.set(other.metadata.name, other);
+    }
+    return tenantQueueProblems(queue, { queues, complete: false }).map((each) => `${each.path}: ${each.message}`);
+  }
+
+  /** Undefined: the schema refuses it, and says so when it is its turn. */
+  async function admitQueue(resource: Resource, queue: TenantQueue): Promise<TenantQueue | undefined> {
+    try {
+      return await client.create(resource, queue, { dryRun: true });
+    } catch (error) {
+      if (error instanceof ApiError) return undefined;
+      throw error;
+    }
+  }
 
   async function templateProblems(job: ElasticJob, namespace: string): Promise<readonly string[]> {
     const template = job.spec.template as PodTemplateSpec;

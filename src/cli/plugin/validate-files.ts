@@ -10,13 +10,15 @@ export async function validateFiles(context: PluginContext, names: readonly stri
   let checked = 0;
   let others = 0;
   let wrong = 0;
-  for (const manifest of await readManifests(names, () => context.readInput())) {
+  const manifests = await readManifests(names, () => context.readInput());
+  const documents = manifests.flatMap((manifest) => ("problem" in manifest ? [] : [manifest.document]));
+  for (const manifest of manifests) {
     if ("problem" in manifest) {
       wrong++;
       output.result(`${manifest.source}: ${style.bad(manifest.problem)}`);
       continue;
     }
-    const verdict = await admission.check(manifest.document);
+    const verdict = await admission.check(manifest.document, documents);
     if (verdict === undefined) {
       others++;
       continue;

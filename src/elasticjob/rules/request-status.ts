@@ -1,10 +1,10 @@
+import { withCondition } from "../../api/condition.ts";
 import type { Action } from "../../api/action.ts";
 import type { JobRequest, JobRequestSpec, JobRequestStatus } from "../../api/job-request.gen.ts";
 import { conditionTypes, eventReasons, type requestReasons } from "../../api/reasons.ts";
 import { jobRequests } from "../../api/resource.ts";
 import { mergePatch } from "../../base/diff.ts";
 import { formatSeconds, parseTime } from "../../base/time.ts";
-import { withCondition } from "./conditions.ts";
 
 /** What a request asks for: the name of its field. */
 export type RequestKind = "run" | "backfill" | "cancel" | "retry" | "markSucceeded" | "suspend";

@@ -29,6 +29,8 @@ const invalidRows = (
     ["a rule with a reason", { needs: true }],
     ["a rule with a computed message", { items: [{ id: 100 }] }],
     ["a rule that compares neighbours", { sorted: [1, 3, 2] }],
+    ["a rule on the values of a map", { amounts: { "example.test/disk": -1, cpu: "50%" } }],
+    ["a rule on the other form of such a value", { amounts: { cpu: "half" } }],
     ["a broken rule beside a broken bound", { low: 5, high: 3, size: 99 }],
     ["a broken rule beside a wrong type", { low: 5, high: 3, size: "x" }],
   ] as const

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { conditionReasons, conditionTypes, eventReasons, requestReasons } from "../../../src/api/reasons.ts";
+import { conditionReasons, conditionTypes, eventReasons, queueReasons, queueRefusals, requestReasons } from "../../../src/api/reasons.ts";
 
 const text = readFileSync(new URL("../../../docs/conditions.md", import.meta.url), "utf8");
 
@@ -22,6 +22,8 @@ describe("docs/conditions", () => {
     { section: "Condition reasons", names: conditionReasons, columns: 4 },
     { section: "Events", names: eventReasons, columns: 4 },
     { section: "Reasons of a JobRequest", names: requestReasons, columns: 4 },
+    { section: "Reasons of a TenantQueue", names: queueReasons, columns: 4 },
+    { section: "Why a workload is of no queue", names: queueRefusals, columns: 3 },
   ];
   for (const { section, names, columns } of tables) {
     it(`"${section}" lists exactly what the code has, each once`, () => {

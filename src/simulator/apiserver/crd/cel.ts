@@ -285,8 +285,11 @@ function evaluateAll(
       for (const [at, one] of item.entries()) walk(items, one, counterpart(one), `${path}[${at}]`);
     } else if (isFields(item)) {
       for (const name in item) {
-        const child = schema.properties.get(name) ?? schema.additional;
-        if (child?.hasRules) walk(child, item[name], isFields(before) ? before[name] : undefined, path === "" ? name : `${path}.${name}`);
+        const property = schema.properties.get(name);
+        const child = property ?? schema.additional;
+        if (!child?.hasRules) continue;
+        const below = property === undefined ? `${path}[${name}]` : path === "" ? name : `${path}.${name}`;
+        walk(child, item[name], isFields(before) ? before[name] : undefined, below);
       }
     }
   };

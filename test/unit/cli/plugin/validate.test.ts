@@ -23,6 +23,49 @@ describe("cli/plugin validate", function () {
     assert.ok(results.every((line) => line.endsWith(" is valid")));
   });
 
+  const queue = (name: string, spec: string) =>
+    `apiVersion: nuptse.dev/v1alpha1\nkind: TenantQueue\nmetadata: {name: ${name}}\nspec: ${spec}\n`;
+  const corp = queue("corp", "{capacity: {resources: {cpu: 10}}}");
+
+  it("TenantQueues are judged as the tree that they make, parents in the cluster are not missed", async () => {
+    const input = [corp, queue("eng", "{parent: corp, guaranteed: {cpu: 60%}}"), queue("web", "{parent: far, guaranteed: {cpu: 1}}")].join(
+      "---\n",
+    );
+    const { code, results } = await kubectlNuptse(["validate", "-f", "-"], { input });
+    assert.equal(code, 0);
+    assert.deepEqual(results, [
+      "stdin#1: TenantQueue corp is valid",
+      "stdin#2: TenantQueue eng is valid",
+      "stdin#3: TenantQueue web is valid",
+    ]);
+  });
+
+  it("what the schema of a TenantQueue cannot judge is told with its field", async () => {
+    const over = [corp, queue("eng", "{parent: corp, guaranteed: {cpu: 60%}}"), queue("sci", "{parent: corp, guaranteed: {cpu: 5}}")].join(
+      "---\n",
+    );
+    const { code, results } = await kubectlNuptse(["validate", "-q", "-f", "-"], { input: over });
+    assert.equal(code, 1);
+    assert.deepEqual(results, [
+      "stdin#2: TenantQueue eng: spec.guaranteed.cpu: is 60% (6) where corp has a capacity of 10 and its other queues are guaranteed 5 of it; ask for 5 at most, lower theirs, or raise that of corp",
+      "stdin#3: TenantQueue sci: spec.guaranteed.cpu: is 5 where corp has a capacity of 10 and its other queues are guaranteed 6 of it; ask for 4 at most, lower theirs, or raise that of corp",
+    ]);
+  });
+
+  it("a TenantQueue that the schema refuses does not count beside the others", async () => {
+    const input = [
+      corp,
+      queue("eng", "{parent: corp, guaranteed: {cpu: 150%}}"),
+      queue("sci", "{parent: corp, guaranteed: {cpu: 50%}}"),
+    ].join("---\n");
+    const { results } = await kubectlNuptse(["validate", "-f", "-"], { input });
+    assert.deepEqual(results, [
+      "stdin#1: TenantQueue corp is valid",
+      'stdin#2: TenantQueue eng: spec.guaranteed[cpu]: Invalid value: "150%": must be a quantity such as 500m, 64 or 128Gi, or a percentage from 0% to 100%',
+      "stdin#3: TenantQueue sci is valid",
+    ]);
+  });
+
   const wrong = [
     {
       name: "a field that is not there",
