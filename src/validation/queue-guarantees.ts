@@ -84,7 +84,10 @@ const mostDepth = 64;
 function effectiveOf(queue: TenantQueue, resource: string, world: QueueWorld, depth: number): number | undefined {
   const { spec, status } = queue;
   if (spec.parent === undefined) {
-    const capacity = spec.capacity?.resources ?? status?.capacity;
+    const fixed = spec.capacity?.resources;
+    // A fixed capacity that does not name pods does not count them.
+    if (fixed !== undefined && resource === "pods" && fixed[resource] === undefined) return undefined;
+    const capacity = fixed ?? status?.capacity;
     return capacity === undefined ? undefined : quantityOf(resource, capacity[resource]);
   }
   if (status?.parent === spec.parent) return quantityOf(resource, status.guaranteed?.[resource]?.effective);

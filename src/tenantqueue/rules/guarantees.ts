@@ -20,6 +20,8 @@ import type { QueueForest, TreeMember } from "./tree.ts";
 /** A queue as this file needs it. */
 export interface GuaranteedQueue extends TreeMember {
   readonly guaranteed: Guarantees;
+  /** Units by resource; what is not named has no limit. */
+  readonly max?: Readonly<Record<string, number>>;
 }
 
 /** What status has kept of a queue. */
@@ -222,7 +224,10 @@ class TreeGrants {
     return undefined;
   }
 
-  /** Sets what the queues of one parent have now, cut in proportion where it is more than the parent has. */
+  /**
+   * Sets what the queues of one parent have now, cut in proportion where it is more than the parent has. What a percentage comes to beyond
+   * the queue's own max it could never use: that is nobody's.
+   */
   #cut(parent: string, children: readonly string[]): void {
     const has = this.#effective.get(parent) ?? nobody;
     const total = this.#total(parent);
@@ -232,7 +237,8 @@ class TreeGrants {
         const of = has[resource] ?? 0;
         const all = total[resource]?.units ?? 0;
         const { units } = partsOf(guarantee, of);
-        const left = all > of ? proportionOf(units, of, all) : units;
+        const most = this.#forest.members.get(name)?.max?.[resource] ?? Number.POSITIVE_INFINITY;
+        const left = Math.min(all > of ? proportionOf(units, of, all) : units, most);
         if (left > 0) effective[resource] = left;
       }
       this.#effective.set(name, effective);

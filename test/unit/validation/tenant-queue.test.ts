@@ -272,6 +272,12 @@ const guaranteeCases: readonly Case[] = [
     ],
   },
   {
+    name: "of pods, where a fixed capacity does not count them",
+    spec: { parent: "corp", guaranteed: { pods: 1000 } },
+    beside: [corp],
+    want: [],
+  },
+  {
     name: "what a sibling was granted counts, not what it asks for in vain",
     spec: { parent: "corp", guaranteed: { cpu: 50 } },
     beside: [corp, makeQueue("a", { parent: "corp", guaranteed: { cpu: 90 } }, { status: granted("corp", "50") })],

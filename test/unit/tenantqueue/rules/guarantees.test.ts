@@ -16,14 +16,19 @@ interface Row {
   /** What status says it was granted under its parent, or under another one. */
   readonly granted?: Amounts;
   readonly under?: string;
+  readonly max?: Amounts;
 }
 
 function judge(capacity: ResourceVector | undefined, table: Readonly<Record<string, Row>>) {
   const records = new Map<string, GrantRecord>();
-  const queues = Object.entries(table).map(([path, { declared, granted, under }], index) => {
+  const queues = Object.entries(table).map(([path, { declared, granted, under, max }], index) => {
     const [name = "", parent] = path.split("/").reverse();
     if (granted !== undefined) records.set(name, { parent: under ?? parent ?? "", granted: readGuarantees(granted) });
-    const spec: TenantQueueSpec = { ...(parent !== undefined && { parent }), ...(declared !== undefined && { guaranteed: declared }) };
+    const spec: TenantQueueSpec = {
+      ...(parent !== undefined && { parent }),
+      ...(declared !== undefined && { guaranteed: declared }),
+      ...(max !== undefined && { max }),
+    };
     return effectiveQueue(makeQueue(name, spec, { createdAt: iso(`08:00:${String(index).padStart(2, "0")}`) }));
   });
   const capacities = new Map(capacity === undefined ? [] : [["corp", capacity]]);
@@ -133,6 +138,11 @@ const cases: readonly Case[] = [
     capacity: { cpu: 50_000 },
     table: { corp: {}, "corp/a": settled(60), "corp/b": settled(40), "a/x": settled(40), "a/y": settled(20), "b/z": settled("50%") },
     want: { a: 30, b: 20, x: 20, y: 10, z: 10 },
+  },
+  {
+    name: "a percentage that has grown beyond the queue's own max comes to that",
+    table: { corp: {}, "corp/a": { ...settled("50%"), max: cpu(30) }, "a/x": settled("50%") },
+    want: { a: 30, x: 15 },
   },
   {
     name: "and grow back with it",

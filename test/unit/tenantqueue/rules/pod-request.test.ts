@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { Pod } from "../../../../src/api/core.ts";
 import type { ResourceVector } from "../../../../src/quota/resource-vector.ts";
 import { podRequest, podUsage, type RequestingContainer, type RequestingPod } from "../../../../src/tenantqueue/rules/pod-request.ts";
 
@@ -130,6 +131,18 @@ const cases: readonly Case[] = [
 
 describe("the request of a pod", () => {
   for (const tc of cases) it(tc.name, () => assert.deepEqual(podRequest(tc.pod), tc.want));
+});
+
+it("a pod as the API server stores it is one that requests", () => {
+  const pod: Pod = {
+    metadata: { name: "web-1", namespace: "shop" },
+    spec: {
+      containers: [{ name: "main", image: "registry.example/web:1", resources: { requests: { cpu: "1" } } }],
+      overhead: { cpu: "100m" },
+    },
+    status: { phase: "Running", containerStatuses: [{ name: "main", allocatedResources: { cpu: "2" } }] },
+  };
+  assert.deepEqual(podUsage(pod), { cpu: 2100, pods: 1 });
 });
 
 describe("what a pod takes", () => {
