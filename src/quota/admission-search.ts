@@ -38,6 +38,8 @@ export interface Choice {
 /** More than there is of anything, less than Infinity: what a queue's max has stopped is not found even so. */
 const unlimited = Number.MAX_VALUE;
 
+const nobody: readonly Item[] = [];
+
 /** A winner of the root that does not fit. */
 interface Hold {
   readonly bucket: Bucket;
@@ -58,7 +60,7 @@ export class AdmissionSearch {
   readonly #stack: Float64Array[] = [];
   #depth = 0;
   #holds: Hold[] = [];
-  #passed: Item[] = [];
+  #passed: readonly Item[] = nobody;
 
   constructor(state: TreeState, claims: Claims, mostPassing: number) {
     this.#state = state;
@@ -88,7 +90,7 @@ export class AdmissionSearch {
     let best: Bucket | undefined;
     let bestTop: Entry | undefined;
     let bestResource = 0;
-    let passed: Item[] = [];
+    let passed: readonly Item[] = nobody;
     for (const { resource, top } of winners) {
       if (bestTop !== undefined && this.#across(bestTop, bestResource, top, resource) < 0) break;
       const found = this.#findFitting(resource);
@@ -352,7 +354,7 @@ export class AdmissionSearch {
   }
 
   #isAllowed(bucket: Bucket, resource: number, top: Queue, isToFit: boolean): boolean {
-    this.#passed = [];
+    this.#passed = nobody;
     if (isToFit && !this.consents(bucket.queue, bucket.shape)) return false;
     let entry = bucket.entry as Entry;
     for (let queue = bucket.queue; queue !== top; queue = queue.parent as Queue) {
@@ -364,7 +366,7 @@ export class AdmissionSearch {
 
   /** Whether the bucket comes before the winners of a queue with a max, takes nothing that is held for them, or may pass them. */
   #passesIn(queue: Queue, bucket: Bucket, entry: Entry, resource: number): boolean {
-    const passed = this.#passed;
+    let passed = this.#passed;
     for (let other = 0; other < this.#state.resources.length; other++) {
       const winner = this.winnerOf(queue, other);
       if (winner === undefined || winner === bucket || this.#claims.of(winner.head as Item) !== undefined) continue;
@@ -372,7 +374,7 @@ export class AdmissionSearch {
       if (!this.lacksRoom(queue, winner.shape) || !this.#mayGetRoom(queue, winner.shape)) continue;
       if (!this.#takesRoom(queue, winner.shape, bucket.shape)) continue;
       if (this.#isSpent(winner)) return false;
-      passed.push(winner.head as Item);
+      passed = [...passed, winner.head as Item];
     }
     this.#passed = passed;
     return true;
@@ -387,7 +389,7 @@ export class AdmissionSearch {
       const takes = (!hold.lacksConsent && this.#takesRoom(root, shape, bucket.shape)) || this.#takesConsent(hold, bucket);
       if (!takes) continue;
       if (hold.isSpent) return false;
-      this.#passed.push(hold.bucket.head as Item);
+      this.#passed = [...this.#passed, hold.bucket.head as Item];
     }
     return true;
   }

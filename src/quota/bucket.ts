@@ -10,13 +10,18 @@ export class Bucket {
   /** It is larger than a max of its path, or than the capacity: it is in no list. */
   isImpossible = false;
   /** Steps and workloads. */
-  count = 0;
+  count: number;
   entry: Entry | undefined;
-  readonly #heap: Item[] = [];
+  readonly #heap: Item[];
 
-  constructor(queue: Queue, shape: Shape) {
+  /** With its first item, so that the many with one are small. */
+  constructor(queue: Queue, item: Item) {
     this.queue = queue;
-    this.shape = shape;
+    this.shape = item.shape;
+    this.#heap = [item];
+    this.count = item.count;
+    item.bucket = this;
+    item.at = 0;
   }
 
   get head(): Item | undefined {

@@ -1,7 +1,6 @@
 import type { Bucket } from "./bucket.ts";
 import { compareByAge, compareByPriority, type Item } from "./item.ts";
 import type { Entry, OrderedList } from "./ordered-list.ts";
-import type { Shape } from "./shape.ts";
 
 /** The order inside a leaf. */
 export type Ordering = "PriorityFIFO" | "FIFO";
@@ -28,13 +27,16 @@ export class Queue {
   depth = 0;
   /** One bit for each judged resource of which its entry is to be brought up to date, see TreeState.flush. */
   stale = 0;
+  /** The same where only its own use has changed, nothing beneath. */
+  staleKeys = 0;
   /** Rises with every change in it or beneath. */
   stamp = 0;
   /** Its children that have something waiting, by judged resource. */
   readonly childLists: (OrderedList | undefined)[] = [];
   /** Its buckets, by judged resource. */
   readonly bucketLists: (OrderedList | undefined)[] = [];
-  readonly buckets = new Map<Shape, Bucket>();
+  /** By the number of their shape. */
+  readonly buckets = new Map<number, Bucket>();
   /** Its own entries in the lists of its parent, by judged resource. */
   readonly entries: (Entry | undefined)[] = [];
   /** The winner beneath it by judged resource, as of the stamp beside it: kept by AdmissionSearch. */

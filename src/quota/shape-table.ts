@@ -10,6 +10,7 @@ export class ShapeTable {
   #searchClass = lendClasses - 1;
   /** By hash. */
   readonly #shapes = new Map<number, Shape[]>();
+  #number = 0;
   #scratch = new Float64Array(0);
 
   constructor(amounts: AmountTable) {
@@ -45,9 +46,9 @@ export class ShapeTable {
     }
     const need = new Float64Array(this.#amounts.stride * 2);
     need.set(scratch);
-    const shape = new Shape(hash, Object.freeze(this.#amounts.rowOf(need, 0)), need, promiseClass, isYieldable, isResident);
+    const shape = new Shape(this.#number++, hash, Object.freeze(this.#amounts.rowOf(need, 0)), need, promiseClass, isYieldable, isResident);
     this.#complete(shape);
-    shape.judged = this.judge(need);
+    this.#judgeAnew(shape);
     shape.uses = 1;
     alike.push(shape);
     return shape;
@@ -61,8 +62,20 @@ export class ShapeTable {
     if (alike.length === 0) this.#shapes.delete(shape.hash);
   }
 
+  /** After a change of capacity: the shapes that are judged by another resource now, or fit into it no longer, or only now. */
+  capacityChanged(): readonly Shape[] {
+    return [...this.all()].filter((shape) => this.#judgeAnew(shape));
+  }
+
+  #judgeAnew(shape: Shape): boolean {
+    const { judged, fitsCapacity } = shape;
+    shape.judged = this.#judge(shape.need);
+    shape.fitsCapacity = this.#amounts.capacity.every((amount, at) => (shape.need[at] as number) <= amount);
+    return shape.judged !== judged || shape.fitsCapacity !== fitsCapacity;
+  }
+
   /** argmax request / capacity; of equal ones, and for a request of nothing, the first by name. */
-  judge(need: Float64Array): number {
+  #judge(need: Float64Array): number {
     const { order, resources, capacity } = this.#amounts;
     let judged = 0;
     for (const at of order) {

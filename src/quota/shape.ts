@@ -2,6 +2,8 @@ import type { ResourceVector } from "./resource-vector.ts";
 
 /** Requests that are equal in everything the rule looks at. One object per tree and shape. */
 export class Shape {
+  /** Unique in its tree. */
+  readonly number: number;
   /** Equal shapes have equal hashes. */
   readonly hash: number;
   /**
@@ -18,10 +20,21 @@ export class Shape {
   judged = 0;
   /** What is asked for, as others are told it. */
   readonly request: ResourceVector;
+  /** Whether the whole capacity is enough for it. */
+  fitsCapacity = true;
   /** How many workloads and buckets have it. */
   uses = 0;
 
-  constructor(hash: number, request: ResourceVector, need: Float64Array, promiseClass: number, isYieldable: boolean, isResident: boolean) {
+  constructor(
+    number: number,
+    hash: number,
+    request: ResourceVector,
+    need: Float64Array,
+    promiseClass: number,
+    isYieldable: boolean,
+    isResident: boolean,
+  ) {
+    this.number = number;
     this.hash = hash;
     this.request = request;
     this.need = need;

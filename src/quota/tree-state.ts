@@ -37,6 +37,7 @@ export class TreeState extends AmountTable {
   #rows = 1;
   /** By depth. */
   readonly #staleQueues: Queue[][] = [];
+  readonly #staleCounts: number[] = [];
   readonly #freeRows: number[] = [];
 
   constructor(rootName: string) {
@@ -104,13 +105,15 @@ export class TreeState extends AmountTable {
     }
     for (const slot of this.slots) if (slot < promiseClass) this.#addNeed(queue, slot, need, times);
     if (isResident && promiseClass === lendClasses) this.#addNeed(queue, residentSlot, need, times);
-    // what is judged by another resource stays where it is, unless a max or consent ties the resources together
-    let bits = promiseClass > this.searchClass ? allResources : 1 << (shape.judged & 31);
-    for (let at = 0; at < count; at++) if ((need[at] as number) > 0) bits |= 1 << (at & 31);
+    // what is judged by another resource stays where it is, and needs stay as they are, unless a max or consent ties them to the use
+    let keys = 0;
+    for (let at = 0; at < count; at++) if ((need[at] as number) > 0) keys |= 1 << (at & 31);
+    let bits = promiseClass > this.searchClass ? allResources : 0;
+    this.#markStale(queue, 1 << (shape.judged & 31), keys);
     for (let each: Queue | undefined = queue; each !== undefined; each = each.parent) {
       each.stamp++;
       if (each.isLimited) bits = allResources;
-      this.#markStale(each, bits);
+      this.#markStale(each, bits, keys);
     }
   }
 
@@ -165,13 +168,14 @@ export class TreeState extends AmountTable {
 
   enqueue(item: Item): void {
     const { queue } = item.workload;
-    let bucket = queue.buckets.get(item.shape);
+    let bucket = queue.buckets.get(item.shape.number);
     if (bucket === undefined) {
-      bucket = new Bucket(queue, item.shape);
+      bucket = new Bucket(queue, item);
       bucket.isImpossible = this.neverFits(queue, item.shape) !== undefined;
-      queue.buckets.set(item.shape, bucket);
+      queue.buckets.set(item.shape.number, bucket);
+    } else {
+      bucket.push(item);
     }
-    bucket.push(item);
     if (!item.isGrowth) queue.waiting++;
     this.placeBucket(bucket);
   }
@@ -182,7 +186,7 @@ export class TreeState extends AmountTable {
     bucket.remove(item);
     if (!item.isGrowth) bucket.queue.waiting--;
     this.placeBucket(bucket, isShown);
-    if (bucket.head === undefined) bucket.queue.buckets.delete(bucket.shape);
+    if (bucket.head === undefined) bucket.queue.buckets.delete(bucket.shape.number);
   }
 
   /** Puts a bucket where it belongs now: into the list of its judged resource, or into none. */
@@ -211,25 +215,25 @@ export class TreeState extends AmountTable {
     if (before !== undefined && before !== after) this.refreshWaiting(queue, queue.bucketLists.indexOf(before));
   }
 
-  /** After a change of capacity: what resource is judged, and what can never fit. */
+  /** After a change of capacity: what resource is judged, and what can never fit. O(shapes + queues x shapes to which it matters). */
   capacityChanged(): void {
-    const judged = new Set<Shape>();
-    for (const shape of this.shapes.all()) {
-      const resource = this.shapes.judge(shape.need);
-      if (resource !== shape.judged) judged.add(shape);
-      shape.judged = resource;
-    }
+    const shapes = this.shapes.capacityChanged();
     for (const queue of this.queues.values()) {
-      this.recheckBuckets(queue, judged);
       queue.stamp++;
+      for (const shape of queue.buckets.size === 0 ? [] : shapes) {
+        const bucket = queue.buckets.get(shape.number);
+        if (bucket === undefined) continue;
+        bucket.isImpossible = this.neverFits(queue, shape) !== undefined;
+        this.placeBucket(bucket);
+      }
     }
   }
 
-  /** After a change of a max on its path, or of what is judged. */
-  recheckBuckets(queue: Queue, judged?: ReadonlySet<Shape>): void {
+  /** After a change of a max on its path. */
+  recheckBuckets(queue: Queue): void {
     for (const bucket of queue.buckets.values()) {
       const isImpossible = this.neverFits(queue, bucket.shape) !== undefined;
-      if (isImpossible === bucket.isImpossible && judged?.has(bucket.shape) !== true) continue;
+      if (isImpossible === bucket.isImpossible) continue;
       bucket.isImpossible = isImpossible;
       this.placeBucket(bucket);
     }
@@ -249,42 +253,63 @@ export class TreeState extends AmountTable {
   refresh(queue: Queue): void {
     for (let each: Queue | undefined = queue; each !== undefined; each = each.parent) {
       each.stamp++;
-      this.#markStale(each, allResources);
+      this.#markStale(each, allResources, 0);
     }
   }
 
   /** The same after a change of what waits, for one judged resource: up to where nothing changes. */
   refreshWaiting(queue: Queue, resource: number): void {
     for (let each: Queue | undefined = queue; each !== undefined; each = each.parent) each.stamp++;
-    this.#markStale(queue, 1 << (resource & 31));
+    this.#markStale(queue, 1 << (resource & 31), 0);
   }
 
   /** Brings all entries up to date, the deepest first, each once for all changes since the last time. To be called before lists are read. */
   flush(): void {
+    const count = this.resources.length;
     for (let depth = this.#staleQueues.length - 1; depth >= 0; depth--) {
       const queues = this.#staleQueues[depth] as Queue[];
-      for (const queue of queues) {
-        const { stale, parent } = queue;
+      for (let at = this.#staleCounts[depth] as number; at > 0; at--) {
+        const queue = queues[at - 1] as Queue;
+        const { stale, staleKeys, parent } = queue;
         queue.stale = 0;
-        if (parent === undefined) continue;
-        for (let resource = 1; resource < this.resources.length; resource++) {
+        queue.staleKeys = 0;
+        for (let resource = 1; parent !== undefined && resource < count; resource++) {
           const bit = 1 << (resource & 31);
-          if ((stale & bit) !== 0 && this.#updateEntry(queue, resource)) this.#markStale(parent, bit);
+          const isFelt =
+            (stale & bit) !== 0 ? this.#updateEntry(queue, resource) : (staleKeys & bit) !== 0 && this.#updateKey(queue, resource);
+          if (isFelt) this.#markStale(parent, bit, 0);
         }
       }
-      queues.length = 0;
+      this.#staleCounts[depth] = 0;
     }
   }
 
-  #markStale(queue: Queue, bits: number): void {
-    if (queue.stale === 0) {
+  #markStale(queue: Queue, bits: number, keys: number): void {
+    if (bits === 0 && keys === 0) return;
+    if (queue.stale === 0 && queue.staleKeys === 0) {
       const { depth } = queue;
-      while (this.#staleQueues.length <= depth) this.#staleQueues.push([]);
-      (this.#staleQueues[depth] as Queue[]).push(queue);
+      while (this.#staleQueues.length <= depth) {
+        this.#staleQueues.push([]);
+        this.#staleCounts.push(0);
+      }
+      // the arrays never shrink: they are filled again with every decision
+      (this.#staleQueues[depth] as Queue[])[(this.#staleCounts[depth] as number)++] = queue;
     }
     queue.stale |= bits;
+    queue.staleKeys |= keys;
   }
 
+  /** Moves the entry of a queue by its use. Returns whether the first of its siblings is another then. */
+  #updateKey(queue: Queue, resource: number): boolean {
+    const entry = queue.entries[resource];
+    const list = entry?.list;
+    if (entry === undefined || list === undefined || !this.#writeKey(queue, resource, entry, entry.head)) return false;
+    const first = list.first();
+    list.moved(entry);
+    return list.first() !== first;
+  }
+
+  /** Brings an entry up to date. Returns whether the parent's entry may be another then: its need, or the head of its first. */
   #updateEntry(queue: Queue, resource: number): boolean {
     const { parent } = queue;
     const list = queue.listOf(resource);
@@ -298,15 +323,19 @@ export class TreeState extends AmountTable {
     }
     entry ??= new Entry(queue, new Float64Array(this.stride * 2), first.head);
     queue.entries[resource] = entry;
+    const { head } = entry;
+    const siblings = entry.list;
+    const firstBefore = siblings?.first();
     const isNeedChanged = this.#writeNeed(queue, list.minimum(), entry.need);
     const isKeyChanged = this.#writeKey(queue, resource, entry, first.head);
-    if (entry.list === undefined) {
+    if (siblings === undefined) {
       this.#childList(parent, resource).insert(entry);
       return true;
     }
-    if (isNeedChanged) entry.list.needChanged(entry);
-    if (isKeyChanged) entry.list.moved(entry);
-    return isNeedChanged || isKeyChanged;
+    if (isNeedChanged) siblings.needChanged(entry);
+    if (isKeyChanged) siblings.moved(entry);
+    const firstAfter = siblings.first();
+    return isNeedChanged || firstAfter !== firstBefore || (firstAfter === entry && entry.head !== head);
   }
 
   #writeKey(queue: Queue, resource: number, entry: Entry, head: Item): boolean {

@@ -5,7 +5,7 @@ import type { ResourceVector } from "./resource-vector.ts";
 export interface QueueSpec {
   /** Share above the guarantees among siblings, a whole number from 0 to 1,000,000; default 1. 0: nothing while anybody else wants it. */
   readonly weight?: number;
-  /** The effective guarantee, in amounts (see `guarantee.ts` for percentages, over-commitment and lost capacity). */
+  /** The effective guarantee, in amounts: percentages, over-commitment and lost capacity have been reckoned with. */
   readonly guaranteed?: ResourceVector;
   /** Never exceeded by an admission. A resource that it does not name is without bound. */
   readonly max?: ResourceVector;
