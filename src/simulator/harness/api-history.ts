@@ -289,9 +289,10 @@ export class ApiHistory {
     const facts = getOrMake(
       this.requests,
       uid,
-      (): RequestFacts => ({ uid, name: request.metadata.name, createdAt: this.#options.now(), stored: request }),
+      (): RequestFacts => ({ uid, name: request.metadata.name, createdAt: this.#options.now(), stored: request, begun: false }),
     );
     facts.stored = request;
+    if (request.status?.phase === "Running") facts.begun = true;
     if (commit.type === "DELETED") facts.deletedAt = this.#options.now();
     if (request.spec.suspend === undefined) return;
     for (const job of this.jobs.values()) if (job.name === request.spec.jobName && job.deletedAt === undefined) this.#respec(job, 0);

@@ -42,10 +42,12 @@ export function checkRetry(pod: PodFacts, before: PodFacts, job: JobFacts, spec:
   if (told.counted !== counted) say(`with ${told.counted} failures behind it; by retry.rules there were ${counted}`);
 }
 
-/** Whether a failure was none of its node's: retry.rules ignored it. */
-export function wasIgnored(before: PodFacts, job: JobFacts, spec: ElasticJobSpec, history: ApiHistory): boolean {
-  const failure = plainFailure(before, job, spec, history);
-  return failure !== undefined && ruleFor(failure, retryOf(before, spec))?.action === "Ignore";
+/** Whether a failure was none of its node's: retry.rules ignore its exit code, unless a time limit took its place. */
+export function mayBeIgnored(before: PodFacts, spec: ElasticJobSpec): boolean {
+  const state = terminatedState(before);
+  if (state === undefined || state.exitCode === 0) return false;
+  const failure = { code: state.exitCode, outOfMemory: state.reason === "OOMKilled", ranMs: 0 };
+  return ruleFor(failure, retryOf(before, spec))?.action === "Ignore";
 }
 
 /** A pod keeps away from nodes that nodeRules exclude. */
@@ -68,7 +70,7 @@ function plainFailure(pod: PodFacts, job: JobFacts, spec: ElasticJobSpec, histor
   const limit = pod.item === reduceItem ? spec.reduce?.timeoutSeconds : spec.itemTimeoutSeconds;
   if (pod.stray || pod.goneAt !== undefined || limit !== undefined) return undefined;
   if (job.statuses.some(({ status }) => wasStopped(status, pod))) return undefined;
-  const state = pod.object.status?.containerStatuses?.[0]?.state?.terminated;
+  const state = terminatedState(pod);
   if (state === undefined || state.exitCode === 0) return undefined;
   const started = parseTime(state.startedAt);
   const ranMs = started === undefined ? 0 : (parseTime(state.finishedAt) ?? 0) - started;
@@ -79,6 +81,8 @@ function wasStopped(status: ElasticJobStatus, pod: PodFacts): boolean {
   const run = status.active?.find((entry) => entry.run === pod.run);
   return run?.stops?.some((stop) => stop.item === pod.item && stop.attempt === pod.attempt) ?? false;
 }
+
+const terminatedState = (pod: PodFacts) => pod.object.status?.containerStatuses?.[0]?.state?.terminated;
 
 /** A reduce may have a policy of its own. */
 function retryOf(pod: PodFacts, spec: ElasticJobSpec): ElasticJobSpec["retry"] {

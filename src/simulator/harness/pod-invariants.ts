@@ -4,7 +4,7 @@ import { reduceItem } from "../../api/names.ts";
 import { IntervalSet } from "../../base/interval-set.ts";
 import { parseTime } from "../../base/time.ts";
 import type { ApiHistory, JobFacts, PodFacts } from "./api-history.ts";
-import { checkNodeRules, checkRetry, wasIgnored } from "./attempt-invariants.ts";
+import { checkNodeRules, checkRetry, mayBeIgnored } from "./attempt-invariants.ts";
 import { checkAllowed } from "./dependency-oracle.ts";
 import { fireTimesBetween, isBackfilled, jitterMs } from "./fire-times.ts";
 import { specAt } from "./status-invariants.ts";
@@ -85,7 +85,7 @@ function checkAttempts(pod: PodFacts, others: readonly PodFacts[], job: JobFacts
   const retry = pod.item === reduceItem ? (spec.reduce?.retry ?? spec.retry) : spec.retry;
   const perNode = (retry?.sameNode ?? 0) + 1;
   const failed = before.endedAt !== undefined && before.askedAt === undefined && before.disturbedAt === undefined;
-  if (failed && counted > 0 && counted % perNode === 0 && !moment.lateWrites && !wasIgnored(before, job, spec, history))
+  if (failed && counted > 0 && counted % perNode === 0 && !moment.lateWrites && !mayBeIgnored(before, spec))
     checkExcluded(pod, before, history, moment.now, say);
 }
 

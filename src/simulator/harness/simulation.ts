@@ -34,7 +34,7 @@ export interface SimulationOptions {
   readonly calmMs?: number;
   /** How many jobs are made up, or the jobs themselves. Absent = 3. */
   readonly jobs?: number | readonly SimulatedJob[];
-  /** What people ask for by JobRequests, or "any" = all sorts of things; absent = nothing. */
+  /** What people ask for by JobRequests, or "any" = all sorts of things; absent = with faults every other seed has any, without them none. */
   readonly requests?: readonly SimulatedRequest[] | "any";
   readonly nodes?: number;
   readonly replicas?: number;
@@ -194,7 +194,12 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     // Of their own chance, so that what else a seed holds does not depend on them.
     const asks = createSeededRandom((seed ^ 0x5eed) >>> 0);
     const names = made.map(({ manifest }) => manifest.metadata.name).filter((name) => name.startsWith("job-"));
-    const requests = options.requests === "any" ? makeRequests(asks, names, faultyMs + firingMs / 2) : (options.requests ?? []);
+    const any = options.requests === "any" || (options.requests === undefined && rounds > 0 && asks.next() < 0.5);
+    const requests = any
+      ? makeRequests(asks, names, faultyMs + firingMs / 2)
+      : typeof options.requests === "object"
+        ? options.requests
+        : [];
     playRequests({ client, clock, random: asks, history }, requests);
     did.asked = requests.length;
     for (const event of options.events ?? []) clock.after(event.atMs, () => event.act(world));

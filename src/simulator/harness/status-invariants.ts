@@ -43,6 +43,8 @@ function checkHandled(job: JobFacts, { at, status, previous }: StatusFact, say: 
   if (after === undefined || after === before || status.schedule?.hash !== previous.schedule?.hash) return;
   const known = new Set([...(status.active ?? []), ...(status.history ?? []), ...(previous.active ?? [])].map((run) => run.fireTime));
   for (const { fireTime } of status.outcomes?.notSucceeded ?? []) known.add(fireTime);
+  // Of runs that began and ended between two writes, history keeps the newest; how they ended is judged by their pods.
+  for (const { fireTime, pods } of job.runs.values()) if (pods.length > 0) known.add(formatSeconds(fireTime));
   const from = Math.max(before ?? Number.NEGATIVE_INFINITY, parseTime(status.outcomes?.from) ?? job.createdAt);
   // An edit of a calendar may not have been seen yet: what the write was planned from owes the fire time too.
   const seen = job.versions.filter((version, index) => version.at <= at && (job.versions[index + 1]?.at ?? at) > at - unseenMs);
@@ -136,7 +138,9 @@ function checkScheduleChange(job: JobFacts, { at, status, previous }: StatusFact
   const changedAt = job.statuses.findLast((fact) => fact.status.schedule?.hash === before && fact.previous.schedule?.hash !== before)?.at;
   const from = (changedAt ?? 0) - writeDelayMs;
   const specs = job.versions.filter((_, index) => (job.versions[index + 1]?.at ?? Number.POSITIVE_INFINITY) > from);
-  if (specs.every((version) => sameSchedule(version, specs[0] as (typeof specs)[number])))
+  // Suspended by its spec and by a request: that one of them begins or ends changes nothing.
+  const suspended = specs.every(({ spec }) => spec.suspend === true);
+  if (!suspended && specs.every((version) => sameSchedule(version, specs[0] as (typeof specs)[number])))
     say("the schedule is called changed, and nobody changed it");
   const since = parseTime(status.schedule?.since) ?? 0;
   if (since > at + clockSkewMs || since < at - writeDelayMs - clockSkewMs)
