@@ -266,7 +266,7 @@ export class ApiHistory {
     if (commit.type === "DELETED") facts.deletedAt = now;
     if (before === undefined || before.metadata.generation !== job.metadata.generation) this.#pushVersion(facts);
     // A leader whose clock is ahead sees the end of a suspension earlier.
-    else if (job.status?.schedule?.hash !== before.status?.schedule?.hash) this.#respec(facts, clockSkewMs);
+    else if (job.status?.schedule?.hash !== before.status?.schedule?.hash) this.#respec(facts, saysSuspended(job) ? 0 : clockSkewMs);
     if (commit.type !== "MODIFIED" || before === undefined || before.status === job.status) return;
     const status = job.status ?? {};
     facts.statuses.push({ at: now, status, previous: before.status ?? {} });
@@ -372,6 +372,9 @@ export class ApiHistory {
 }
 
 /** The simulation's calendars are stretches of UTC with times of day, a line each; anything else cannot be read. */
+const saysSuspended = ({ status }: ElasticJob): boolean =>
+  status?.conditions?.some(({ type, reason }) => type === "Ready" && reason === "Suspended") ?? false;
+
 function excludedBy(dates: string): Excluded | undefined {
   const stretches: (readonly [number, number])[] = [];
   for (const line of dates.split("\n")) {
