@@ -35,7 +35,7 @@ export class Bucket {
 
   entryFor(head: Item): Entry {
     this.entry ??= new Entry(this, this.shape.need, head);
-    this.entry.head = head;
+    if (this.entry.head !== head) this.entry.setHead(head);
     return this.entry;
   }
 

@@ -1,5 +1,4 @@
-import { compareProducts } from "./exact.ts";
-import { compareByAge, compareByPriority } from "./item.ts";
+import { compareNames, compareProducts } from "./exact.ts";
 import type { CompareEntries, Entry } from "./ordered-list.ts";
 import type { Queue } from "./queue.ts";
 
@@ -9,14 +8,14 @@ export function bucketOrder(queue: Queue): CompareEntries {
 }
 
 function compareBucketsByAge(a: Entry, b: Entry): number {
-  return compareByAge(a.head, b.head);
+  return a.since - b.since || compareNames(a.head.name, b.head.name);
 }
 
 function compareBucketsByPriority(a: Entry, b: Entry): number {
-  return compareByPriority(a.head, b.head);
+  return b.priority - a.priority || a.since - b.since || compareNames(a.head.name, b.head.name);
 }
 
 /** Siblings for one judged resource: (tier, level, priority, age, name). */
 export function compareQueues(a: Entry, b: Entry): number {
-  return a.tier - b.tier || compareProducts(a.numerator, b.denominator, b.numerator, a.denominator) || compareByPriority(a.head, b.head);
+  return a.tier - b.tier || compareProducts(a.numerator, b.denominator, b.numerator, a.denominator) || compareBucketsByPriority(a, b);
 }

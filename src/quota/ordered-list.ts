@@ -13,8 +13,10 @@ export class Entry {
   /** The level is numerator / denominator. */
   numerator = 0;
   denominator = 1;
-  /** The first waiting beneath. */
+  /** The first waiting beneath; its priority and age stand here, too, so that comparing entries looks at nothing else. */
   head: Item;
+  priority: number;
+  since: number;
   list: OrderedList | undefined;
   chunk: Chunk | undefined;
 
@@ -24,6 +26,14 @@ export class Entry {
     this.bucket = isBucket ? owner : undefined;
     this.need = need;
     this.head = head;
+    this.priority = head.priority;
+    this.since = head.since;
+  }
+
+  setHead(head: Item): void {
+    this.head = head;
+    this.priority = head.priority;
+    this.since = head.since;
   }
 }
 

@@ -9,6 +9,8 @@ import type { Shape } from "./shape.ts";
 import type { TreeState } from "./tree-state.ts";
 import { type Admission, type QueueSpec, QuotaError, type Reclaim, type Submission, type WorkloadSpec } from "./workload-spec.ts";
 
+const waits: Submission = { state: "Waiting" };
+
 /**
  * The queues of one capacity domain and everything that runs or waits in them; admits by the rule at the head of `admission-search.ts`.
  * Pure: no clock, no chance. The same state gives the same answers, whatever the order of the calls that led to it (but for how often a
@@ -48,8 +50,9 @@ export class QuotaTree extends QueueTree {
     if (queue.waiting >= queue.waitingLimit) return { state: "Refused", reason: "TooManyWaiting", limit: queue.waitingLimit };
     const workload = this.#register(spec, queue, false);
     workload.pendingSteps = spec.elastic?.steps ?? 0;
-    this.#enqueue(new Item(workload, workload.shape, false, 1, spec.since));
-    return this.#submission(queue, workload.shape);
+    const item = new Item(workload, workload.shape, false, 1, spec.since);
+    this.#enqueue(item);
+    return item.bucket?.isImpossible === true ? this.#submission(queue, workload.shape) : waits;
   }
 
   /**
@@ -344,7 +347,7 @@ export class QuotaTree extends QueueTree {
 
   #submission(queue: Queue, shape: Shape): Submission {
     const obstacle = this.state.neverFits(queue, shape);
-    if (obstacle === undefined) return { state: "Waiting" };
+    if (obstacle === undefined) return waits;
     const resource = this.state.resources[obstacle.resource] as string;
     return {
       state: "NeverFits",

@@ -157,6 +157,7 @@ export class TreeState extends AmountTable {
   /** The queue on the path, and the resource, whose max or capacity a shape can never fit; undefined when it can. */
   neverFits(queue: Queue, shape: Shape): { readonly queue: Queue; readonly resource: number; readonly most: number } | undefined {
     for (let each: Queue | undefined = queue; each !== undefined; each = each.parent) {
+      if (!each.isLimited && each.parent !== undefined) continue;
       for (const resource of this.order) {
         const bound = this.max[each.index * this.stride + resource] as number;
         const most = each.parent === undefined ? Math.min(bound, this.capacity[resource] as number) : bound;
@@ -348,7 +349,7 @@ export class TreeState extends AmountTable {
     entry.tier = tier;
     entry.numerator = used;
     entry.denominator = denominator;
-    entry.head = head;
+    if (entry.head !== head) entry.setHead(head);
     return true;
   }
 
