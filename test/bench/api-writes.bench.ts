@@ -53,7 +53,7 @@ const bench: Bench = async (words) => {
       items,
       script: { runMs: [0, 28_000] },
       retries: 0,
-      wave: { runs: 7, seconds: 20 },
+      wave: { runs: 4, seconds: 20 },
       budget: items + 4,
     },
     {
