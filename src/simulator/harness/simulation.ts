@@ -118,7 +118,8 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     server,
     history,
     now,
-    earlinessMs: () => (clocksOff() ? dateHeaderErrorMs : 0),
+    // What was decided by a wrong clock may be on its way when that is put right.
+    earlinessMs: () => (clocksOff() || processes().some(({ clockSetAt }) => now() - clockSetAt < 2000) ? dateHeaderErrorMs : 0),
     delayedWrites: () => faults.countOf("delayedWrite"),
   });
   const hash = options.fingerprint ? createHash("sha256") : undefined;

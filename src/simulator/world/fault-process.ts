@@ -14,6 +14,8 @@ export interface FaultProcess {
   readonly dead: boolean;
   /** How many writes it sent. */
   readonly writes: number;
+  /** When its clock was last set, by the world's time. */
+  readonly clockSetAt: number;
   /** Stands still for so long. */
   pause(durationMs: number): void;
   setClockOffset(offsetMs: number): void;
@@ -31,6 +33,7 @@ class Process implements FaultProcess {
   readonly #faulty: FaultyTransport;
   readonly #world: Clock;
   #offsetMs = 0;
+  #clockSetAt = Number.NEGATIVE_INFINITY;
   #pausedUntil = Number.NEGATIVE_INFINITY;
 
   constructor(faults: Faults, name: string, inner: Transport, onCrash: (signal: CrashSignal) => void) {
@@ -66,8 +69,13 @@ class Process implements FaultProcess {
     this.#pausedUntil = Math.max(this.#pausedUntil, this.#world.monotonic() + durationMs);
   }
 
+  get clockSetAt(): number {
+    return this.#clockSetAt;
+  }
+
   setClockOffset(offsetMs: number): void {
     this.#offsetMs = offsetMs;
+    this.#clockSetAt = this.#world.now();
   }
 
   /** Resolves when the process may go on; undefined when it is not paused, so that the usual case costs no turn. */
