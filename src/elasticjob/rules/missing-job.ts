@@ -35,8 +35,12 @@ export function planMissingJob({ missing, requests, cascades, since, now }: Miss
       wakeAt = Math.min(wakeAt, until);
       continue;
     }
-    const message = `there is no ElasticJob ${missing.name} in the namespace`;
-    actions.push(...changeRequest(request, { phase: "Failed", reason: requestReasons.jobNotFound, message, refused: true }, now));
+    // One that has begun was accepted, whatever became of its job since.
+    const begun = request.status?.phase === "Running";
+    const message = begun
+      ? `the ElasticJob ${missing.name} was deleted meanwhile`
+      : `there is no ElasticJob ${missing.name} in the namespace`;
+    actions.push(...changeRequest(request, { phase: "Failed", reason: requestReasons.jobNotFound, message, refused: !begun }, now));
   }
   for (const request of cascades) {
     const entry = entryOf(request, missing.name);

@@ -22,8 +22,10 @@ export interface PodFacts {
   readonly attempt: number;
   readonly createdAt: number;
   readonly createdBy: string;
-  /** It came too late: its run was settled before, or somebody else led when it was created. */
+  /** It came too late: its run was settled before. */
   stray: boolean;
+  /** Created by a write of somebody who led no more: the leader after him may have decided otherwise before it could see the pod. */
+  deposed: boolean;
   node?: string;
   /** When anybody first asked for its deletion, and when somebody other than us took it away or disturbed it. */
   askedAt?: number;
@@ -224,6 +226,7 @@ export class ApiHistory {
       createdAt: this.#options.now(),
       createdBy,
       stray: false,
+      deposed: createdBy !== this.holder,
       object: pod,
     };
     const job = this.jobs.get(jobUid);
