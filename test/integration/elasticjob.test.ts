@@ -417,7 +417,9 @@ describe("ElasticJob on a real control plane", function () {
     before("stop the operator for some fire times", async function () {
       this.timeout(timeLimits.test);
       from = armedSecond();
-      for (const onDowntime of policies) await create(nameOf(onDowntime), { schedule: every(3, from), misfire: { onDowntime } });
+      // They are looked at one after the other, while all of them go on firing.
+      const history = { succeeded: 20 };
+      for (const onDowntime of policies) await create(nameOf(onDowntime), { schedule: every(3, from), misfire: { onDowntime }, history });
       for (const policy of policies) await ended(nameOf(policy), runId(from));
       const end = await operator.stop();
       assert.deepEqual(end, { code: 0, signal: null }, operator.text);
