@@ -231,7 +231,8 @@ describe("bad input", function () {
         name: "other jobs go on",
         async run() {
           const from = armedSecond();
-          await cluster().create(elasticJob("good", "steady", { schedule: every(4, from, 4), sharding: { total: 2 } }));
+          const spec: JobSpec = { schedule: every(4, from, 4), sharding: { total: 2 }, misfire: { onOverlap: "FireAll" } };
+          await cluster().create(elasticJob("good", "steady", spec));
           await cluster().ended("good", "steady", runId(from + 12_000));
           const fireTimes = fireTimesBetween(4, from, from + 12_000);
           await assertExactlyOnce(cluster(), { namespace: "good", job: "steady", fireTimes, items: 2 });
