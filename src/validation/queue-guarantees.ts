@@ -1,7 +1,8 @@
 import type { SpecProblem } from "../api/problem.ts";
 import { maxBelowGuarantee, overCommitmentProblem } from "../api/queue-problems.ts";
 import type { TenantQueue } from "../api/tenant-queue.gen.ts";
-import { exceedsWhole, formatPercentage, parsePercentage, shareOf, whole } from "../base/percentage.ts";
+import { exceedsWhole, formatPercentage, parsePercentage, shareOf } from "../base/percentage.ts";
+import { type GuaranteeParts, overCommitments } from "../quota/guarantee-edit.ts";
 import { QuantityError } from "../quota/quantity.ts";
 import { formatAmount, parseAmount } from "../quota/resource-vector.ts";
 import { childrenOf, type QueueWorld, siblingsOf } from "./queue-tree.ts";
@@ -21,34 +22,29 @@ export function guaranteeProblems(queue: TenantQueue, world: QueueWorld): readon
     if (asked === undefined || ("share" in asked && exceedsWhole(asked.share))) return [];
     const has = above === undefined ? undefined : effectiveOf(above, resource, world, 0);
     const others = siblings.flatMap((sibling) => grantedOf(sibling, resource) ?? []);
-    const root = above?.spec.parent === undefined;
     const wasGranted = queue.status === undefined ? undefined : grantedOf(queue, resource);
-    const shares = sharesProblem(resource, asked, wasGranted, others, parent, root);
-    if (has === undefined) return shares;
-
-    const units = unitsOf(asked, has);
-    const text = "share" in asked ? `${formatPercentage(asked.share)} (${formatAmount(resource, units)})` : formatAmount(resource, units);
+    const parts = partsOf(asked, has);
+    const amount = formatAmount(resource, parts.units);
+    const askedText = "share" in asked ? `${formatPercentage(asked.share)} (${amount})` : amount;
+    const found = overCommitments({
+      resource,
+      parent,
+      root: above?.spec.parent === undefined,
+      has,
+      asked: parts,
+      askedText,
+      before: partsOf(wasGranted, has),
+      taken: sumOf(others, has),
+      below: (units) =>
+        sumOf(
+          childrenOf(queue, world).flatMap((child) => grantedOf(child, resource) ?? []),
+          units,
+        ).units,
+    }).map(overCommitmentProblem);
     const limit = amountOf(resource, max[resource]);
-    const problems: SpecProblem[] = [];
     // Two quantities are compared without their surroundings.
-    if ("share" in asked && limit !== undefined && "units" in limit && limit.units < units) {
-      problems.push(maxBelowGuarantee(resource, formatAmount(resource, limit.units), text));
-    }
-    const before = wasGranted === undefined ? 0 : unitsOf(wasGranted, has);
-    const taken = others.reduce((sum, other) => sum + unitsOf(other, has), 0);
-    const amount = (value: number) => formatAmount(resource, value);
-    if ((units > before || sharePart(asked) > sharePart(wasGranted)) && units + taken > has) {
-      const most = amount(Math.max(0, has - taken));
-      problems.push(
-        overCommitmentProblem({ kind: "siblings", resource, parent, has: amount(has), root, asked: text, siblings: amount(taken), most }),
-      );
-    } else problems.push(...shares);
-    if (units < before || sharePart(asked) < sharePart(wasGranted)) {
-      const below = childrenOf(queue, world).flatMap((child) => grantedOf(child, resource) ?? []);
-      const covered = below.reduce((sum, child) => sum + unitsOf(child, units), 0);
-      if (covered > units) problems.push(overCommitmentProblem({ kind: "children", resource, asked: text, children: amount(covered) }));
-    }
-    return problems;
+    const isLimited = "share" in asked && has !== undefined && limit !== undefined && "units" in limit && limit.units < parts.units;
+    return isLimited ? [maxBelowGuarantee(resource, formatAmount(resource, limit.units), askedText), ...found] : found;
   });
 }
 
@@ -66,10 +62,16 @@ function amountOf(resource: string, value: string | number | undefined): Amount 
   }
 }
 
-const unitsOf = (amount: Amount, has: number): number => ("share" in amount ? shareOf(has, amount.share) : amount.units);
+/** A percentage of a parent whose amount is not known comes to no units that could be compared. */
+function partsOf(amount: Amount | undefined, has: number | undefined): GuaranteeParts {
+  if (amount === undefined) return { units: 0, share: 0 };
+  return "share" in amount ? { units: shareOf(has ?? 0, amount.share), share: amount.share } : { units: amount.units, share: 0 };
+}
 
-/** The percentage that a guarantee was declared as, in thousandths; it is judged, too, since a parent may have nothing just now. */
-const sharePart = (amount: Amount | undefined): number => (amount !== undefined && "share" in amount ? amount.share : 0);
+function sumOf(amounts: readonly Amount[], has: number | undefined): GuaranteeParts {
+  const parts = amounts.map((amount) => partsOf(amount, has));
+  return { units: parts.reduce((sum, { units }) => sum + units, 0), share: parts.reduce((sum, { share }) => sum + share, 0) };
+}
 
 /** What status says that the queue was granted under its parent; of a queue without a status what it asks for. */
 function grantedOf({ spec, status }: TenantQueue, resource: string): Amount | undefined {
@@ -103,23 +105,4 @@ function effectiveOf(queue: TenantQueue, resource: string, world: QueueWorld, de
 function quantityOf(resource: string, value: string | number | undefined): number {
   const amount = amountOf(resource, value);
   return amount !== undefined && "units" in amount ? amount.units : 0;
-}
-
-/** Percentages that are more than the whole, whatever that is. */
-function sharesProblem(
-  resource: string,
-  asked: Amount,
-  before: Amount | undefined,
-  others: readonly Amount[],
-  parent: string,
-  root: boolean,
-): readonly SpecProblem[] {
-  if (!("share" in asked) || asked.share <= sharePart(before)) return [];
-  const taken = others.reduce((sum, other) => sum + sharePart(other), 0);
-  if (!exceedsWhole(asked.share + taken)) return [];
-  const text = formatPercentage;
-  const most = text(Math.max(0, whole - taken));
-  return [
-    overCommitmentProblem({ kind: "siblings", resource, parent, has: "100%", root, asked: text(asked.share), siblings: text(taken), most }),
-  ];
 }

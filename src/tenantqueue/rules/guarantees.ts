@@ -1,6 +1,7 @@
 import type { OverCommitment } from "../../api/queue-problems.ts";
 import { getOrMake } from "../../base/map.ts";
-import { exceedsWhole, formatPercentage, proportionOf, shareOf, whole } from "../../base/percentage.ts";
+import { proportionOf, shareOf } from "../../base/percentage.ts";
+import { type GuaranteeParts, overCommitments } from "../../quota/guarantee-edit.ts";
 import { formatAmount, type ResourceVector } from "../../quota/resource-vector.ts";
 import type { Guarantee, Guarantees } from "./effective-spec.ts";
 import type { QueueForest, TreeMember } from "./tree.ts";
@@ -39,18 +40,9 @@ export interface QueueGuarantee {
   readonly refused?: OverCommitment;
 }
 
-/**
- * What a guarantee comes to under its parent, and the percentage that it was declared as (in thousandths). Both are judged: where the parent has
- * nothing just now all percentages of it come to nothing, and yet they must not promise more than the whole.
- */
-interface Parts {
-  readonly units: number;
-  readonly share: number;
-}
+type Totals = Record<string, GuaranteeParts>;
 
-type Totals = Record<string, Parts>;
-
-const none: Parts = { units: 0, share: 0 };
+const none: GuaranteeParts = { units: 0, share: 0 };
 
 const nothing: Guarantees = {};
 const nobody: ResourceVector = {};
@@ -191,37 +183,27 @@ class TreeGrants {
       const before = partsOf(granted[resource], of);
       const own = partsOf(counted[resource], of);
       const all = total[resource] ?? none;
-      const taken: Parts = { units: all.units - own.units, share: all.share - own.share };
-      const amount = (units: number) => formatAmount(resource, units);
-      if (asked.units > before.units || asked.share > before.share) {
-        const found = { kind: "siblings" as const, resource, parent, root: parent === this.#root };
-        if (asked.units + taken.units > of) {
-          const most = amount(Math.max(0, of - taken.units));
-          return {
-            ...found,
-            has: amount(of),
-            asked: askedText(resource, wanted[resource], asked.units),
-            siblings: amount(taken.units),
-            most,
-          };
-        }
-        if (exceedsWhole(asked.share + taken.share)) {
-          const text = formatPercentage;
-          const most = text(Math.max(0, whole - taken.share));
-          return { ...found, has: text(whole), asked: text(asked.share), siblings: text(taken.share), most };
-        }
-      }
-      if (asked.units < before.units || asked.share < before.share) {
-        const below: Totals = {};
-        for (const child of this.#forest.childrenOf(name))
-          addTo(below, this.#granted.get(child) ?? nothing, { [resource]: asked.units }, 1);
-        const covered = below[resource]?.units ?? 0;
-        if (covered > asked.units) {
-          return { kind: "children", resource, asked: askedText(resource, wanted[resource], asked.units), children: amount(covered) };
-        }
-      }
+      const [found] = overCommitments({
+        resource,
+        parent,
+        root: parent === this.#root,
+        has: of,
+        asked,
+        askedText: askedText(resource, wanted[resource], asked.units),
+        before,
+        taken: { units: all.units - own.units, share: all.share - own.share },
+        below: (units) => this.#coveredBelow(name, resource, units),
+      });
+      if (found !== undefined) return found;
     }
     return undefined;
+  }
+
+  /** What the queues below are granted of a resource, where the queue has so many units of it. */
+  #coveredBelow(name: string, resource: string, units: number): number {
+    const below: Totals = {};
+    for (const child of this.#forest.childrenOf(name)) addTo(below, this.#granted.get(child) ?? nothing, { [resource]: units }, 1);
+    return below[resource]?.units ?? 0;
   }
 
   /**
@@ -246,7 +228,7 @@ class TreeGrants {
   }
 }
 
-function partsOf(guarantee: Guarantee | undefined, of: number): Parts {
+function partsOf(guarantee: Guarantee | undefined, of: number): GuaranteeParts {
   if (guarantee === undefined) return none;
   return "share" in guarantee ? { units: shareOf(of, guarantee.share), share: guarantee.share } : { units: guarantee.units, share: 0 };
 }
