@@ -19,7 +19,7 @@ const filesAtOnce = 2;
 
 /**
  * Runs mocha over one folder, with its output on ours: in one process, or where the folder mostly waits, file by file. A run that breaks
- * off, or does not end after its tests, is a failure named after the folder.
+ * off, or does not end after its tests, is a failure named after the folder, or the file.
  */
 export async function runFolder(root: string, folder: TestFolder, mochaArguments: readonly string[]): Promise<RunSummary> {
   if (!folder.startsProgram) return runFiles(root, folder, mochaArguments);
@@ -61,7 +61,7 @@ async function runOnce(root: string, folder: TestFolder, mochaArguments: readonl
   const scratch = mkdtempSync(join(tmpdir(), "nuptse-test-"));
   const summaryPath = join(scratch, "summary.json");
   try {
-    const ended = await runMocha(root, folder, mochaArguments, { ...environment, [summaryVariable]: summaryPath });
+    const ended = await runMocha(root, folder, mochaArguments, summaryPath, environment);
     const summary: RunSummary = existsSync(summaryPath)
       ? JSON.parse(readFileSync(summaryPath, "utf8"))
       : { passed: 0, failed: [], skipped: [], missing: [] };
@@ -80,10 +80,10 @@ function runMocha(
   root: string,
   folder: TestFolder,
   mochaArguments: readonly string[],
+  summaryPath: string,
   environment: Environment,
 ): Promise<string | undefined> {
   const pace = machinePace();
-  const summaryPath = environment[summaryVariable] as string;
   return new Promise((resolve, reject) => {
     const child = spawn(
       process.execPath,
@@ -99,7 +99,7 @@ function runMocha(
       {
         cwd: root,
         stdio: ["ignore", "inherit", "inherit"],
-        env: { ...process.env, ...environment, [patienceVariable]: String(pace) },
+        env: { ...process.env, ...environment, [summaryVariable]: summaryPath, [patienceVariable]: String(pace) },
       },
     );
     let lingersSince: number | undefined;

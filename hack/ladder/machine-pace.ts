@@ -4,7 +4,7 @@ const most = 8;
 
 /**
  * How many times slower than usual this machine is at the moment, from 1 to 8: time limits, which only say when a wait is hopeless, are
- * stretched by it. Half a second of work where the machine is fast.
+ * stretched by it.
  */
 export function machinePace(): number {
   const start = performance.now();

@@ -3,7 +3,10 @@ import { Entry } from "./ordered-list.ts";
 import type { Queue } from "./queue.ts";
 import type { Shape } from "./shape.ts";
 
-/** What waits in one leaf with equal shapes, by the leaf's ordering: one entry, one test, however many there are. */
+/**
+ * What waits in one leaf with equal shapes, by the leaf's ordering: one entry, one test, however many there are. Items know their places in
+ * the heap, since any of them may be withdrawn.
+ */
 export class Bucket {
   readonly queue: Queue;
   readonly shape: Shape;
@@ -67,34 +70,31 @@ export class Bucket {
   }
 
   #rise(item: Item): void {
-    const heap = this.#heap;
-    const { compare } = this.queue;
     while (item.at > 0) {
-      const parent = heap[(item.at - 1) >> 1] as Item;
-      if (compare(parent, item) <= 0) break;
-      heap[item.at] = parent;
-      const at = parent.at;
-      parent.at = item.at;
-      item.at = at;
+      const parent = this.#heap[(item.at - 1) >> 1] as Item;
+      if (this.queue.compare(parent, item) <= 0) return;
+      this.#swap(item, parent);
     }
-    heap[item.at] = item;
   }
 
   #sink(item: Item): void {
-    const heap = this.#heap;
     const { compare } = this.queue;
     for (;;) {
       const left = item.at * 2 + 1;
-      let child = heap[left];
-      const right = heap[left + 1];
-      if (child === undefined) break;
+      let child = this.#heap[left];
+      const right = this.#heap[left + 1];
+      if (child === undefined) return;
       if (right !== undefined && compare(right, child) < 0) child = right;
-      if (compare(item, child) <= 0) break;
-      heap[item.at] = child;
-      const at = child.at;
-      child.at = item.at;
-      item.at = at;
+      if (compare(item, child) <= 0) return;
+      this.#swap(item, child);
     }
-    heap[item.at] = item;
+  }
+
+  #swap(a: Item, b: Item): void {
+    const { at } = a;
+    a.at = b.at;
+    b.at = at;
+    this.#heap[a.at] = a;
+    this.#heap[b.at] = b;
   }
 }

@@ -38,7 +38,7 @@ export class Item {
   bucket: Bucket | undefined;
   /** Its place in the heap of its bucket. */
   at = -1;
-  /** How much has passed while capacity was held for it: see `admission.ts`. */
+  /** How much has passed while capacity was held for it: see `admission-search.ts`. */
   passed = 0;
 
   constructor(workload: Workload, shape: Shape, isGrowth: boolean, count: number, since: number) {

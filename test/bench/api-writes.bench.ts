@@ -1,6 +1,6 @@
 /**
  * What a run costs in requests that change something, by the API server's audit log: from its fire time until its pods are deleted. The
- * same loads as CronJobs with (Indexed) Jobs on the real kube-controller-manager, in the same run. Then the operator at rest.
+ * same loads as CronJobs with (Indexed) Jobs on the real kube-controller-manager, in the same run. What options add. The operator at rest.
  *
  * Each run has a namespace of its own, so that every request there is its. Pods live: kubelets and a scheduler without machines are
  * another client; what they write is shown beside and is in etcd's count.

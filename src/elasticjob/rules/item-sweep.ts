@@ -31,7 +31,7 @@ export class ItemSweep {
   readonly atWork = new IntervalSet();
   /** Next attempts whose wait is over. */
   readonly due: DueAttempt[] = [];
-  /** Items that never began. */
+  /** Items that never began, in a run that goes on. */
   readonly fresh: number[] = [];
   /** Attempts that are to be stopped, once that is recorded. */
   readonly newStops: { readonly item: number; readonly attempt: number; readonly reason: StopReason }[] = [];
@@ -101,15 +101,15 @@ export class ItemSweep {
     return this.toReduce || this.fresh[0] === reduceItem || pod !== undefined ? { phase: "Waiting", ...known } : undefined;
   }
 
-  wake(at: number): void {
-    if (at < this.wakeAt) this.wakeAt = at;
-  }
-
   /** Whether all items have ended in a way that lets the reduce begin. */
   #mayReduce(): boolean {
     if (this.#reduction === undefined || this.#run.ending !== undefined) return false;
     const open = this.atWork.size + this.due.length + this.delayed + this.fresh.length;
     return open === 0 && isReduced(this.#reduction, this.itemsOutcome());
+  }
+
+  #wake(at: number): void {
+    if (at < this.wakeAt) this.wakeAt = at;
   }
 
   #look(item: number): void {
@@ -121,7 +121,8 @@ export class ItemSweep {
     }
     const written = writtenEnd(this.#reduction, item, pod);
     if (written === undefined && pod === undefined) {
-      this.fresh.push(item);
+      if (run.ending === undefined) this.fresh.push(item);
+      else this.ended.push({ item, succeeded: false, reason: "Cancelled" });
       return;
     }
     const verdict = pod === undefined ? undefined : verdictOf(this.#observed, run, pod);
@@ -162,13 +163,13 @@ export class ItemSweep {
     const limit = timeLimit(this.#observed, pod, this.#nodes, item === reduceItem ? this.#reduction?.timeoutMs : undefined);
     if (limit === undefined) return;
     if (limit.at <= this.#observed.now) this.newStops.push({ item, attempt, reason: limit.reason });
-    else this.wake(limit.at);
+    else this.#wake(limit.at);
   }
 
   /** Deletes the pod, and waits for its end as long as its node may answer. */
   #remove(pod: AttemptPod): void {
     if (pod.deletion === undefined) this.actions.push(deletePod(pod));
-    else this.wake(givenUpFrom(this.#observed, pod) ?? never);
+    else this.#wake(givenUpFrom(this.#observed, pod) ?? never);
   }
 
   #probeGoneNode(pod: AttemptPod): void {
@@ -205,7 +206,7 @@ export class ItemSweep {
       this.due.push({ item, next: after.next, ...(after.failedOver && lost) });
     } else {
       this.delayed++;
-      this.wake(after.next.notBefore);
+      this.#wake(after.next.notBefore);
     }
   }
 }

@@ -13,6 +13,8 @@ import { writeResults } from "./results-file.ts";
 import { revisionOf } from "./revision.ts";
 import { failedText, type RunOutcome } from "./run-outcome.ts";
 
+const never = Number.POSITIVE_INFINITY;
+
 /** A run as it stands now, and what is to be done for it. */
 export interface RunStep {
   readonly run: LiveRun;
@@ -49,12 +51,13 @@ export function stepRun(observed: ObservedJob, run: LiveRun, mayStart: boolean):
   const sweep = new ItemSweep(observed, run, reduction);
   const newEnding = run.ending === undefined ? decideEnding(observed, run, sweep, reduction) : undefined;
   const begun = run.newest.size > 0 || run.succeeded.size + run.failed.size > 0;
-  const waiting = run.ending === undefined ? sweep.waiting : 0;
-  if (run.ending !== undefined) for (const item of sweep.fresh) sweep.ended.push({ item, succeeded: false, reason: "Cancelled" });
-  const goesOn = run.ending === undefined && newEnding === undefined && (begun || mayStart);
-  const writes = goesOn ? goOn(observed, run, sweep, reduction) : [];
-  const waitReason = waitReasonOf(observed, run, waiting, begun || mayStart);
-  const over = sweep.atWork.size === 0 && waiting === 0 && newEnding === undefined;
+  const runs = run.ending === undefined && newEnding === undefined;
+  const mayWrite = runs && (begun || mayStart) && !observed.memory.namespaceTerminating;
+  const refusedUntil = observed.memory.refusals.get(run.id)?.retryAt ?? observed.now;
+  const isRefused = refusedUntil > observed.now;
+  const writes = mayWrite && !isRefused ? goOn(observed, run, sweep, reduction) : [];
+  const waitReason = waitReasonOf(observed, run, sweep.waiting, begun || mayStart);
+  const over = sweep.atWork.size === 0 && sweep.waiting === 0 && newEnding === undefined;
   const outcome = over ? outcomeOf(run, sweep, reduction) : undefined;
   const reduce = sweep.reduceState();
   return {
@@ -62,7 +65,7 @@ export function stepRun(observed: ObservedJob, run: LiveRun, mayStart: boolean):
     ended: sweep.ended,
     passed: sweep.passed,
     atWork: sweep.atWork.has(reduceItem) ? sweep.atWork.minus(new IntervalSet([reduceItem])) : sweep.atWork,
-    waiting,
+    waiting: sweep.waiting,
     newStops: sweep.newStops,
     ...(newEnding !== undefined && { newEnding }),
     ...(outcome !== undefined && { outcome }),
@@ -70,7 +73,11 @@ export function stepRun(observed: ObservedJob, run: LiveRun, mayStart: boolean):
     ...(waitReason !== undefined && { waitReason }),
     actions: [...sweep.actions, ...writes, ...cleanUpChunks(observed, run, run.ending === undefined ? reduction : undefined)],
     lost: sweep.lost,
-    wakeAt: sweep.wakeAt,
+    wakeAt: Math.min(
+      sweep.wakeAt,
+      runs && run.startedAt !== undefined ? run.startedAt + observed.spec.runTimeoutMs : never,
+      mayWrite && isRefused ? refusedUntil : never,
+    ),
   };
 }
 
@@ -85,28 +92,19 @@ function decideEnding(
   if (invalid !== undefined) return { reason: "TemplateRefused", message: invalid };
   const nameTaken = memory.nameTaken.get(run.id);
   if (nameTaken !== undefined) return { reason: "NameTaken", message: nameTaken };
-  if (sweep.atWork.size + sweep.waiting > 0) {
-    const { failsRun, failed, allowed } = sweep;
-    if (failsRun !== undefined) return { reason: "RetryRule", message: failsRun };
-    if (spec.completion.failFast && reduction?.when !== "Completed" && failed > allowed)
-      return { reason: "ItemsFailed", message: failedText(run, failed) };
-    if (run.startedAt !== undefined && run.startedAt + spec.runTimeoutMs <= now)
-      return { reason: "RunTimeout", message: `not ended ${spec.runTimeoutMs / 1000} s after its first pod was created` };
-  }
-  if (run.startedAt !== undefined) sweep.wake(run.startedAt + spec.runTimeoutMs);
+  if (sweep.atWork.size + sweep.waiting === 0) return undefined;
+  const { failsRun, failed, allowed } = sweep;
+  if (failsRun !== undefined) return { reason: "RetryRule", message: failsRun };
+  if (spec.completion.failFast && reduction?.when !== "Completed" && failed > allowed)
+    return { reason: "ItemsFailed", message: failedText(run, failed) };
+  if (run.startedAt !== undefined && run.startedAt + spec.runTimeoutMs <= now)
+    return { reason: "RunTimeout", message: `not ended ${spec.runTimeoutMs / 1000} s after its first pod was created` };
   return undefined;
 }
 
 /** Creates the pods that are due, and writes down results for the reduce. */
 function goOn(observed: ObservedJob, run: LiveRun, sweep: ItemSweep, reduction: Reduction | undefined): readonly Action[] {
-  const { memory, spec, now } = observed;
-  if (memory.namespaceTerminating) return [];
-  const refusal = memory.refusals.get(run.id);
-  if (refusal !== undefined && refusal.retryAt > now) {
-    sweep.wake(refusal.retryAt);
-    return [];
-  }
-  const places = Math.min(spec.parallelism - sweep.atWork.size, refusal?.allowance ?? Number.POSITIVE_INFINITY);
+  const places = Math.min(observed.spec.parallelism - sweep.atWork.size, observed.memory.refusals.get(run.id)?.allowance ?? never);
   const created = createPods(observed, run, sweep.due, sweep.fresh, places);
   const results = reduction === undefined ? undefined : dueResults(reduction, run, sweep.ended, sweep.toReduce);
   return results === undefined ? created : [...created, writeResults(observed.job, run, results, reduction?.file)];

@@ -43,8 +43,10 @@ export function judgeFireTimes(job: JobFacts, history: ApiHistory, ledger: Ledge
       if (claim === undefined || droppedEarly) {
         judgeDropped(job, time, editedAt, ran, history, at, say);
       } else if (claim === "Skipped") {
-        const decided = [...job.runs.values()].some((run) => run.fireTime === time && run.pods.some((pod) => !pod.stray && !pod.deposed));
-        if (decided) say(`${at} ran, and status calls it skipped`);
+        const ranByLeader = [...job.runs.values()].some(
+          (run) => run.fireTime === time && run.pods.some((pod) => !pod.stray && !pod.deposed),
+        );
+        if (ranByLeader) say(`${at} ran, and status calls it skipped`);
         else judgeSkipped(job, time, history, at, say);
       } else if (claim === "Succeeded") judgeSucceeded(job, time, ran, history, ledger, at, say);
       else if (claim === "Failed" && ran) judgeFailed(job, time, history, at, say);

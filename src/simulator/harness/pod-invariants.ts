@@ -34,7 +34,7 @@ export function checkPodCreated(pod: PodFacts, history: ApiHistory, moment: Mome
   const told = (text: string) => say(`${pod.name} was created ${text}`);
   const startsAt = pod.fireTime === undefined ? undefined : pod.fireTime + jitterMs(job, specAt(job, now));
   if (startsAt !== undefined && now + moment.earlinessMs < startsAt) told(`${startsAt - now} ms before its time`);
-  const current = pod.createdBy === history.holder && !moment.lateWrites;
+  const current = !pod.deposed && !moment.lateWrites;
   const status = job.stored.status ?? {};
   const active = status.active?.find((run) => run.run === pod.run);
   const settled = active === undefined && (pod.fireTime ?? 0) <= (parseTime(status.lastHandledFireTime) ?? Number.NEGATIVE_INFINITY);

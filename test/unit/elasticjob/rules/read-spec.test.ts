@@ -1,28 +1,12 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { load } from "js-yaml";
-import type { JsonSchema } from "../../../../src/api/core.ts";
 import type { ElasticJobSpec } from "../../../../src/api/elastic-job.gen.ts";
 import { effectiveSpec } from "../../../../src/elasticjob/rules/effective-spec.ts";
 import { readSpec } from "../../../../src/elasticjob/rules/read-spec.ts";
 import { elasticJobProblems } from "../../../../src/validation/elastic-job.ts";
 import { makeJob, makeSpec, plainTemplate } from "../../../support/builders/elastic-job.ts";
+import { specSchemaOf, withDefaults } from "../../../support/schema-defaults.ts";
 
-/** Fills in defaults as the API server does for a structural schema. */
-function withDefaults(schema: JsonSchema, value: unknown): unknown {
-  if (value === null || typeof value !== "object" || Array.isArray(value)) return value;
-  const filled: Record<string, unknown> = { ...value };
-  for (const [name, field] of Object.entries(schema.properties ?? {})) {
-    if (filled[name] === undefined && field.default !== undefined) filled[name] = structuredClone(field.default);
-    if (filled[name] !== undefined) filled[name] = withDefaults(field, filled[name]);
-  }
-  return filled;
-}
-
-const crd = load(readFileSync(new URL("../../../../crds/elasticjob.yaml", import.meta.url), "utf8")) as {
-  spec: { versions: { schema: { openAPIV3Schema: JsonSchema } }[] };
-};
-const specSchema = crd.spec.versions[0]?.schema.openAPIV3Schema.properties?.["spec"] as JsonSchema;
+const specSchema = specSchemaOf("elasticjob.yaml");
 
 describe("the spec with its defaults", () => {
   const specs: readonly { name: string; spec: ElasticJobSpec }[] = [

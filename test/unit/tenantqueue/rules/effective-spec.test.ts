@@ -1,27 +1,11 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { load } from "js-yaml";
-import type { JsonSchema } from "../../../../src/api/core.ts";
 import type { TenantQueueSpec } from "../../../../src/api/tenant-queue.gen.ts";
 import { effectiveQueue } from "../../../../src/tenantqueue/rules/effective-spec.ts";
 import { at, iso } from "../../../support/builders/elastic-job.ts";
 import { makeQueue } from "../../../support/builders/tenant-queue.ts";
+import { specSchemaOf, withDefaults } from "../../../support/schema-defaults.ts";
 
-/** Fills in defaults as the API server does for a structural schema. */
-function withDefaults(schema: JsonSchema, value: unknown): unknown {
-  if (value === null || typeof value !== "object" || Array.isArray(value)) return value;
-  const filled: Record<string, unknown> = { ...value };
-  for (const [name, field] of Object.entries(schema.properties ?? {})) {
-    if (filled[name] === undefined && field.default !== undefined) filled[name] = structuredClone(field.default);
-    if (filled[name] !== undefined) filled[name] = withDefaults(field, filled[name]);
-  }
-  return filled;
-}
-
-const crd = load(readFileSync(new URL("../../../../crds/tenantqueue.yaml", import.meta.url), "utf8")) as {
-  spec: { versions: { schema: { openAPIV3Schema: JsonSchema } }[] };
-};
-const specSchema = crd.spec.versions[0]?.schema.openAPIV3Schema.properties?.["spec"] as JsonSchema;
+const specSchema = specSchemaOf("tenantqueue.yaml");
 
 const read = (spec: TenantQueueSpec) => effectiveQueue(makeQueue("eng", spec, { createdAt: iso("09:30:00") }));
 
