@@ -184,6 +184,8 @@ export function createReferencedConfigMaps(options: ReferencedConfigMapsOptions)
   return {
     resource: configMaps,
     synced: Promise.resolve(),
+    fixed: Promise.resolve(),
+    listVersion: undefined,
     refill: () => Promise.resolve(),
     refer(root, names) {
       const key = keyOf(root);

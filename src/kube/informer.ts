@@ -41,6 +41,10 @@ export interface Informer<T extends KubeObject, Index extends string = string> {
   readonly store: Store<T, Index>;
   /** Once. Ends when the signal aborts. */
   start(signal: AbortSignal): void;
+  /** Resolves when the version that the first list tells of is settled, which is long before all of it is in; rejects like `synced`. */
+  readonly fixed: Promise<void>;
+  /** The version of the last list that came in. */
+  readonly listVersion: string | undefined;
   /** Resolves when the first list is in; rejects when the informer ends before. */
   readonly synced: Promise<void>;
   /**
@@ -62,10 +66,12 @@ export interface Informer<T extends KubeObject, Index extends string = string> {
 export function createInformer<T extends KubeObject, Index extends string = never>(options: InformerOptions<T, Index>): Informer<T, Index> {
   const { resource, clock, random, client, onChange, onError } = options;
   const synced = Promise.withResolvers<void>();
-  // nobody needs to wait for it
-  synced.promise.catch(() => undefined);
+  const fixed = Promise.withResolvers<void>();
+  // nobody needs to wait for them
+  for (const { promise } of [synced, fixed]) promise.catch(() => undefined);
   let refills: PromiseWithResolvers<void>[] = [];
   let suspect = false;
+  let listVersion: string | undefined;
   let endReason: unknown;
 
   const report = (error: unknown) => {
@@ -116,8 +122,11 @@ export function createInformer<T extends KubeObject, Index extends string = neve
     pageSize: options.pageSize ?? defaultPageSize,
     target: {
       collect: (object) => store.unchanged(object) ?? project(withKind(resource, object)),
+      fixed: () => fixed.resolve(),
       swap(objects, version, settled) {
         const changes = store.swap(objects, version);
+        listVersion = version;
+        fixed.resolve();
         if (settled) {
           suspect = false;
           synced.resolve();
@@ -138,10 +147,15 @@ export function createInformer<T extends KubeObject, Index extends string = neve
     resource,
     store,
     synced: synced.promise,
+    fixed: fixed.promise,
+    get listVersion() {
+      return listVersion;
+    },
     start(signal) {
       const onEnd = () => {
         endReason = signal.reason;
         synced.reject(endReason);
+        fixed.reject(endReason);
         for (const refill of refills) refill.reject(endReason);
         refills = [];
       };

@@ -17,6 +17,8 @@ export interface ReflectorScope {
 
 /** Where what it sees goes to. None of these may throw. */
 export interface ReflectorTarget<T> {
+  /** The server has begun to answer a list: which version it tells of is settled. */
+  fixed(): void;
   /** What is to be kept of an object from a list; called page by page, so that whole pages need not be kept. */
   collect(object: T): T;
   /** `settled` = the list began after the last doubt. */
@@ -184,6 +186,7 @@ export class Reflector<T extends KubeObject> {
     this.#ahead = undefined;
     const page = await (continueToken !== undefined && ahead?.token === continueToken ? ahead.page : this.#askForPage(continueToken));
     this.#sawLife();
+    if (operation === this.#operation) this.#options.target.fixed();
     const version = page.metadata.resourceVersion ?? "";
     const next = page.metadata.continue;
     this.#ifCurrent(operation, { type: "page", version, ...(next ? { continueToken: next } : {}) }, { items: page.items });
@@ -200,6 +203,7 @@ export class Reflector<T extends KubeObject> {
       onContinue: (next) => {
         // one page ahead is enough, and bounds what is held
         if (list !== this.#collected || this.#ahead !== undefined) return;
+        this.#options.target.fixed();
         const page = this.#askForPage(next);
         // whoever takes it up hears of a failure
         page.catch(() => undefined);

@@ -18,11 +18,12 @@ import { type BackoffPolicy, backoffDelay } from "../base/backoff.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Random } from "../base/random.ts";
 import type { Informer } from "../kube/informer.ts";
+import { compareVersions, laterVersion } from "../kube/resource-version.ts";
 import type { ControllerLoop } from "./controller-loop.ts";
 import type { LeaderLease } from "./leader-lease.ts";
 
 /** The side of an informer that its life needs. */
-export type ManagedInformer = Pick<Informer<KubeObject>, "resource" | "start" | "synced" | "refill">;
+export type ManagedInformer = Pick<Informer<KubeObject>, "resource" | "start" | "fixed" | "listVersion" | "synced" | "refill">;
 
 /** A controller and the names of its roots, read when it starts. */
 export interface ManagedController {
@@ -31,7 +32,7 @@ export interface ManagedController {
 }
 
 export interface ManagerOptions {
-  /** By stages, children before roots: a stage is filled when the one before it is. */
+  /** By stages, children before roots: no list of a stage tells of an older version than any of the stages before it. */
   readonly fillOrder: readonly (readonly ManagedInformer[])[];
   readonly controllers: readonly ManagedController[];
   readonly lease: LeaderLease;
@@ -119,15 +120,27 @@ export function createManager(options: ManagerOptions): Manager {
     }
   }
 
-  /** The first fill of the caches, begun after the lease was won and in order, is as good as a second one. */
+  /**
+   * The first fill of the caches, begun after the lease was won and in order, is as good as a second one. A stage is begun when the versions of
+   * the lists before it are settled, and they come in side by side. A list that had to be begun again may tell of a newer version than those
+   * after it, which then are begun again too.
+   */
   async function fillAsLeader(): Promise<void> {
     phase = "refilling";
     for (const stage of fillOrder) {
       if (over()) return;
       for (const informer of stage) informer.start(ending.signal);
-      await untilStopped(
-        Promise.all(stage.map((informer) => informer.synced.then(() => unsynced.delete(resourceName(informer.resource))))),
-      );
+      await untilStopped(Promise.all(stage.map((informer) => informer.fixed)));
+    }
+    await untilStopped(
+      Promise.all(informers.map((informer) => informer.synced.then(() => unsynced.delete(resourceName(informer.resource))))),
+    );
+    let newest: string | undefined;
+    for (const stage of fillOrder) {
+      const isOlder = ({ listVersion }: ManagedInformer) =>
+        newest !== undefined && listVersion !== undefined && compareVersions(listVersion, newest) < 0;
+      await Promise.all(stage.filter(isOlder).map(refillOne));
+      for (const { listVersion } of stage) newest = laterVersion(newest, listVersion);
     }
   }
 

@@ -79,6 +79,16 @@ describe("kube/informer", () => {
     assert.ok(collection.askedAhead >= 2, `${collection.askedAhead} asked ahead`);
   });
 
+  it("tells that the version of its list is settled when the first page comes, and which one when all have", async () => {
+    const { collection, informer, abort } = setUp();
+    for (let i = 0; i < 703; i++) collection.write(`pod-${i}`, i);
+    informer.start(abort.signal);
+    await informer.fixed;
+    assert.deepEqual([informer.store.synced, informer.listVersion], [false, undefined]);
+    await informer.synced;
+    assert.deepEqual([informer.store.size, informer.listVersion], [703, "803"]);
+  });
+
   it("believes the page and not its text", async () => {
     const { collection, informer, abort } = setUp();
     for (let i = 0; i < 703; i++) collection.write(`pod-${i}`, i);

@@ -12,6 +12,8 @@ interface Script {
   readonly wonAfter?: number;
   readonly lostAfter?: number;
   readonly syncMs?: number;
+  /** Of the first lists: pods, then jobs; absent = as they were begun. */
+  readonly listVersions?: readonly [string, string];
   readonly refillMs?: number;
   /** How many refills of pods fail first. */
   readonly failedRefills?: number;
@@ -26,17 +28,29 @@ function bench(script: Script) {
   let failing = script.failedRefills ?? 0;
   const informer = (resource: typeof pods): ManagedInformer => {
     const synced = Promise.withResolvers<void>();
+    const fixed = Promise.withResolvers<void>();
+    let listVersion: string | undefined;
     return {
       resource,
       start: (signal) => {
         say(`start ${resource.plural}`);
         signal.addEventListener("abort", () => say(`end ${resource.plural}`));
-        clock.after(script.syncMs ?? 10, synced.resolve);
+        const version = script.listVersions?.[resource === pods ? 0 : 1] ?? String(clock.now() - start);
+        clock.after((script.syncMs ?? 10) / 2, fixed.resolve);
+        clock.after(script.syncMs ?? 10, () => {
+          listVersion = version;
+          synced.resolve();
+        });
       },
       synced: synced.promise,
+      fixed: fixed.promise,
+      get listVersion() {
+        return listVersion;
+      },
       refill: async () => {
         say(`refill ${resource.plural}`);
         await clock.sleep(script.refillMs ?? 10);
+        listVersion = String(clock.now() - start);
         if (resource === pods && failing-- > 0) throw new Error("unreachable");
       },
     };
@@ -112,13 +126,19 @@ describe("manager", () => {
     ]);
   });
 
-  it("fills caches once, children before roots, when nobody else holds the lease", async () => {
+  it("fills caches once, side by side once the children's version is settled, when nobody else holds the lease", async () => {
     const { clock, manager, log } = bench({ wonAfter: 20 });
     await clock.runUntil(start + 25);
     assert.equal(manager.notReady(), "waiting for caches: pods, elasticjobs.nuptse.dev");
     await clock.runUntil(start + 1000);
     assert.equal(manager.notReady(), undefined);
-    assert.deepEqual(log, ["won@20", "start pods@20", "start elasticjobs@30", "leading@40", "work on etl@40"]);
+    assert.deepEqual(log, ["won@20", "start pods@20", "start elasticjobs@25", "leading@35", "work on etl@35"]);
+  });
+
+  it("fills roots again when the list of their children had to be begun again and is newer than theirs", async () => {
+    const { clock, log } = bench({ wonAfter: 20, listVersions: ["100", "99"] });
+    await clock.runUntil(start + 1000);
+    assert.deepEqual(log.slice(2), ["start elasticjobs@25", "refill elasticjobs@35", "leading@45", "work on etl@45"]);
   });
 
   it("ends in order when it is asked to stop", async () => {
