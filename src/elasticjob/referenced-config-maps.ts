@@ -50,6 +50,8 @@ export interface ReferencedConfigMaps {
   start(signal: AbortSignal): void;
   /** Nobody waits for these caches to be filled. */
   readonly synced: Promise<void>;
+  readonly fixed: Promise<void>;
+  readonly listVersion: undefined;
   refill(): Promise<void>;
   /** References, for tests and metrics. */
   readonly size: number;
@@ -136,6 +138,7 @@ export function createReferencedConfigMaps(options: ReferencedConfigMapsOptions)
         if (entry !== undefined) seeGone(entry, versionOf(object));
       },
       advance() {},
+      fixed() {},
       failed(error) {
         report(error);
         if (!listed && error instanceof Forbidden)
