@@ -93,8 +93,9 @@ export function createElasticJobKind(options: ElasticJobKindOptions): ElasticJob
       if (object.jobUid === "") return;
       controller.seePod(change.type, object);
       const siblings = attempts.store.byIndex("job", object.jobUid).length;
-      const gather = siblings <= fewPods ? {} : { afterMs: Math.min(longestGatheringMs, siblings * millisecondsPerPod) };
-      loop.enqueue(jobOf(object), gather);
+      const gatheringMs = siblings <= fewPods ? 0 : Math.min(longestGatheringMs, siblings * millisecondsPerPod);
+      const afterMs = allowsNothing(change) ? longestGatheringMs : gatheringMs;
+      loop.enqueue(jobOf(object), afterMs === 0 ? {} : { afterMs });
       if (finishedPods > options.retainedPods) trimSoon();
     },
   });
@@ -229,6 +230,15 @@ const belowOf = ({ metadata, spec, status }: JobRequest): readonly ObjectRef[] =
   (status?.cascade ?? [])
     .filter(({ job }) => job !== spec.jobName)
     .map(({ job }) => ({ namespace: metadata.namespace as string, name: job }));
+
+/**
+ * A pod was placed or began, which arms time limits of whole seconds; or one is gone whose end was seen. Nothing follows from that which could
+ * not wait for a second, and in that time a short pod ends.
+ */
+function allowsNothing({ type, object, previous }: Change<AttemptPod>): boolean {
+  if (type === "deleted") return previous?.end !== undefined;
+  return type === "modified" && object.end === undefined && object.deletion === undefined && previous?.deletion === undefined;
+}
 
 /** A pod that carries our label and is not ours: kept by name and labels alone, so that nothing is ever planned for it. */
 function foreignPod(pod: Pod): AttemptPod {

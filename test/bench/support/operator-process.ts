@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { operatorNodeOptions } from "../../../hack/bundle/node-options.ts";
 import { freePorts } from "../../../hack/control-plane/free-ports.ts";
 import { bundledOperator } from "./bundled-operator.ts";
 import { Child } from "./child.ts";
@@ -35,7 +36,10 @@ export class OperatorProcess {
     const profile = choice.profileFolder ? ["--cpu-prof", `--cpu-prof-dir=${choice.profileFolder}`] : [];
     const args = ["operator", "--kubeconfig", choice.kubeconfig, "--metrics-address", `127.0.0.1:${port}`, "--log-format", "json"];
     const program = await bundledOperator();
-    const child = new Child(program, [...args, ...(choice.args ?? [])], join(choice.logsFolder, "operator.log"), profile);
+    const child = new Child(program, [...args, ...(choice.args ?? [])], join(choice.logsFolder, "operator.log"), [
+      ...operatorNodeOptions,
+      ...profile,
+    ]);
     child.process.stdout?.resume();
     return new OperatorProcess(child, port);
   }
