@@ -2,6 +2,7 @@ import type { ElasticJobOutcome, ElasticJobRun, ElasticJobStatus } from "../../a
 import { conditionReasons } from "../../api/reasons.ts";
 import { clip } from "../../base/clip.ts";
 import { mergePatch } from "../../base/diff.ts";
+import { fnv1a32 } from "../../base/hash.ts";
 import { IntervalSet } from "../../base/interval-set.ts";
 import { formatMillis, formatSeconds, parseTime } from "../../base/time.ts";
 import { isAsked } from "./attempt.ts";
@@ -54,7 +55,7 @@ export interface StatusStep {
 
 /**
  * The status as it ought to be, and whether it is time to write it. Ends, decisions and conditions are written at once; mere progress only
- * at 5 and 15 s after a run's start, then every 30 s, and only when something moved; every write carries all that is known (decision 21).
+ * between 3 and 5 and at 15 s after a run's start, then every 30 s, and only when something moved; every write carries all that is known (decision 21).
  */
 export function stepStatus(observed: ObservedJob, input: StatusInput): StatusStep {
   const { job, now } = observed;
@@ -62,10 +63,11 @@ export function stepStatus(observed: ObservedJob, input: StatusInput): StatusSte
   const next = nextStatus(observed, input);
   if (input.pending && !observed.memory.namespaceTerminating && !isUrgentOfRuns(input.runs)) return { next, wakeAt: never };
   const patch = mergePatch(current as Record<string, unknown>, next as Record<string, unknown>);
-  const wakeAt = Math.min(...input.runs.steps.map((step) => progressDue(step, now)), never);
+  const firstMs = firstProgressMs(observed);
+  const wakeAt = Math.min(...input.runs.steps.map((step) => progressDue(step, now, firstMs)), never);
   const moved = patch !== undefined && !onlyClockMoved(current, next);
   if (moved && (isUrgent(observed, input, next) || wakeAt <= now)) return { patch: patch as Record<string, unknown>, next, wakeAt: never };
-  return { next, wakeAt: wakeAt <= now ? nextProgressPoint(input.runs.steps, now) : wakeAt };
+  return { next, wakeAt: wakeAt <= now ? nextProgressPoint(input.runs.steps, now, firstMs) : wakeAt };
 }
 
 function nextStatus(observed: ObservedJob, input: StatusInput): ElasticJobStatus {
@@ -320,22 +322,33 @@ function isUrgentOfRuns(runs: RunsStep): boolean {
 }
 
 /** When the next progress patch of a run is due; what was written last tells which points have been served. */
-function progressDue({ run, outcome }: RunStep, now: number): number {
+function progressDue({ run, outcome }: RunStep, now: number, firstMs: number): number {
   if (run.startedAt === undefined || outcome !== undefined) return never;
   const written = parseTime(run.recorded?.updatedAt) ?? run.startedAt;
-  return pointAfter(run.startedAt, Math.min(written, now));
+  return pointAfter(run.startedAt, Math.min(written, now), firstMs);
 }
 
-/** 5 s, 15 s, then every 30 s: the first of these points after an instant. */
-function pointAfter(startedAt: number, instant: number): number {
+/** Not the same for all jobs: thousands of runs may begin together, and an API server takes some hundred patches a second. */
+const earliestProgressMs = 3000;
+const latestProgressMs = 5000;
+
+/** From a run's start to its first progress patch: always the same for one job. */
+function firstProgressMs({ job }: ObservedJob): number {
+  return earliestProgressMs + (fnv1a32(job.metadata.uid as string) % (latestProgressMs - earliestProgressMs + 1));
+}
+
+/** The first point, 15 s, then every 30 s: the first of these after an instant. */
+function pointAfter(startedAt: number, instant: number, firstMs: number): number {
   const age = Math.max(0, instant - startedAt) / 1000;
-  if (age < 5) return startedAt + 5000;
+  if (age * 1000 < firstMs) return startedAt + firstMs;
   return startedAt + (15 + 30 * Math.max(0, Math.floor((age - 15) / 30) + 1)) * 1000;
 }
 
-function nextProgressPoint(steps: readonly RunStep[], now: number): number {
+function nextProgressPoint(steps: readonly RunStep[], now: number, firstMs: number): number {
   return Math.min(
-    ...steps.map(({ run, outcome }) => (run.startedAt === undefined || outcome !== undefined ? never : pointAfter(run.startedAt, now))),
+    ...steps.map(({ run, outcome }) =>
+      run.startedAt === undefined || outcome !== undefined ? never : pointAfter(run.startedAt, now, firstMs),
+    ),
     never,
   );
 }

@@ -8,7 +8,7 @@ const identity = { namespace: "tenant", job: "report", jobUid, run: "20261121t12
 describe("rows of the event trace, elasticjob.md section 5", () => {
   it("a short run of one item: that it ran, how it ended, and its attempt", () => {
     const world = TracedWorld.traced();
-    world.to("12:00:00").to("12:00:02").start(0, "n2").to("12:00:04").exit(0);
+    world.to("12:00:00").to("12:00:01").start(0, "n2").to("12:00:02").exit(0);
     world.settle();
     assert.deepEqual(world.rows, [
       {
@@ -19,7 +19,7 @@ describe("rows of the event trace, elasticjob.md section 5", () => {
         pod: "report-0a1b2c3d-20261121t120000z-0-1",
         source: "Schedule",
         // the container's end no longer tells its start
-        endedAt: at("12:00:04"),
+        endedAt: at("12:00:02"),
         success: true,
         result: "Succeeded",
         reason: "Completed",
@@ -50,7 +50,7 @@ describe("rows of the event trace, elasticjob.md section 5", () => {
         state: "Succeeded",
         reason: "Completed",
         message: "",
-        at: at("12:00:04"),
+        at: at("12:00:02"),
         source: "Schedule",
         fireTime: at("12:00:00"),
         startedAt: at("12:00:00"),
@@ -105,7 +105,7 @@ describe("rows of the event trace, elasticjob.md section 5", () => {
       name: "progress that status records is told by sets of items, and what the run's own row says is not repeated",
       play: () => {
         const world = TracedWorld.traced({ spec: { sharding: { total: 3 } } });
-        world.to("12:00:00").start(0).start(1).start(2).to("12:00:04").exit(0).exit(2).to("12:00:06");
+        world.to("12:00:00").start(0).start(1).start(2).to("12:00:02").exit(0).exit(2).to("12:00:06");
         return world.to("12:00:10").exit(1).settle();
       },
       want: [
