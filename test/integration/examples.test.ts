@@ -29,6 +29,7 @@ const kindNames: Readonly<Record<string, string>> = {
   ElasticJob: "elasticjob.nuptse.dev",
   JobRequest: "jobrequest.nuptse.dev",
   ConfigMap: "configmap",
+  TenantQueue: "tenantqueue.nuptse.dev",
 };
 /** From the application of all manifests to their fire time. */
 const aheadMs = 12_000;
