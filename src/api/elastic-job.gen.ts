@@ -77,6 +77,7 @@ export interface ElasticJobSpec {
    */
   readonly itemTimeoutSeconds?: number;
   readonly results?: ElasticJobSpecResults;
+  readonly queue?: ElasticJobSpecQueue;
   /**
    * Where pods may go, and where not; for pods that are created while a rule holds.
    */
@@ -387,6 +388,30 @@ export interface ElasticJobSpecResults {
    * Default: 1024.
    */
   readonly maxBytes?: number;
+}
+/**
+ * Of which TenantQueue the runs are, and what they agree to there. A run waits for its share before its pods are created. Without a queue that is named, or is the default of the namespace, runs do without.
+ */
+export interface ElasticJobSpecQueue {
+  /**
+   * A TenantQueue that is open to this namespace and has no queues below it. Absent = the default queue of the namespace. A run keeps the queue with which it began.
+   */
+  readonly name?: string;
+  /**
+   * Higher goes first within the queue; at most spec.maxPriority of the queue and of those above it.
+   * Default: 0.
+   */
+  readonly priority?: number;
+  /**
+   * What a run does when what it borrowed is asked back. Finish: items at work end, and no more are started until the run has a share again. Stop: as many items as were asked for are stopped, uncounted, and wait again. Refuse: it stays; then it never gets what is guaranteed to others. With Finish the promise to others is spec.runTimeoutSeconds plus the pods' grace, and pods get it as their deadline; without runTimeoutSeconds it counts as one that may stay for ever.
+   * Default: "Finish".
+   */
+  readonly onReclaim?: "Refuse" | "Finish" | "Stop";
+  /**
+   * Items that must start together: they are admitted as one, or wait. The others are admitted one by one. Of a run with fewer items it is all of them.
+   * Default: 1.
+   */
+  readonly minCount?: number;
 }
 export interface ElasticJobSpecNodeRule {
   /**
@@ -702,6 +727,11 @@ export interface ElasticJobRun {
    */
   readonly total?: number;
   /**
+   * The TenantQueue whose share it takes.
+   */
+  readonly queue?: string;
+  readonly admitted?: ElasticJobRunAdmitted;
+  /**
    * When its first pod was created.
    */
   readonly startedAt?: string;
@@ -757,11 +787,24 @@ export interface ElasticJobRun {
   readonly reduce?: ElasticJobRunReduce;
 }
 /**
+ * What it was admitted with, while it goes on.
+ */
+export interface ElasticJobRunAdmitted {
+  /**
+   * Items that may be at work.
+   */
+  readonly items?: number;
+  /**
+   * What they request together, by their template.
+   */
+  readonly resources?: Readonly<Record<string, string>>;
+}
+/**
  * The run is being stopped.
  */
 export interface ElasticJobRunEnding {
   /**
-   * ItemsFailed, Replaced, Cancelled, RunTimeout, RetryRule, NameTaken or TemplateRefused.
+   * ItemsFailed, Replaced, Cancelled, RunTimeout, RetryRule, NameTaken, TemplateRefused, NeverFits or PriorityTooHigh.
    */
   readonly reason?: string;
   /**
@@ -783,7 +826,7 @@ export interface ElasticJobRunStop {
    */
   readonly attempt?: number;
   /**
-   * StartTimeout, ImagePull, ItemTimeout, NotScheduled, Unreachable, NodeGone or Superseded.
+   * StartTimeout, ImagePull, ItemTimeout, NotScheduled, Unschedulable, Reclaimed, Unreachable, NodeGone or Superseded.
    */
   readonly reason?: string;
   /**

@@ -11,6 +11,8 @@ export const labels = {
   /** item div 500: the unit in which large runs are thinned. */
   chunk: "nuptse.dev/chunk",
   attempt: "nuptse.dev/attempt",
+  /** The TenantQueue whose share the pod takes. */
+  queue: "nuptse.dev/queue",
 } as const;
 
 export const annotations = {

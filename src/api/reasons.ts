@@ -61,6 +61,15 @@ export const queueRefusals = {
   noDefaultQueue: "NoDefaultQueue",
 } as const;
 
+/** Why a workload waits for admission, besides being of no queue. */
+export const waitReasons = {
+  queuePending: "QueuePending",
+  queueFull: "QueueFull",
+  queueNotReady: "QueueNotReady",
+  neverFits: "NeverFits",
+  priorityTooHigh: "PriorityTooHigh",
+} as const;
+
 export const eventReasons = {
   runFailed: "RunFailed",
   runRecovered: "RunRecovered",
@@ -78,6 +87,8 @@ export const eventReasons = {
   calendarMissing: "CalendarMissing",
   parametersMissing: "ParametersMissing",
   calendarInvalid: "CalendarInvalid",
+  reclaimRequested: "ReclaimRequested",
+  reclaimOverdue: "ReclaimOverdue",
 } as const;
 
 /** Reasons in the status of a JobRequest. */

@@ -318,6 +318,10 @@ export interface TenantQueueStatusReclaim {
    */
   readonly state: "Requested" | "Acknowledged" | "Released" | "Declined" | "Withdrawn";
   readonly workload?: TenantQueueStatusReclaimWorkload;
+  /**
+   * Items that it is to have at most.
+   */
+  readonly target?: number;
   readonly claimant?: TenantQueueStatusReclaimClaimant;
   /**
    * What is asked back.
@@ -353,7 +357,7 @@ export interface TenantQueueStatusReclaimWorkload {
    */
   readonly name?: string;
   /**
-   * Its UID.
+   * Names the workload for good: the UID of its owner, a slash, and its part, such as the run.
    */
   readonly uid?: string;
   /**
@@ -370,7 +374,7 @@ export interface TenantQueueStatusReclaimClaimant {
    */
   readonly queue?: string;
   /**
-   * The workload that waits there.
+   * The workload that waits there, named in the same way. Absent: the queue is drained.
    */
   readonly uid?: string;
 }
@@ -402,7 +406,7 @@ export interface TenantQueueStatusCoolOff {
    */
   readonly name?: string;
   /**
-   * Its UID.
+   * Names the workload, as in reclaims.
    */
   readonly uid: string;
   /**

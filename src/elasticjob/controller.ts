@@ -1,4 +1,5 @@
 import type { ActionResult } from "../api/action.ts";
+import type { Admission, WorkloadOwner } from "../api/admission.ts";
 import type { Node } from "../api/core.ts";
 import type { ElasticJob } from "../api/elastic-job.gen.ts";
 import type { ObjectRef } from "../api/meta.ts";
@@ -40,6 +41,8 @@ export interface ElasticJobControllerOptions {
   /** See ObservedJob.maxClockSkewMs. */
   readonly maxClockSkewMs: number;
   readonly metrics: Metrics;
+  /** Where runs ask for their share; absent = there are no queues. */
+  readonly admission?: Admission;
   /** Where the event trace goes; absent = it is not kept. */
   readonly trace?: TraceSink;
   /** Takes what people are to be told; absent = nobody is. */
@@ -114,6 +117,7 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
     if (uid === undefined) return;
     uids.delete(key);
     notes.delete(uid);
+    options.admission?.declare({ kind: "ElasticJob", namespace: "", name: "", uid }, []);
     teller?.forget(uid);
     specs.delete(uid);
     waiting.delete(uid);
@@ -168,6 +172,7 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
         maxClockSkewMs: options.maxClockSkewMs,
         overRetained: trimmed.has(uid),
         requests: caches.requests.byIndex("job", name),
+        ...admissionFacts(options.admission, job, read),
         ...cascadeFacts(caches, job, upstreams),
         ...(isObserved(caches, key.namespace) && { observing: true }),
       };
@@ -182,6 +187,8 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
       const plan = (options.planElasticJob ?? planElasticJob)(observed);
       plans.set(observed, plan);
       teller?.seen(observed);
+      // Nothing was thought about a job whose clock is off, or that is being deleted: what it has it keeps until its pods have ended.
+      if (plan.wants !== undefined) options.admission?.declare(ownerOf(observed.job), plan.wants);
       const uid = observed.job.metadata.uid as string;
       if (plan.waiting.length > 0 || waiting.has(uid)) countWaiting(waiting, metrics, uid, plan.waiting);
       return plan;
@@ -246,6 +253,19 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
   function observedDelay(dueAt: number): number {
     return (clock.now() - dueAt) / 1000;
   }
+}
+
+const ownerOf = ({ metadata }: ElasticJob): WorkloadOwner => ({
+  kind: "ElasticJob",
+  namespace: metadata.namespace as string,
+  name: metadata.name,
+  uid: metadata.uid as string,
+});
+
+function admissionFacts(admission: Admission | undefined, { metadata }: ElasticJob, { spec }: ReadSpec): Pick<ObservedJob, "admission"> {
+  if (admission === undefined) return {};
+  const choice = admission.queueFor(metadata.namespace as string, spec.queue.name);
+  return { admission: { ...(choice !== undefined && { choice }), answers: admission.answersFor(metadata.uid as string) } };
 }
 
 function settleRecorded(plan: ElasticJobPlan, observed: ObservedJob, memory: JobNotes, metrics: Metrics): void {

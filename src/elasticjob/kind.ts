@@ -43,6 +43,8 @@ export interface ElasticJobKind {
   /** The same by stages, children before roots: a stage is filled when the one before it is (decision 2). */
   readonly fillOrder: readonly (readonly ManagedInformer[])[];
   readonly roots: () => Iterable<ObjectRef>;
+  /** Of which queue the jobs of these namespaces are may have changed. */
+  queuesChanged(namespaces: ReadonlySet<string>): void;
   /** Whom changes are told to, before anything starts. */
   connect(loop: Pick<ControllerLoop, "enqueue">): void;
 }
@@ -196,6 +198,10 @@ export function createElasticJobKind(options: ElasticJobKindOptions): ElasticJob
     informers: [...children, ...asked, ...roots],
     fillOrder: [[...children, configMaps], asked, roots],
     roots: () => rootsOf(jobs.store.all(), requests.store.all()),
+    queuesChanged(namespaces) {
+      for (const job of jobs.store.all())
+        if (namespaces.has(job.metadata.namespace as string)) loop.enqueue(refOf(job), { priority: "low" });
+    },
     connect(target) {
       loop = target;
     },

@@ -1,9 +1,10 @@
 import type { Logger } from "../api/logger.ts";
-import type { ObjectRef } from "../api/meta.ts";
+import type { KubeObject, ObjectRef } from "../api/meta.ts";
 import { resourceName } from "../api/resource.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Random } from "../base/random.ts";
 import { createElasticJobKind, type ElasticJobKindOptions } from "../elasticjob/kind.ts";
+import type { Informer } from "../kube/informer.ts";
 import { createKubeClient } from "../kube/kube-client.ts";
 import type { ServerTime } from "../kube/server-time.ts";
 import type { Transport } from "../kube/transport.ts";
@@ -12,9 +13,10 @@ import { createControllerLoop } from "../runtime/controller-loop.ts";
 import { createEventRecorder } from "../runtime/event-recorder.ts";
 import { createLeaderLease } from "../runtime/leader-lease.ts";
 import type { LeaseTimings } from "../runtime/lease-protocol.ts";
-import { createManager, type Manager } from "../runtime/manager.ts";
+import { createManager, type ManagedInformer, type Manager } from "../runtime/manager.ts";
 import type { Metrics } from "../runtime/metrics.ts";
 import type { OwnWriteStore } from "../runtime/own-writes.ts";
+import { createTenantQueueKind } from "../tenantqueue/kind.ts";
 import type { TraceBuffer } from "../trace/buffer.ts";
 import { tellTraceTrouble } from "./trace-trouble.ts";
 import { createTroubleTeller } from "./trouble.ts";
@@ -53,7 +55,9 @@ export function createOperator(options: OperatorOptions): Manager {
   const { clock, random, logger, metrics, serverTime } = options;
   const client = createKubeClient(options.transport, {
     // Nobody knows what became of it, so the caches of that kind may be old (decision 2).
-    onLostWrite: (resource) => elasticJob.informers.find((informer) => informer.resource === resource)?.markSuspect(),
+    onLostWrite: (resource) => {
+      for (const informer of informers()) if (informer.resource === resource) informer.markSuspect();
+    },
   });
   const onError = createTroubleTeller(logger, clock);
   const lease = createLeaderLease({
@@ -81,6 +85,17 @@ export function createOperator(options: OperatorOptions): Manager {
   });
   if (options.trace !== undefined && options.deployment !== undefined)
     tellTraceTrouble({ trace: options.trace, recorder, client, deployment: options.deployment });
+  const tenantQueue = createTenantQueueKind({
+    client,
+    clock,
+    random,
+    metrics,
+    recorder,
+    onError,
+    mayDecide: () => lease.earlyFence(),
+    onAnswer: ({ namespace, name }) => loop.enqueue({ namespace, name }),
+    onChoice: (namespaces) => elasticJob.queuesChanged(namespaces),
+  });
   const elasticJob = createElasticJobKind({
     client,
     clock,
@@ -89,13 +104,15 @@ export function createOperator(options: OperatorOptions): Manager {
     serverNow: () => (serverTime.offsetMs() === undefined ? undefined : serverTime.now()),
     maxClockSkewMs: options.maxClockSkewMs,
     retainedPods: options.retainedPods,
+    admission: tenantQueue.admission,
     ...(options.trace !== undefined && { trace: options.trace }),
     namespace: options.namespace,
     ...(options.notifications !== undefined && { notifications: options.notifications }),
     ...(options.planElasticJob !== undefined && { planElasticJob: options.planElasticJob }),
     onError,
   });
-  const stores = new Map<string, OwnWriteStore>(elasticJob.informers.map((informer) => [resourceName(informer.resource), informer]));
+  const informers = () => [...elasticJob.informers, ...tenantQueue.informers];
+  const stores = storesOf(informers());
   const applier = createApplier({ client, stores, recorder, fence: () => lease.fence(), metrics, clock });
   const loop = createControllerLoop({
     controller: elasticJob.controller,
@@ -108,15 +125,55 @@ export function createOperator(options: OperatorOptions): Manager {
     metrics,
     concurrency: options.concurrency,
   });
+  const queueLoop = createControllerLoop({
+    controller: tenantQueue.controller,
+    applier,
+    isLeading: () => lease.fence() && !tenantQueue.informers.some((informer) => informer.suspect),
+    clock,
+    random,
+    logger,
+    metrics,
+    concurrency: options.concurrency,
+  });
   elasticJob.connect(loop);
+  tenantQueue.connect(queueLoop);
   return createManager({
-    fillOrder: elasticJob.fillOrder,
-    controllers: [{ loop, roots: elasticJob.roots }],
+    fillOrder: inStages(elasticJob.fillOrder, tenantQueue.fillOrder),
+    controllers: [
+      { loop, roots: elasticJob.roots },
+      { loop: queueLoop, roots: tenantQueue.roots },
+    ],
     lease,
     recorder,
     clock,
     random,
     logger,
-    onLeading: () => elasticJob.controller.beginTerm(),
+    onLeading: () => {
+      tenantQueue.beginTerm();
+      elasticJob.controller.beginTerm();
+      // What every job has is known only when each has been looked at.
+      void loop.swept.then(() => tenantQueue.begin());
+    },
   });
+}
+
+/** The answer to a write goes to every store of its kind that is filled; what fills later lists it. */
+function storesOf(informers: readonly Informer<KubeObject>[]): ReadonlyMap<string, OwnWriteStore> {
+  const byName = Map.groupBy(informers, ({ resource }) => resourceName(resource));
+  return new Map(
+    [...byName].map(([name, ofKind]) => [
+      name,
+      {
+        observeWrite(object) {
+          for (const informer of ofKind) if (informer.store.synced) informer.observeWrite(object);
+        },
+      },
+    ]),
+  );
+}
+
+/** The stages of all kinds side by side. */
+function inStages(...orders: readonly (readonly (readonly ManagedInformer[])[])[]): readonly (readonly ManagedInformer[])[] {
+  const stages = Math.max(...orders.map((order) => order.length));
+  return Array.from({ length: stages }, (_, at) => orders.flatMap((order) => order[at - stages + order.length] ?? []));
 }

@@ -46,6 +46,8 @@ export interface ControllerLoop {
   enqueue(ref: ObjectRef, options?: AddOptions): void;
   /** Begins to work, with a look at each of `roots` at low priority. May be called once. */
   start(roots: Iterable<ObjectRef>): void;
+  /** Resolves when every root of the start has been looked at once. */
+  readonly swept: Promise<void>;
   /** Takes up nothing more; resolves when the reconciles under way have ended. */
   drain(): Promise<void>;
   /** Objects that are due and not taken, being worked on, and waiting for a time. */
@@ -69,6 +71,9 @@ export function createControllerLoop<Observed>(options: ControllerLoopOptions<Ob
   const labels = { controller: controller.name };
   const guard = new HotLoopGuard();
   const conflicts = new Map<string, number>();
+  const swept = Promise.withResolvers<void>();
+  /** Roots of the start that have not been looked at yet. */
+  const unseen = new Set<string>();
   let started = false;
 
   const queue = createWorkQueue({
@@ -86,6 +91,7 @@ export function createControllerLoop<Observed>(options: ControllerLoopOptions<Ob
     metrics.observe("nuptse_workqueue_queue_seconds", labels, wake.waitedMs / 1000);
     const result = await attempt(key);
     if (result !== "conflict") conflicts.delete(key);
+    if (unseen.size > 0 && result !== "fenced" && result !== "held" && unseen.delete(key) && unseen.size === 0) swept.resolve();
     if (result === "done" || result === "again" || result === "terminal" || result === "gone") queue.forget(key);
     metrics.count("nuptse_reconcile_total", { ...labels, result });
     metrics.observe("nuptse_reconcile_seconds", labels, (clock.monotonic() - begun) / 1000);
@@ -196,9 +202,15 @@ export function createControllerLoop<Observed>(options: ControllerLoopOptions<Ob
     },
     start(roots) {
       started = true;
-      for (const ref of roots) queue.add(keyOf(ref), { priority: "low" });
+      for (const ref of roots) {
+        const key = keyOf(ref);
+        unseen.add(key);
+        queue.add(key, { priority: "low" });
+      }
+      if (unseen.size === 0) swept.resolve();
       queue.start();
     },
+    swept: swept.promise,
     drain: () => queue.drain(),
     get load() {
       return { depth: queue.depth, running: queue.running, waiting: queue.waiting };

@@ -49,6 +49,11 @@ export interface LeaderLease {
   acquire(signal: AbortSignal): Promise<void>;
   /** Whether this process may write in this very moment. */
   fence(): boolean;
+  /**
+   * The same, but closed after half of that time without a renewal: for decisions that no name in the API keeps a second leader from making
+   * too (decision 61).
+   */
+  earlyFence(): boolean;
   /** Resolves with the reason when the lease, once held, is lost; never after a release. Nothing may be written from then on. */
   readonly lost: Promise<string>;
   /** Closes the fence for good and tells nobody: others wait until the lease ends. For a stop with writes that may still be under way. */
@@ -186,6 +191,7 @@ export function createLeaderLease(options: LeaderLeaseOptions): LeaderLease {
     },
     lost: lost.promise,
     fence: () => !stopped && fenceOpen(state, now(), timings),
+    earlyFence: () => !stopped && fenceOpen(state, now(), { ...timings, renewDeadlineMs: timings.renewDeadlineMs / 2 }),
     acquire(signal) {
       const onAbort = () => {
         if (state.kind !== "standby") return;

@@ -13,6 +13,30 @@ export interface MetricDescriptor {
 const secondsFromMillisecondToMinute = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60];
 
 export const metricCatalogue = {
+  nuptse_queue_used: {
+    type: "gauge",
+    labels: ["queue", "resource"],
+    help: "What is admitted in a TenantQueue and beneath, in thousandths of a core, KiB, or pieces.",
+  },
+  nuptse_queue_guaranteed: {
+    type: "gauge",
+    labels: ["queue", "resource"],
+    help: "What a TenantQueue is guaranteed now, in the same units; of a root its whole capacity is not told here.",
+  },
+  nuptse_queue_share: {
+    type: "gauge",
+    labels: ["queue", "resource"],
+    help: "What the rule of admission would give a TenantQueue now, in the same units.",
+  },
+  nuptse_queue_waiting: { type: "gauge", labels: ["queue"], help: "Workloads that wait in a TenantQueue and beneath." },
+  nuptse_queue_admitted: { type: "gauge", labels: ["queue"], help: "Workloads that are admitted in a TenantQueue and beneath." },
+  nuptse_admission_seconds: {
+    type: "histogram",
+    labels: ["queue"],
+    buckets: [0.01, 0.1, 1, 10, 60, 300, 900, 3600, 14_400, 86_400],
+    help: "How long workloads waited for their share, from when they asked for it.",
+  },
+  nuptse_reclaims_total: { type: "counter", labels: ["result"], help: "Requests to give back by how they ended: Released, Declined, Withdrawn." },
   nuptse_reconcile_total: {
     type: "counter",
     labels: ["controller", "result"],

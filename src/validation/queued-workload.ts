@@ -36,12 +36,18 @@ export interface WorkloadVerdict {
 export function judgeWorkload(workload: QueuedWorkload, world: QueueWorld, paths: WorkloadPaths): WorkloadVerdict {
   const choice = chooseQueue(usableQueues(world), workload.namespace, workload.queue);
   if (choice.kind === "refused") return { refusal: choice.reason, problems: [{ path: paths.queue, message: choice.message }] };
-  const queue = world.queues.get(choice.queue) as TenantQueue;
+  return { queue: choice.queue, problems: workloadProblems(workload, world.queues.get(choice.queue) as TenantQueue, world, paths) };
+}
+
+/** The same where its queue is known. O(depth x resources). */
+export function workloadProblems(
+  { priority = 0, request }: Pick<QueuedWorkload, "priority" | "request">,
+  queue: TenantQueue,
+  world: QueueWorld,
+  paths: Pick<WorkloadPaths, "priority" | "request">,
+): readonly SpecProblem[] {
   const path = wayUp(queue, world).path.map((name) => world.queues.get(name) as TenantQueue);
-  return {
-    queue: choice.queue,
-    problems: [...priorityProblems(workload.priority ?? 0, path, paths.priority), ...sizeProblems(workload.request, path, paths.request)],
-  };
+  return [...priorityProblems(priority, path, paths.priority), ...sizeProblems(request, path, paths.request)];
 }
 
 /** Queues as they are to namespaces. */

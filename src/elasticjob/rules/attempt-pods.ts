@@ -9,7 +9,8 @@ import type { LiveRun } from "./live-run.ts";
 import type { NextAttempt } from "./next-attempt.ts";
 import { excludedNodes, nodeRulesAt } from "./node-rule.ts";
 import type { ObservedJob } from "./observed.ts";
-import { type RevisionData, renderPod } from "./pod.ts";
+import { type PodOrder, type RevisionData, renderPod } from "./pod.ts";
+import type { QueueTurn } from "./queue-turn.ts";
 import { revisionOf } from "./revision.ts";
 
 /** An attempt whose wait is over. */
@@ -24,6 +25,7 @@ export interface DueAttempt {
 /**
  * The pods of attempts that are due, then of items that never began, while there are places.
  * @param places how many pods may be created; none when it is below 1
+ * @param turn how the run stands with its queue; absent = it is of none
  */
 export function createPods(
   observed: ObservedJob,
@@ -31,12 +33,13 @@ export function createPods(
   due: readonly DueAttempt[],
   fresh: readonly number[],
   places: number,
+  turn?: QueueTurn,
 ): readonly Action[] {
   const pinned = revisionOf(observed.revisions, run.revision)?.data as RevisionData | undefined;
   if (places <= 0 || pinned === undefined) return [];
   const revision = run.asked?.parameter === undefined ? pinned : { ...pinned, parameter: run.asked.parameter };
   const nodeRules = nodeRulesAt(observed.spec.nodeRules, observed.now);
-  const first = firstAnnotation(observed, run, revision);
+  const first = firstAnnotation(observed, run, revision, turn);
   const offset = observed.armed?.schedule.zone.segmentAt(run.fireTime).offset ?? 0;
   const common = {
     job: observed.job,
@@ -47,6 +50,7 @@ export function createPods(
     ...(run.asked?.options !== undefined && { options: run.asked.options }),
     ...(revision.options !== undefined && { localTime: run.fireTime + offset }),
     nodeRules,
+    ...(turn !== undefined && { queue: queueOrder(observed, run, turn) }),
   };
   const create = (item: number, attempt: number, history: RunAnnotation): Action => ({
     tag: "create",
@@ -72,7 +76,7 @@ export function createPods(
 }
 
 /** What the first attempt of an item carries of its run. */
-function firstAnnotation(observed: ObservedJob, run: LiveRun, revision: RevisionData): RunAnnotation {
+function firstAnnotation(observed: ObservedJob, run: LiveRun, revision: RevisionData, turn: QueueTurn | undefined): RunAnnotation {
   return {
     kind: run.kind,
     fireTime: formatMillis(run.fireTime),
@@ -84,7 +88,15 @@ function firstAnnotation(observed: ObservedJob, run: LiveRun, revision: Revision
     since: formatMillis(run.startedAt ?? observed.now),
     ...(run.asked !== undefined && { request: run.asked.request }),
     ...(revision.reduce !== undefined && { reduce: true }),
+    ...(turn !== undefined && { admitted: turn.allowed }),
   };
+}
+
+/** What its queue makes of a pod. The promise of a run that finishes is kept by its pods, also while no operator is there. */
+function queueOrder({ spec, now }: ObservedJob, run: LiveRun, { queue, pool }: QueueTurn): NonNullable<PodOrder["queue"]> {
+  const left = (run.startedAt ?? now) + spec.runTimeoutMs - now;
+  const isBound = spec.queue.onReclaim === "Finish" && left < Number.POSITIVE_INFINITY;
+  return { name: queue, ...(pool !== undefined && { pool }), ...(isBound && { lastsSeconds: Math.max(1, Math.ceil(left / 1000)) }) };
 }
 
 function failoverEvent(observed: ObservedJob, run: LiveRun, { item, next, lostFrom, why }: DueAttempt): Action {

@@ -36,6 +36,8 @@ export interface RunAnnotation {
   readonly request?: string;
   /** The run ends with a reduce. */
   readonly reduce?: true;
+  /** Items with which the run stood admitted to its queue when the pod was created; absent = it is of none. */
+  readonly admitted?: number;
 }
 
 /** What the operator keeps of a pod that works on an item. Instants are milliseconds since the epoch. */
@@ -48,6 +50,8 @@ export interface AttemptPod extends KubeObject {
   readonly item: number;
   readonly attempt: number;
   readonly history: RunAnnotation;
+  /** The TenantQueue whose share it takes. */
+  readonly queue?: string;
   readonly createdAt: number;
   readonly node?: string;
   /** The pod's address. */
@@ -128,6 +132,7 @@ export function attemptPod(pod: Pod): AttemptPod | undefined {
     item,
     attempt,
     history,
+    ...(own[labels.queue] !== undefined && { queue: own[labels.queue] }),
     createdAt: parseTime(metadata.creationTimestamp) ?? 0,
     ...(pod.spec.nodeName !== undefined && { node: pod.spec.nodeName }),
     ...(status?.podIP !== undefined && { ip: status.podIP }),
@@ -211,7 +216,22 @@ export interface Verdict {
 }
 
 /** Why the operator itself is ending an attempt; stands in status before the pod is deleted (decision 6). */
-export type StopReason = "StartTimeout" | "ImagePull" | "ItemTimeout" | "NotScheduled" | "Unreachable" | "NodeGone" | "Superseded";
+export type StopReason =
+  | "StartTimeout"
+  | "ImagePull"
+  | "ItemTimeout"
+  | "NotScheduled"
+  | "Unschedulable"
+  | "Reclaimed"
+  | "Unreachable"
+  | "NodeGone"
+  | "Superseded";
+
+/** Stops through no fault of the attempt and no loss of its node: the next one follows uncounted. */
+const withdrawing: ReadonlySet<StopReason | undefined> = new Set<StopReason>(["NotScheduled", "Unschedulable", "Reclaimed"]);
+
+/** Stops with which the attempt also gave back its share of the queue. */
+export const isGivenBack = (reason: string): boolean => reason === "Unschedulable" || reason === "Reclaimed";
 
 /** What is known of an attempt besides its pod. */
 export interface AttemptContext {
@@ -239,7 +259,8 @@ export function judge(pod: AttemptPod, context: AttemptContext = {}): Verdict | 
   const at = end?.finishedAt ?? goneAt ?? pod.createdAt;
   const account = { at, message: end?.message ?? "", ...(end?.exitCode !== undefined && { exitCode: end.exitCode }) };
   const succeeded = end?.success === true && (context.endedUndeleted === true || endedBeforeDeletion(pod));
-  if (context.stop === "NotScheduled" && !succeeded) return { ...account, outcome: "Withdrawn", reason: context.stop };
+  if (context.stop !== undefined && withdrawing.has(context.stop) && !succeeded)
+    return { ...account, outcome: "Withdrawn", reason: context.stop };
   if ((context.stop === "Unreachable" || context.stop === "NodeGone") && !succeeded)
     return { ...account, outcome: "Lost", reason: context.stop };
   // A program that finished its work while we were about to stop it has finished its work.

@@ -38,6 +38,8 @@ export function readiness(
   if (observed.observing === true)
     return yes(conditionReasons.observing, "the namespace is annotated nuptse.dev/observe: fire times are computed, and no run begins");
   if (revision.kind !== "ready") return no(conditionReasons.progressing, "the template is being checked", false);
+  const choice = observed.admission?.choice;
+  if (choice?.kind === "refused") return no(choice.reason, `spec.queue.name: ${choice.message}`);
   if (refusal !== undefined) return yes(refusal.reason, refusal.message);
   if (observed.suspendedBy !== undefined)
     return yes(conditionReasons.suspended, `no new scheduled runs while the JobRequest ${observed.suspendedBy} is Running`);

@@ -1,3 +1,4 @@
+import type { OnReclaim } from "../../api/admission.ts";
 import type { ElasticJobSpec } from "../../api/elastic-job.gen.ts";
 import { IntervalSet } from "../../base/interval-set.ts";
 import type { CompletionPolicy } from "./completion.ts";
@@ -28,11 +29,22 @@ export interface EffectiveSpec {
   /** Infinity = none. */
   readonly itemTimeoutMs: number;
   readonly nodeRules: readonly NodeRule[];
+  readonly queue: QueueTerms;
   /** From the fire time plus jitter until a run is late; Infinity = never. */
   readonly deadlineMs: number;
   readonly resultBytes: number;
   readonly podRetention: { readonly succeeded: number; readonly failed: number; readonly minMs: number };
   readonly history: { readonly succeeded: number; readonly failed: number };
+}
+
+/** What runs ask of their queue, and agree to there. */
+export interface QueueTerms {
+  /** Absent = the default of the namespace. */
+  readonly name?: string;
+  readonly priority: number;
+  readonly onReclaim: OnReclaim;
+  /** Items that begin together. */
+  readonly minCount: number;
 }
 
 export type MisfireAction = "Skip" | "FireOnce" | "FireAll";
@@ -113,6 +125,12 @@ export function effectiveSpec(spec: ElasticJobSpec): EffectiveSpec {
     runTimeoutMs: seconds(spec.runTimeoutSeconds),
     itemTimeoutMs: seconds(spec.itemTimeoutSeconds),
     nodeRules: spec.nodeRules ?? [],
+    queue: {
+      ...(spec.queue?.name !== undefined && { name: spec.queue.name }),
+      priority: spec.queue?.priority ?? 0,
+      onReclaim: spec.queue?.onReclaim ?? "Finish",
+      minCount: spec.queue?.minCount ?? 1,
+    },
     deadlineMs: seconds(spec.deadlineSeconds),
     resultBytes: spec.results?.maxBytes ?? 1024,
     podRetention: {

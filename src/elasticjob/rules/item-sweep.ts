@@ -2,7 +2,7 @@ import type { Action } from "../../api/action.ts";
 import { reduceItem } from "../../api/names.ts";
 import { nodes as nodeResource, pods as podResource } from "../../api/resource.ts";
 import { IntervalSet } from "../../base/interval-set.ts";
-import type { AttemptPod, StopReason, Verdict } from "./attempt.ts";
+import { type AttemptPod, isGivenBack, type StopReason, type Verdict } from "./attempt.ts";
 import { timeLimit } from "./attempt-limits.ts";
 import { type DueAttempt, deletePod, refOfPod } from "./attempt-pods.ts";
 import { earlierSuccess, verdictOf } from "./attempt-verdict.ts";
@@ -48,6 +48,8 @@ export class ItemSweep {
   failsRun: string | undefined;
   /** Next attempts whose wait is not over. */
   delayed = 0;
+  /** Those among them that gave back their share of the queue, and ask for none before their wait is over. */
+  parked = 0;
   /** When the next limit or wait is over; Infinity = none. */
   wakeAt = never;
 
@@ -79,6 +81,11 @@ export class ItemSweep {
   /** How many items have failed. */
   get failed(): number {
     return this.#run.failed.size + this.ended.filter((item) => !item.succeeded).length;
+  }
+
+  /** How many items have ended. */
+  get endedItems(): number {
+    return this.#run.succeeded.size + this.#run.failed.size + this.ended.length;
   }
 
   /** Items that have no pod at work and have not ended; a reduce that is to begin is one of them. */
@@ -206,6 +213,7 @@ export class ItemSweep {
       this.due.push({ item, next: after.next, ...(after.failedOver && lost) });
     } else {
       this.delayed++;
+      if (isGivenBack(verdict.reason)) this.parked++;
       this.#wake(after.next.notBefore);
     }
   }

@@ -1,5 +1,5 @@
 import { backoffDelay } from "../../base/backoff.ts";
-import type { AttemptPod, Verdict } from "./attempt.ts";
+import { type AttemptPod, isGivenBack, type Verdict } from "./attempt.ts";
 import type { RetryPolicy } from "./effective-spec.ts";
 import { matchRule } from "./retry-rule.ts";
 
@@ -59,7 +59,9 @@ export function afterAttempt(pod: AttemptPod, verdict: Verdict, policy: RetryPol
   // An attempt that waited in vain for the node that it was pinned to goes elsewhere too; a failure that is ignored is none of its node's.
   const left = pod.node ?? pod.history.pinned;
   const before = anew ? [] : pod.history.nodes;
-  const leave = stays || left === undefined || before.includes(left) || (ignored && verdict.outcome === "Failed") ? [] : [left];
+  // Nothing is wrong with a node that was given back.
+  const isKept = stays || (ignored && verdict.outcome === "Failed") || isGivenBack(verdict.reason);
+  const leave = isKept || left === undefined || before.includes(left) ? [] : [left];
   return {
     kind: "again",
     failedOver,
@@ -69,7 +71,8 @@ export function afterAttempt(pod: AttemptPod, verdict: Verdict, policy: RetryPol
       lost: pod.history.lost + (failedOver ? 1 : 0),
       nodes: [...before, ...leave],
       ...(stays && { node: pod.node as string }),
-      notBefore: verdict.at + backoffDelay(policy.backoff, pod.attempt),
+      // What was asked back waits for its share, and for nothing else.
+      notBefore: verdict.reason === "Reclaimed" ? verdict.at : verdict.at + backoffDelay(policy.backoff, pod.attempt),
     },
   };
 }

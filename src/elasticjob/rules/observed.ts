@@ -1,7 +1,9 @@
+import type { AdmissionAnswer } from "../../api/admission.ts";
 import type { ControllerRevision } from "../../api/core.ts";
 import type { ElasticJob } from "../../api/elastic-job.gen.ts";
 import type { JobRequest } from "../../api/job-request.gen.ts";
 import type { SpecProblem } from "../../api/problem.ts";
+import type { QueueChoice } from "../../api/queue-access.ts";
 import type { Schedule } from "../../cron/schedule.ts";
 import type { AttemptPod } from "./attempt.ts";
 import type { CalendarsStep } from "./calendars.ts";
@@ -52,6 +54,8 @@ export interface ObservedJob {
   /** Everything in the spec that decides when the job fires, as canonical JSON. */
   readonly scheduleText: string;
   readonly nodes: NodeFacts;
+  /** Of which queue new runs are, absent = of none; and what was decided about those that asked, by run. Absent: there are no queues. */
+  readonly admission?: { readonly choice?: QueueChoice; readonly answers: ReadonlyMap<string, AdmissionAnswer> };
   readonly memory: JobMemory;
   readonly now: number;
   /** The API server's time, as far as its answers tell; undefined when they do not, as after a jump of our own clock: then nothing is due. */

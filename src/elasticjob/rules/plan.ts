@@ -1,4 +1,5 @@
 import type { Action, EventAction, Plan } from "../../api/action.ts";
+import type { WorkloadWant } from "../../api/admission.ts";
 import type { ElasticJobRunFailure, ElasticJobStatus } from "../../api/elastic-job.gen.ts";
 import type { Notification } from "../../api/notification.ts";
 import { conditionReasons, conditionTypes, eventReasons } from "../../api/reasons.ts";
@@ -39,6 +40,8 @@ export interface ElasticJobPlan extends Plan {
   readonly traced?: TracedPlan;
   readonly strays: number;
   readonly waiting: readonly string[];
+  /** What runs ask of their queues; absent = of none nothing. */
+  readonly wants?: readonly WorkloadWant[];
 }
 
 /**
@@ -129,6 +132,7 @@ export function planElasticJob(given: ObservedJob): ElasticJobPlan {
     traced: { steps: runs.steps, next: written.next, skipped: runs.skipped },
     strays: retention.strays.length,
     waiting: runs.steps.flatMap((step) => step.waitReason?.reason ?? []),
+    wants: [...runs.steps, ...runs.fired].flatMap((step) => step.turn?.want ?? []),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Container, EnvVar, NodeAffinity, NodeSelectorRequirement, Pod, PodSpec, PodTemplateSpec } from "../../api/core.ts";
 import { defaultContainer } from "../../api/default-container.ts";
+import type { PoolFields } from "../../api/admission.ts";
 import type { ElasticJob, ElasticJobSpec } from "../../api/elastic-job.gen.ts";
 import type { ObjectMeta } from "../../api/meta.ts";
 import { annotations, itemLabel, itemsPerChunk, labelPrefix, labels, reduceItem } from "../../api/names.ts";
@@ -29,6 +30,8 @@ export type RevisionData = Pick<
   readonly parameterLines?: string;
 };
 
+const never = Number.POSITIVE_INFINITY;
+
 /** Kubernetes' own default for a container's termination message. */
 const defaultMessagePath = "/dev/termination-log";
 
@@ -48,6 +51,8 @@ export interface PodOrder {
   readonly localTime?: number;
   /** Those that hold now; absent = none. */
   readonly nodeRules?: readonly NodeRule[];
+  /** The queue whose share it takes, what it needs to run on the queue's nodes, and how long it may last; absent = it is of none. */
+  readonly queue?: { readonly name: string; readonly pool?: PoolFields; readonly lastsSeconds?: number };
 }
 
 /** The owner reference of everything that belongs to a job; it never blocks the job's deletion (decision 76). */
@@ -88,7 +93,10 @@ export function renderPod(ordered: PodOrder): Pod {
     ],
   }));
   const timeout = reduces ? revision.reduce?.timeoutSeconds : revision.itemTimeoutSeconds;
-  const deadline = timeout === undefined ? undefined : timeout + (revision.startTimeoutSeconds ?? 600);
+  const deadline = Math.min(
+    timeout === undefined ? never : timeout + (revision.startTimeoutSeconds ?? 600),
+    order.queue?.lastsSeconds ?? never,
+  );
   const rules = order.nodeRules ?? [];
   const leave = [...new Set([...order.history.nodes, ...excludedNodes(rules)])];
   const affinity = withPreferences(placement(template.spec.affinity, leave, order.history.pinned) ?? template.spec.affinity, rules);
@@ -96,8 +104,9 @@ export function renderPod(ordered: PodOrder): Pod {
     ...template.spec,
     restartPolicy: "Never",
     containers,
-    ...(deadline !== undefined && { activeDeadlineSeconds: deadline }),
+    ...(deadline < never && { activeDeadlineSeconds: deadline }),
     ...(affinity !== undefined && { affinity }),
+    ...inPool(template.spec, order.queue?.pool),
   };
   return {
     apiVersion: "v1",
@@ -113,6 +122,7 @@ export function renderPod(ordered: PodOrder): Pod {
         [labels.item]: itemLabel(item),
         [labels.chunk]: reduces ? itemLabel(item) : String(Math.floor(item / itemsPerChunk)),
         [labels.attempt]: String(attempt),
+        ...(order.queue !== undefined && { [labels.queue]: order.queue.name }),
       },
       annotations: {
         ...withoutOurs(template.metadata?.annotations),
@@ -122,6 +132,16 @@ export function renderPod(ordered: PodOrder): Pod {
       ownerReferences: ownedBy(job),
     },
     spec,
+  };
+}
+
+/** What the pod needs besides to run on the nodes of its queue's tree; what its template says itself stays. */
+function inPool(spec: PodSpec, pool: PoolFields | undefined): Pick<PodSpec, "nodeSelector" | "tolerations"> {
+  if (pool === undefined) return {};
+  const tolerations = pool.tolerations.map(({ value, ...toleration }) => ({ ...toleration, ...(value !== "" && { value }) }));
+  return {
+    nodeSelector: { ...pool.nodeSelector, ...spec.nodeSelector },
+    tolerations: [...(spec.tolerations ?? []), ...tolerations],
   };
 }
 

@@ -8,6 +8,7 @@ import type { EndedItem } from "./ended-item.ts";
 import { ItemSweep } from "./item-sweep.ts";
 import type { LiveRun } from "./live-run.ts";
 import type { ObservedJob } from "./observed.ts";
+import { type QueueTurn, queueTurn } from "./queue-turn.ts";
 import { dueResults, type Reduction, type ReduceState, reducedOutcome, reductionOf } from "./reduce.ts";
 import { writeResults } from "./results-file.ts";
 import { revisionOf } from "./revision.ts";
@@ -35,6 +36,8 @@ export interface RunStep {
   readonly reduce?: ReduceState;
   /** Why it does not go on, for status and people. */
   readonly waitReason?: { readonly reason: string; readonly message: string };
+  /** How it stands with its queue; absent = it is of none, or has ended. */
+  readonly turn?: QueueTurn;
   readonly actions: readonly Action[];
   readonly lost: number;
   readonly wakeAt: number;
@@ -49,14 +52,15 @@ export interface RunStep {
 export function stepRun(observed: ObservedJob, run: LiveRun, mayStart: boolean): RunStep {
   const reduction = reductionOf(observed, run, revisionOf(observed.revisions, run.revision));
   const sweep = new ItemSweep(observed, run, reduction);
-  const newEnding = run.ending === undefined ? decideEnding(observed, run, sweep, reduction) : undefined;
   const begun = run.newest.size > 0 || run.succeeded.size + run.failed.size > 0;
+  const turn = queueTurn(observed, run, sweep, begun || mayStart);
+  const newEnding = run.ending === undefined ? decideEnding(observed, run, sweep, reduction, turn) : undefined;
   const runs = run.ending === undefined && newEnding === undefined;
   const mayWrite = runs && (begun || mayStart) && !observed.memory.namespaceTerminating;
   const refusedUntil = observed.memory.refusals.get(run.id)?.retryAt ?? observed.now;
   const isRefused = refusedUntil > observed.now;
-  const writes = mayWrite && !isRefused ? goOn(observed, run, sweep, reduction) : [];
-  const waitReason = waitReasonOf(observed, run, sweep.waiting, begun || mayStart);
+  const writes = mayWrite && !isRefused ? goOn(observed, run, sweep, reduction, turn) : [];
+  const waitReason = waitReasonOf(observed, run, sweep, begun || mayStart, turn);
   const over = sweep.atWork.size === 0 && sweep.waiting === 0 && newEnding === undefined;
   const outcome = over ? outcomeOf(run, sweep, reduction) : undefined;
   const reduce = sweep.reduceState();
@@ -66,15 +70,17 @@ export function stepRun(observed: ObservedJob, run: LiveRun, mayStart: boolean):
     passed: sweep.passed,
     atWork: sweep.atWork.has(reduceItem) ? sweep.atWork.minus(new IntervalSet([reduceItem])) : sweep.atWork,
     waiting: sweep.waiting,
-    newStops: sweep.newStops,
+    newStops: turn === undefined ? sweep.newStops : withStops(sweep.newStops, turn.stops),
     ...(newEnding !== undefined && { newEnding }),
     ...(outcome !== undefined && { outcome }),
     ...(reduce !== undefined && { reduce }),
     ...(waitReason !== undefined && { waitReason }),
+    ...(turn !== undefined && outcome === undefined && { turn }),
     actions: [...sweep.actions, ...writes, ...cleanUpChunks(observed, run, run.ending === undefined ? reduction : undefined)],
     lost: sweep.lost,
     wakeAt: Math.min(
       sweep.wakeAt,
+      turn?.wakeAt ?? never,
       runs && run.startedAt !== undefined ? run.startedAt + observed.spec.runTimeoutMs : never,
       mayWrite && isRefused ? refusedUntil : never,
     ),
@@ -87,12 +93,14 @@ function decideEnding(
   run: LiveRun,
   sweep: ItemSweep,
   reduction: Reduction | undefined,
+  turn: QueueTurn | undefined,
 ): RunStep["newEnding"] {
   const invalid = memory.invalid.get(run.id);
   if (invalid !== undefined) return { reason: "TemplateRefused", message: invalid };
   const nameTaken = memory.nameTaken.get(run.id);
   if (nameTaken !== undefined) return { reason: "NameTaken", message: nameTaken };
   if (sweep.atWork.size + sweep.waiting === 0) return undefined;
+  if (turn?.waits?.never === true && sweep.atWork.size === 0) return { reason: turn.waits.reason, message: turn.waits.message };
   const { failsRun, failed, allowed } = sweep;
   if (failsRun !== undefined) return { reason: "RetryRule", message: failsRun };
   if (spec.completion.failFast && reduction?.when !== "Completed" && failed > allowed)
@@ -103,23 +111,45 @@ function decideEnding(
 }
 
 /** Creates the pods that are due, and writes down results for the reduce. */
-function goOn(observed: ObservedJob, run: LiveRun, sweep: ItemSweep, reduction: Reduction | undefined): readonly Action[] {
-  const places = Math.min(observed.spec.parallelism - sweep.atWork.size, observed.memory.refusals.get(run.id)?.allowance ?? never);
-  const created = createPods(observed, run, sweep.due, sweep.fresh, places);
+function goOn(
+  observed: ObservedJob,
+  run: LiveRun,
+  sweep: ItemSweep,
+  reduction: Reduction | undefined,
+  turn: QueueTurn | undefined,
+): readonly Action[] {
+  const most = Math.min(observed.spec.parallelism, turn?.allowed ?? never);
+  const places = Math.min(most - sweep.atWork.size, observed.memory.refusals.get(run.id)?.allowance ?? never);
+  const created = createPods(observed, run, sweep.due, sweep.fresh, places, turn);
   const results = reduction === undefined ? undefined : dueResults(reduction, run, sweep.ended, sweep.toReduce);
   return results === undefined ? created : [...created, writeResults(observed.job, run, results, reduction?.file)];
 }
 
 /** Why the run does not go on. Once nothing waits any more, what is left of a refusal is its slow start; it is told again only when it is waited for again. */
-function waitReasonOf({ memory, now }: ObservedJob, run: LiveRun, waiting: number, mayGoOn: boolean): RunStep["waitReason"] {
+function waitReasonOf(
+  { memory, now }: ObservedJob,
+  run: LiveRun,
+  { waiting, atWork }: ItemSweep,
+  mayGoOn: boolean,
+  turn: QueueTurn | undefined,
+): RunStep["waitReason"] {
   const refusal = memory.refusals.get(run.id);
   if (refusal !== undefined && waiting > 0 && (refusal.retryAt > now || run.recorded?.reason === refusal.reason))
     return { reason: refusal.reason, message: refusal.message };
-  if (mayGoOn) return undefined;
+  if (mayGoOn) {
+    const waits = waiting > 0 && atWork.size === 0 ? turn?.waits : undefined;
+    return waits === undefined ? undefined : { reason: waits.reason, message: waits.message };
+  }
   return { reason: run.recorded?.reason ?? "ConcurrencyPolicy", message: run.recorded?.message ?? "an earlier run is at work" };
 }
 
 function outcomeOf(run: LiveRun, sweep: ItemSweep, reduction: Reduction | undefined): RunOutcome {
   const outcome = sweep.itemsOutcome();
   return reduction === undefined ? outcome : reducedOutcome(run, outcome, sweep.reduceEnd);
+}
+
+/** An attempt is stopped once: for what it did itself, before for what its queue asks. */
+function withStops(own: RunStep["newStops"], asked: QueueTurn["stops"]): RunStep["newStops"] {
+  const known = new Set(own.map(({ item }) => item));
+  return [...own, ...asked.filter(({ item }) => !known.has(item))];
 }

@@ -82,6 +82,7 @@ function bench(script: Script) {
       },
       lost: lost.promise,
       fence: () => true,
+    earlyFence: () => true,
       stop: () => say("stop lease"),
       release: async () => {
         say("release");

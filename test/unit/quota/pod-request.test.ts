@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import type { Pod } from "../../../../src/api/core.ts";
-import type { ResourceVector } from "../../../../src/quota/resource-vector.ts";
-import { podRequest, podUsage, type RequestingContainer, type RequestingPod } from "../../../../src/tenantqueue/rules/pod-request.ts";
+import type { Pod } from "../../../src/api/core.ts";
+import type { ResourceVector } from "../../../src/quota/resource-vector.ts";
+import { podRequest, podUsage, type RequestingContainer, type RequestingPod } from "../../../src/quota/pod-request.ts";
 
 const container = (name: string, requests: Readonly<Record<string, string>>, restartPolicy?: string): RequestingContainer => ({
   name,

@@ -5,7 +5,7 @@ import {
   parseResources,
   type Quantities,
   type ResourceVector,
-} from "../../quota/resource-vector.ts";
+} from "./resource-vector.ts";
 
 /** What of a pod decides how much it requests; a Pod, a template, or a projection of one. */
 export interface RequestingPod {

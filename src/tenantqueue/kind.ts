@@ -1,0 +1,234 @@
+import type { Admission, WorkloadOwner } from "../api/admission.ts";
+import type { Namespace, Node, Pod } from "../api/core.ts";
+import type { KubeObject, ObjectRef } from "../api/meta.ts";
+import { eventReasons } from "../api/reasons.ts";
+import { namespaces, nodes, pods, tenantQueues } from "../api/resource.ts";
+import type { TenantQueue } from "../api/tenant-queue.gen.ts";
+import type { Clock, Timer } from "../base/clock.ts";
+import type { Random } from "../base/random.ts";
+import type { KubeClient } from "../kube/client.ts";
+import { createInformer, type Informer } from "../kube/informer.ts";
+import type { Change } from "../kube/store.ts";
+import type { EventSink } from "../runtime/action-handlers.ts";
+import type { Controller } from "../runtime/controller.ts";
+import type { ControllerLoop } from "../runtime/controller-loop.ts";
+import type { ManagedInformer } from "../runtime/manager.ts";
+import type { Metrics } from "../runtime/metrics.ts";
+import { AdmissionCycle } from "./admission-cycle.ts";
+import { createTenantQueueController, type ObservedQueueStatus } from "./controller.ts";
+import { Ledger } from "./ledger.ts";
+import { NodeUsage } from "./node-usage.ts";
+import { type QueuePod, queuePod } from "./queue-pod.ts";
+import { type ReclaimRecord, Reclaims } from "./reclaims.ts";
+import { type PoolNode, poolNode } from "./rules/capacity.ts";
+import { planWorld, type World } from "./rules/world.ts";
+import { StatusBoard } from "./status-board.ts";
+import { whenNeeded } from "./when-needed.ts";
+
+export interface TenantQueueKindOptions {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly metrics: Metrics;
+  readonly recorder: EventSink;
+  readonly onError: (error: unknown) => void;
+  /** Whether anything may be admitted in this very moment (decision 61). */
+  readonly mayDecide: () => boolean;
+  /** An answer to a workload of it has changed. */
+  readonly onAnswer: (owner: WorkloadOwner) => void;
+  /** Which queue workloads of a namespace are of may have changed. */
+  readonly onChoice: (namespaces: ReadonlySet<string>) => void;
+}
+
+/** The kind TenantQueue with its caches and its admission cycle: what a manager runs. */
+export interface TenantQueueKind {
+  readonly controller: Controller<ObservedQueueStatus>;
+  /** Where the other kinds ask for their share. */
+  readonly admission: Admission;
+  readonly informers: readonly Informer<KubeObject>[];
+  readonly fillOrder: readonly (readonly ManagedInformer[])[];
+  readonly roots: () => Iterable<ObjectRef>;
+  connect(loop: Pick<ControllerLoop, "enqueue">): void;
+  /** This process leads, and its caches are filled; nothing is decided yet. */
+  beginTerm(): void;
+  /** Every owner of workloads has been looked at: from now on it is decided. */
+  begin(): void;
+  /** What the admission cycle knows, for whoever explains it. */
+  readonly ledger: Ledger;
+}
+
+/** Statuses are compared with what they ought to be at most so often. */
+const boardIntervalMs = 1000;
+
+/** A node as the store keeps it. */
+interface CachedNode extends KubeObject {
+  readonly pool: PoolNode;
+}
+
+/**
+ * Builds the caches and the cycle. Nodes and the pods of the whole cluster are read only once there is a TenantQueue: without one they would
+ * cost memory for nothing.
+ */
+export function createTenantQueueKind(options: TenantQueueKindOptions): TenantQueueKind {
+  const { client, clock, random, onError, metrics } = options;
+  const common = { client, clock, random, onError };
+  let loop: Pick<ControllerLoop, "enqueue"> = { enqueue() {} };
+  let leads = false;
+  const usage = new NodeUsage();
+
+  const podCache = createInformer<QueuePod>({
+    ...common,
+    resource: pods,
+    project: (pod) => queuePod(pod as unknown as Pod),
+    onChange: seePod,
+  });
+  const nodeCache = createInformer<CachedNode>({
+    ...common,
+    resource: nodes,
+    project: (node) => {
+      const { name, uid, resourceVersion } = node.metadata;
+      const identity = { name, ...(uid !== undefined && { uid }), ...(resourceVersion !== undefined && { resourceVersion }) };
+      return { metadata: identity, pool: poolNode(node as unknown as Node) };
+    },
+    onChange({ type, object, previous }) {
+      if (type !== "modified" || JSON.stringify(object.pool) !== JSON.stringify(previous?.pool)) cycle.nodesChanged();
+    },
+  });
+  const namespaceCache = createInformer<Namespace>({
+    ...common,
+    resource: namespaces,
+    project: onlyLabels,
+    onChange({ type, object, previous }) {
+      if (type !== "modified" || JSON.stringify(object.metadata.labels) !== JSON.stringify(previous?.metadata.labels)) cycle.queuesChanged();
+    },
+  });
+  const queues = createInformer<TenantQueue>({
+    ...common,
+    resource: tenantQueues,
+    onChange({ type, object, previous }) {
+      latePods.need();
+      lateNodes.need();
+      if (type !== "modified" || object.metadata.generation !== previous?.metadata.generation) cycle.queuesChanged();
+      else boardLater(0);
+    },
+  });
+  const latePods = whenNeeded(podCache);
+  const lateNodes = whenNeeded(nodeCache);
+
+  const ledger = new Ledger({
+    now: () => clock.now(),
+    namespaceLabels: (name) => namespaceCache.store.get(undefined, name)?.metadata.labels ?? {},
+    onAnswer: options.onAnswer,
+    onChoice: options.onChoice,
+    onWork: () => cycle.work(),
+    onAdmitted: (queue, seconds) => metrics.observe("nuptse_admission_seconds", { queue }, seconds),
+  });
+  const stored = (name: string) => queues.store.get(undefined, name);
+  const reclaims = new Reclaims({ ledger, now: () => clock.now(), onState: tellReclaim });
+  const board = new StatusBoard({
+    ledger,
+    reclaims,
+    stored,
+    now: () => clock.now(),
+    metrics,
+    onDue: (name) => loop.enqueue({ name }),
+  });
+  const cycle = new AdmissionCycle({
+    ledger,
+    reclaims,
+    clock,
+    readWorld,
+    mayDecide: () => options.mayDecide() && latePods.isFilled && lateNodes.isFilled && !queues.suspect && !podCache.suspect,
+    onBegin: () => reclaims.takeUp([...queues.store.all()]),
+    onDecided: () => boardLater(boardIntervalMs),
+  });
+
+  function readWorld(): World {
+    return planWorld({
+      queues: [...queues.store.all()],
+      nodes: [...nodeCache.store.all()].map(({ pool }) => pool),
+      namespaces: new Map([...namespaceCache.store.all()].map(({ metadata }) => [metadata.name, metadata.labels ?? {}])),
+      foreign: (node, own) => usage.foreign(node, own),
+    });
+  }
+
+  function seePod({ type, object, previous }: Change<QueuePod>): void {
+    if (previous !== undefined) usage.count(previous, -1);
+    if (type !== "deleted") usage.count(object, 1);
+    const { workload, queue, metadata } = type === "deleted" ? (previous ?? object) : object;
+    if (workload !== undefined && queue !== undefined) {
+      const request = type === "deleted" ? undefined : object.request;
+      ledger.countPod({ name: metadata.name, namespace: metadata.namespace as string, id: workload, queue, request });
+    } else cycle.nodesChanged();
+  }
+
+  let boardTimer: Timer | undefined;
+  let boardAt = Number.NEGATIVE_INFINITY;
+
+  /** Looks at the statuses in a while; one look at a time, and never more often than `boardIntervalMs`. */
+  function boardLater(afterMs: number): void {
+    if (!leads || boardTimer !== undefined) return;
+    const waitMs = Math.max(afterMs, boardAt + boardIntervalMs - clock.monotonic(), 0);
+    boardTimer = clock.after(waitMs, () => {
+      boardTimer = undefined;
+      boardAt = clock.monotonic();
+      const again = board.refresh();
+      if (again !== undefined) boardLater(Math.max(0, again - clock.now()));
+    });
+  }
+
+  function tellReclaim(record: ReclaimRecord): void {
+    const regarding = stored(record.queue);
+    if (record.isOverdue && regarding !== undefined)
+      options.recorder.record({
+        tag: "event",
+        regarding,
+        type: "Warning",
+        reason: eventReasons.reclaimOverdue,
+        note: `${record.donor} has not given back what ${record.claimantQueue} is guaranteed; until it does the queue admits nothing new. Let it end, or scale it down`,
+      });
+    else if (record.state === "Requested" && regarding !== undefined)
+      options.recorder.record({
+        tag: "event",
+        regarding,
+        type: "Normal",
+        reason: eventReasons.reclaimRequested,
+        note: `${record.donor} is asked to give back what ${record.claimantQueue} is guaranteed, by ${new Date(record.deadline).toISOString()}`,
+      });
+    if (record.state !== "Requested" && record.state !== "Acknowledged")
+      metrics.count("nuptse_reclaims_total", { result: record.state });
+    boardLater(0);
+  }
+
+  return {
+    controller: createTenantQueueController(() => board, stored),
+    admission: ledger,
+    ledger,
+    informers: [podCache, nodeCache, namespaceCache, queues] as unknown as readonly Informer<KubeObject>[],
+    fillOrder: [[latePods, lateNodes, namespaceCache as unknown as ManagedInformer], [queues as unknown as ManagedInformer]],
+    roots: () => [...queues.store.all()].map(({ metadata }) => ({ name: metadata.name })),
+    connect(target) {
+      loop = target;
+    },
+    beginTerm() {
+      leads = true;
+      ledger.follow(readWorld());
+    },
+    begin: () => cycle.begin(),
+  };
+}
+
+/** Of a namespace only its labels concern queues. */
+function onlyLabels({ apiVersion, kind, metadata }: Namespace): Namespace {
+  const { name, uid, resourceVersion, labels } = metadata;
+  return {
+    ...(apiVersion !== undefined && { apiVersion }),
+    ...(kind !== undefined && { kind }),
+    metadata: {
+      name,
+      ...(uid !== undefined && { uid }),
+      ...(resourceVersion !== undefined && { resourceVersion }),
+      ...(labels !== undefined && { labels }),
+    },
+  };
+}

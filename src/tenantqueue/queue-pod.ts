@@ -1,0 +1,51 @@
+import type { Amounts } from "../api/admission.ts";
+import type { Pod } from "../api/core.ts";
+import { identityOf, type KubeObject } from "../api/meta.ts";
+import { labels } from "../api/names.ts";
+import { podRequest, type RequestingPod } from "../quota/pod-request.ts";
+import { workloadId } from "./seat.ts";
+
+/** What is kept of every pod of the cluster (decision 62): what it takes, where, and of which workload it is. */
+export interface QueuePod extends KubeObject {
+  readonly node?: string;
+  /** Absent once it has ended. */
+  readonly request?: Amounts;
+  /** Absent of pods that take part in no queue. */
+  readonly queue?: string;
+  /** The workload that it is of; set with `queue`. */
+  readonly workload?: string;
+}
+
+/** Reads a pod. Equal requests are one object, since most pods of a cluster are like many others. */
+export function queuePod(pod: Pod): QueuePod {
+  const { metadata, spec, status } = pod;
+  const queue = metadata.labels?.[labels.queue];
+  const ended = status?.phase === "Succeeded" || status?.phase === "Failed";
+  return {
+    metadata: identityOf(metadata),
+    ...(spec.nodeName !== undefined && { node: spec.nodeName }),
+    ...(!ended && { request: shared(podRequest(pod as RequestingPod)) }),
+    ...(queue !== undefined && { queue, workload: workloadOf(pod) }),
+  };
+}
+
+/** A run's pods are one workload; any other pod is one by itself. */
+function workloadOf({ metadata }: Pod): string {
+  const own = metadata.labels ?? {};
+  const owner = metadata.ownerReferences?.find(({ controller }) => controller === true);
+  const [jobUid, run] = [own[labels.jobUid], own[labels.run]];
+  if (jobUid !== undefined && run !== undefined && owner?.uid === jobUid) return workloadId(jobUid, run);
+  return workloadId(metadata.uid as string, "pod");
+}
+
+const mostShared = 10_000;
+const known = new Map<string, Amounts>();
+
+function shared(request: Amounts): Amounts {
+  const text = JSON.stringify(request);
+  const found = known.get(text);
+  if (found !== undefined) return found;
+  if (known.size >= mostShared) known.clear();
+  known.set(text, request);
+  return request;
+}

@@ -1,0 +1,280 @@
+import type { AdmissionAnswer, Amounts, WorkloadOwner, WorkloadWant } from "../api/admission.ts";
+import type { QuotaTree } from "../quota/quota-tree.ts";
+import { multiplyResources } from "../quota/resource-vector.ts";
+import type { Submission, WorkloadSpec } from "../quota/workload-spec.ts";
+
+/** Names a workload everywhere: owners' UIDs are unique, and parts within them. */
+export const workloadId = (ownerUid: string, part: string): string => `${ownerUid}/${part}`;
+
+/**
+ * A workload in its tree. Its items are one elastic workload there: those that begin together are its request, each other one is a step. An
+ * item is as large as the largest pod of it that exists, or else as its template says.
+ *
+ *   out       nothing of it is in a tree: it wants nothing, or its queue takes none
+ *   waiting   it waits to begin
+ *   admitted  it has `held` items, and may wait for more
+ */
+export class Seat {
+  readonly id: string;
+  owner: WorkloadOwner | undefined;
+  want: WorkloadWant;
+  state: "out" | "waiting" | "admitted" = "out";
+  /** What the tree said when it was submitted; absent = it may begin when its turn comes. */
+  submission: Submission | undefined;
+  /** Why no queue takes it. */
+  refusal: AdmissionAnswer["waits"];
+  /** Whether decisions have been made since it waits, so that it is known to wait. */
+  considered = false;
+  /** Items that it is to have at most, while it is asked to give back. */
+  target: number | undefined;
+  /** For whom, and by when. */
+  reclaim: AdmissionAnswer["reclaim"];
+  /** Whether its owner was seen since it was asked. */
+  answered = false;
+  /** Admissions are told with how long they took. */
+  waitsSince: number;
+  #tree: QuotaTree | undefined;
+  #item: Amounts;
+  /** Items of the request. */
+  #base = 0;
+  #steps = 0;
+  /** Steps that wait. */
+  #growing = 0;
+  /** Pods of it that exist and have not ended, by name. */
+  readonly #pods = new Map<string, Amounts>();
+
+  constructor(id: string, want: WorkloadWant) {
+    this.id = id;
+    this.want = want;
+    this.#item = want.item;
+    this.waitsSince = want.since;
+  }
+
+  get tree(): QuotaTree | undefined {
+    return this.#tree;
+  }
+
+  /** Items that are admitted. */
+  get held(): number {
+    return this.state === "admitted" ? this.#base + this.#steps : 0;
+  }
+
+  /** What one item counts as. */
+  get item(): Amounts {
+    return this.#item;
+  }
+
+  get podCount(): number {
+    return this.#pods.size;
+  }
+
+  /** What it asks for to begin. */
+  get request(): Amounts {
+    return multiplyResources(this.#item, Math.max(1, this.#beginsWith()));
+  }
+
+  /** Whether something of it waits. */
+  get isWaiting(): boolean {
+    return this.state === "waiting" || this.#growing > 0;
+  }
+
+  /** A pod of it exists with this request, or has ended (undefined). */
+  setPod(name: string, request: Amounts | undefined): void {
+    if (request === undefined) this.#pods.delete(name);
+    else this.#pods.set(name, request);
+  }
+
+  /** Gives it a place in the tree, with what it has already. */
+  enter(tree: QuotaTree): void {
+    this.#tree = tree;
+    this.#item = this.#itemNow();
+    const had = this.#had();
+    if (had > 0) this.#restore(had);
+    else if (this.want.wanted > 0) this.#submit();
+  }
+
+  /** Takes it out of its tree, with all that it has there. */
+  leave(): void {
+    if (this.state === "waiting") this.#tree?.withdraw(this.id);
+    else if (this.state === "admitted") this.#tree?.release(this.id);
+    this.state = "out";
+    this.#base = 0;
+    this.#steps = 0;
+    this.#growing = 0;
+    this.submission = undefined;
+    this.#tree = undefined;
+  }
+
+  /** Brings the tree up to date with what is wanted now, what is at work, and what was asked back. */
+  settle(now: number): void {
+    const tree = this.#tree;
+    if (tree === undefined) return;
+    const item = this.#itemNow();
+    if (!sameAmounts(item, this.#item)) this.#resize(item);
+    if (this.state === "admitted") this.#settleAdmitted(now);
+    else if (this.state === "waiting") this.#settleWaiting();
+    else if (this.want.wanted > 0 || this.#atWork() > 0) this.enter(tree);
+  }
+
+  /** The tree has decided. */
+  admitted(kind: "Start" | "Grow"): void {
+    if (kind === "Grow") {
+      this.#growing -= 1;
+      this.#steps += 1;
+      return;
+    }
+    this.state = "admitted";
+    this.submission = undefined;
+    this.#base = this.#beginsWith();
+    this.#growing = this.want.wanted - this.#base;
+  }
+
+  /** The same workload under another queue, priority or age, or with another request to begin with. */
+  renew(want: WorkloadWant): void {
+    const before = this.want;
+    this.want = want;
+    if (this.#tree === undefined || this.state !== "waiting") return;
+    const isSame =
+      before.priority === want.priority &&
+      before.atLeast === want.atLeast &&
+      before.onReclaim === want.onReclaim &&
+      before.promiseSeconds === want.promiseSeconds;
+    if (isSame) return;
+    this.#tree.withdraw(this.id);
+    this.state = "out";
+    this.#growing = 0;
+    this.#submit();
+  }
+
+  #settleAdmitted(now: number): void {
+    const tree = this.#tree as QuotaTree;
+    const atWork = this.#atWork();
+    const most = Math.max(this.target === undefined ? this.want.wanted : Math.min(this.target, this.want.wanted), atWork);
+    if (this.held <= most) {
+      if (atWork > this.held) this.#rebase(this.#base + atWork - this.held);
+      const growing = this.target === undefined ? most - this.held : 0;
+      if (growing > this.#growing) tree.grow(this.id, growing - this.#growing, now);
+      else if (growing < this.#growing) tree.cancelGrowth(this.id, this.#growing - growing);
+      this.#growing = growing;
+      return;
+    }
+    if (this.#growing > 0) tree.cancelGrowth(this.id);
+    this.#growing = 0;
+    const shrunk = Math.min(this.held - most, this.#steps);
+    if (shrunk > 0) tree.shrink(this.id, shrunk);
+    this.#steps -= shrunk;
+    if (most === 0) {
+      tree.release(this.id);
+      this.state = "out";
+      this.#base = 0;
+      this.waitsSince = now;
+      if (this.want.wanted > 0) this.#submit();
+    } else if (this.#base > most) this.#rebase(most);
+  }
+
+  #settleWaiting(): void {
+    const tree = this.#tree as QuotaTree;
+    if (this.#atWork() > 0 || this.want.wanted === 0) {
+      this.leave();
+      this.enter(tree);
+      return;
+    }
+    const growing = this.want.wanted - this.#base;
+    if (growing < 0) {
+      this.leave();
+      this.enter(tree);
+    } else if (growing > this.#growing) tree.grow(this.id, growing - this.#growing, this.waitsSince);
+    else if (growing < this.#growing) tree.cancelGrowth(this.id, this.#growing - growing);
+    this.#growing = growing;
+  }
+
+  #submit(): void {
+    const tree = this.#tree as QuotaTree;
+    this.#base = this.#beginsWith();
+    this.#growing = this.want.wanted - this.#base;
+    const submission = tree.submit(this.#spec(this.#base, this.#growing));
+    this.considered = false;
+    this.submission = submission.state === "Waiting" ? undefined : submission;
+    this.state = submission.state === "Refused" ? "out" : "waiting";
+    if (this.state === "out") this.#growing = 0;
+  }
+
+  #restore(items: number): void {
+    const tree = this.#tree as QuotaTree;
+    this.#base = Math.min(items, Math.max(1, this.want.atLeast));
+    this.#steps = items - this.#base;
+    this.#growing = 0;
+    tree.restore(this.#spec(this.#base, this.#steps));
+    this.state = "admitted";
+    this.submission = undefined;
+  }
+
+  #rebase(items: number): void {
+    this.#base = items;
+    (this.#tree as QuotaTree).correct(this.id, multiplyResources(this.#item, items));
+  }
+
+  /** What a pod really requests differs from its template, or another kind of item follows. */
+  #resize(item: Amounts): void {
+    const tree = this.#tree as QuotaTree;
+    this.#item = item;
+    if (this.state === "waiting") {
+      tree.withdraw(this.id);
+      this.state = "out";
+      this.#growing = 0;
+      this.#submit();
+    } else if (this.state === "admitted") {
+      const { held } = this;
+      tree.release(this.id);
+      this.#restore(held);
+    }
+  }
+
+  #spec(base: number, steps: number): WorkloadSpec {
+    const { want } = this;
+    return {
+      id: this.id,
+      queue: want.queue,
+      request: multiplyResources(this.#item, base),
+      priority: want.priority,
+      since: this.waitsSince,
+      promiseSeconds: want.promiseSeconds,
+      isYieldable: want.onReclaim !== "Refuse",
+      isResident: want.resident ?? false,
+      elastic: { step: this.#item, steps },
+    };
+  }
+
+  #beginsWith(): number {
+    return Math.max(1, Math.min(this.want.atLeast, this.want.wanted));
+  }
+
+  #atWork(): number {
+    return Math.max(this.want.atWork, this.#pods.size);
+  }
+
+  /** What it had before this process: never less than what exists, never more than it could use. */
+  #had(): number {
+    const atWork = this.#atWork();
+    return Math.max(atWork, Math.min(this.want.recorded, this.want.wanted));
+  }
+
+  #itemNow(): Amounts {
+    let largest: Record<string, number> | undefined;
+    let last: Amounts | undefined;
+    for (const request of this.#pods.values()) {
+      // Most pods of a workload share one object.
+      if (request === last) continue;
+      last = request;
+      largest ??= {};
+      for (const [resource, amount] of Object.entries(request)) largest[resource] = Math.max(largest[resource] ?? 0, amount);
+    }
+    return largest ?? this.want.item;
+  }
+}
+
+function sameAmounts(left: Amounts, right: Amounts): boolean {
+  if (left === right) return true;
+  const names = Object.keys(left);
+  return names.length === Object.keys(right).length && names.every((name) => left[name] === right[name]);
+}

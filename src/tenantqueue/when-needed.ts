@@ -1,0 +1,38 @@
+import type { KubeObject } from "../api/meta.ts";
+import type { Informer } from "../kube/informer.ts";
+import type { ManagedInformer } from "../runtime/manager.ts";
+
+/** An informer that reads nothing before it is needed; to a manager it looks filled until then. */
+export interface LateInformer extends ManagedInformer {
+  need(): void;
+  /** Its first list is in; while nobody needs it there is none. */
+  readonly isFilled: boolean;
+}
+
+/** Puts off the start of an informer until somebody needs it. */
+export function whenNeeded<T extends KubeObject>(informer: Informer<T>): LateInformer {
+  let isNeeded = false;
+  let signal: AbortSignal | undefined;
+  const go = () => {
+    if (isNeeded && signal !== undefined) informer.start(signal);
+  };
+  return {
+    resource: informer.resource,
+    get synced() {
+      return isNeeded ? informer.synced : Promise.resolve();
+    },
+    get isFilled() {
+      return informer.store.synced;
+    },
+    start(end) {
+      signal = end;
+      go();
+    },
+    refill: () => (isNeeded ? informer.refill() : Promise.resolve()),
+    need() {
+      if (isNeeded) return;
+      isNeeded = true;
+      go();
+    },
+  };
+}

@@ -1,0 +1,114 @@
+import assert from "node:assert/strict";
+import type { Pod } from "../../src/api/core.ts";
+import type { ElasticJob } from "../../src/api/elastic-job.gen.ts";
+import type { KubeObject } from "../../src/api/meta.ts";
+import { elasticJobs, pods, tenantQueues } from "../../src/api/resource.ts";
+import type { TenantQueue } from "../../src/api/tenant-queue.gen.ts";
+import { Stage } from "./support/stage.ts";
+
+const from = Date.UTC(2026, 10, 21, 12, 0, 0);
+const minuteMs = 60_000;
+
+function queue(name: string, spec: TenantQueue["spec"]): TenantQueue {
+  return { apiVersion: "nuptse.dev/v1alpha1", kind: "TenantQueue", metadata: { name }, spec };
+}
+
+interface JobWords {
+  readonly items: number;
+  readonly runMs: number | "forever";
+  readonly cron?: string;
+  readonly queue?: object;
+  readonly spec?: object;
+}
+
+/** One core an item. */
+function job(namespace: string, name: string, words: JobWords): ElasticJob {
+  const runMs = words.runMs === "forever" ? "forever" : [words.runMs, words.runMs];
+  return {
+    apiVersion: "nuptse.dev/v1alpha1",
+    kind: "ElasticJob",
+    metadata: { name, namespace },
+    spec: {
+      schedule: { crons: [words.cron ?? "0 1 12 * * ?"] },
+      sharding: { total: words.items },
+      ...(words.queue !== undefined && { queue: words.queue }),
+      template: {
+        metadata: { annotations: { "simulate.nuptse.dev/script": JSON.stringify({ runMs, startMs: [100, 100] }) } },
+        spec: { containers: [{ name: "main", image: "busybox:1.36", resources: { requests: { cpu: "1" } } }] },
+      },
+      ...words.spec,
+    },
+  } as ElasticJob;
+}
+
+/** Of a namespace: pods that have not ended, by job. */
+async function atWork(stage: Stage, namespace: string): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const pod of await stage.list<Pod & KubeObject>(pods, { namespace })) {
+    if (pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed") continue;
+    const name = pod.metadata.labels?.["nuptse.dev/job"] ?? pod.metadata.name;
+    counts[name] = (counts[name] ?? 0) + 1;
+  }
+  return counts;
+}
+
+const red = { name: "red", labels: { team: "red" } };
+const blue = { name: "blue", labels: { team: "blue" } };
+const selects = (team: string) => ({ namespaceSelector: { matchLabels: { team } }, defaultQueue: true });
+
+/** Ten cores; two tenants with half of it each. */
+async function halves(terms: object = {}): Promise<Stage> {
+  const stage = await Stage.open({ from, nodes: [node("n1", 5), node("n2", 5)], namespaces: [red, blue] });
+  await stage.create(tenantQueues, queue("corp", {}));
+  await stage.create(tenantQueues, queue("red", { parent: "corp", guaranteed: { cpu: "50%" }, ...selects("red"), ...terms }));
+  await stage.create(tenantQueues, queue("blue", { parent: "corp", guaranteed: { cpu: "50%" }, ...selects("blue"), ...terms }));
+  return stage;
+}
+
+function node(name: string, cores: number) {
+  return { name, capacity: { cpu: String(cores), memory: "64Gi", pods: "110", "ephemeral-storage": "100Gi" } };
+}
+
+describe("simulation of queues", function () {
+  this.timeout(120_000);
+
+  it("a run waits for its share, says so, and begins when others have ended", async () => {
+    const stage = await halves();
+    await stage.create(elasticJobs, job("red", "first", { items: 10, runMs: 300_000, queue: { onReclaim: "Stop" } }));
+    await stage.advance(minuteMs + 10_000);
+    assert.deepEqual(await atWork(stage, "red"), { first: 10 });
+    await stage.create(elasticJobs, job("red", "second", { items: 4, runMs: 1000, cron: "0 2 12 * * ?" }));
+    await stage.advance(minuteMs);
+    assert.deepEqual(await atWork(stage, "red"), { first: 10 });
+    const waiting = await stage.get<ElasticJob & KubeObject>(elasticJobs, { namespace: "red", name: "second" });
+    assert.deepEqual(
+      waiting.status?.active?.map(({ phase, reason }) => ({ phase, reason })),
+      [{ phase: "Waiting", reason: "QueuePending" }],
+    );
+    const told = await stage.get<TenantQueue & KubeObject>(tenantQueues, { name: "red" });
+    assert.equal(told.status?.summary?.used, "cpu 10");
+    assert.equal(told.status?.waiting, 1);
+    await stage.advance(6 * minuteMs);
+    const done = await stage.get<ElasticJob & KubeObject>(elasticJobs, { namespace: "red", name: "second" });
+    assert.deepEqual(
+      done.status?.history?.map(({ phase, queue: of }) => ({ phase, of })),
+      [{ phase: "Succeeded", of: "red" }],
+    );
+  });
+
+  it("a guarantee that was lent comes back by consent: Stop stops as many items as were asked for", async () => {
+    const stage = await halves();
+    await stage.create(elasticJobs, job("red", "borrower", { items: 10, runMs: "forever", queue: { onReclaim: "Stop" } }));
+    await stage.advance(minuteMs + 10_000);
+    assert.deepEqual(await atWork(stage, "red"), { borrower: 10 });
+    await stage.create(elasticJobs, job("blue", "owner", { items: 5, runMs: "forever", cron: "0 2 12 * * ?", queue: { onReclaim: "Stop" } }));
+    await stage.advance(2 * minuteMs);
+    assert.deepEqual(await atWork(stage, "red"), { borrower: 5 });
+    assert.deepEqual(await atWork(stage, "blue"), { owner: 5 });
+    const donor = await stage.get<ElasticJob & KubeObject>(elasticJobs, { namespace: "red", name: "borrower" });
+    assert.deepEqual(
+      donor.status?.active?.map(({ phase, failed, admitted }) => ({ phase, failed, items: admitted?.items })),
+      [{ phase: "Running", failed: "", items: 5 }],
+    );
+  });
+});
