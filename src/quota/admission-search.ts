@@ -15,7 +15,7 @@
  * 4. What open claims keep is taken by nobody else. They come first.
  */
 import type { Bucket } from "./bucket.ts";
-import type { Claims } from "./claims.ts";
+import { type Claims, claimNeed } from "./claims.ts";
 import { compareProducts, compareTriples } from "./exact.ts";
 import { compareByPriority, type Item } from "./item.ts";
 import { type Entry, minimumOf, type OrderedList } from "./ordered-list.ts";
@@ -206,13 +206,15 @@ export class AdmissionSearch {
   /** Each claim is served with what those before it leave. */
   #firstClaimThatFits(): Item | undefined {
     const earlier = new Map<Queue, Float64Array>();
-    for (const { item } of this.#claims.all) {
+    for (const claim of this.#claims.all) {
+      const { item } = claim;
       if (item.bucket === undefined) continue;
       if (this.#claimFits(item, earlier)) return item;
+      const need = claimNeed(claim);
       for (let queue: Queue | undefined = item.workload.queue; queue !== undefined; queue = queue.parent) {
         const kept = earlier.get(queue) ?? new Float64Array(this.#state.stride);
         earlier.set(queue, kept);
-        for (let at = 0; at < kept.length; at++) kept[at] = (kept[at] as number) + (item.shape.need[at] as number);
+        for (let at = 0; at < kept.length; at++) kept[at] = (kept[at] as number) + (need[at] as number);
       }
     }
     return undefined;

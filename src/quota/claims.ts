@@ -5,6 +5,8 @@ import type { TreeState } from "./tree-state.ts";
 /** An open reclaim: capacity is kept for `item` until it is admitted, withdrawn, or the claim is given up. */
 export interface Claim {
   readonly item: Item;
+  /** So many steps of an elastic workload are kept for; at least 1 of one that grows, perhaps 0 of one that is to start. */
+  steps: number;
   /** Its place among all claims: the earlier are served first. */
   readonly order: number;
   /** What donors were asked for and have not yet given, by workload: amounts by the column of the resource. */
@@ -37,15 +39,29 @@ export class Claims {
 
   open(claim: Claim): void {
     this.#claims.set(claim.item, claim);
-    this.#keep(claim.item, 1);
+    this.#keep(claim.item, claimNeed(claim), 1);
   }
 
   close(item: Item): Claim | undefined {
     const claim = this.#claims.get(item);
     if (claim === undefined) return undefined;
     this.#claims.delete(item);
-    this.#keep(item, -1);
+    this.#keep(item, claimNeed(claim), -1);
     return claim;
+  }
+
+  /** The claim is for so many steps from now on, fewer than before. */
+  narrow(item: Item, steps: number): void {
+    const claim = this.#claims.get(item);
+    if (claim === undefined || claim.steps <= steps) return;
+    this.#keep(item, claimNeed(claim), -1);
+    claim.steps = steps;
+    this.#keep(item, claimNeed(claim), 1);
+  }
+
+  /** A workload that is gone gives nothing more. */
+  gone(workload: string): void {
+    for (const claim of this.#claims.values()) claim.asked.delete(workload);
   }
 
   /** What was asked of a workload by any claim, by column; undefined when nothing was. */
@@ -77,15 +93,22 @@ export class Claims {
     }
   }
 
-  #keep({ workload, shape }: Item, sign: 1 | -1): void {
+  #keep({ workload }: Item, need: Float64Array, sign: 1 | -1): void {
     const { kept, stride, resources } = this.#state;
     this.#inOrder = undefined;
     for (let queue: Queue | undefined = workload.queue; queue !== undefined; queue = queue.parent) {
       queue.stamp++;
       const row = queue.index * stride;
-      for (let at = 0; at < resources.length; at++) kept[row + at] = (kept[row + at] as number) + (shape.need[at] as number) * sign;
+      for (let at = 0; at < resources.length; at++) kept[row + at] = (kept[row + at] as number) + (need[at] as number) * sign;
     }
   }
+}
+
+/** What is kept for a claim in all, by column. */
+export function claimNeed({ item, steps }: Pick<Claim, "item" | "steps">): Float64Array {
+  const { shape, isGrowth, workload } = item;
+  const step = workload.step?.need;
+  return shape.need.map((amount, at) => (isGrowth ? amount * steps : amount + (step?.[at] ?? 0) * steps));
 }
 
 /** Whether a queue is `top` or lies beneath it. */

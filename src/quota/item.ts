@@ -18,6 +18,8 @@ export interface Workload {
   step: Shape | undefined;
   /** How many steps may be asked back. */
   steps: number;
+  /** It may be asked for steps only. */
+  readonly keepsRequest: boolean;
   isAdmitted: boolean;
   /** What waits: the workload itself, or steps of growth; undefined when nothing does. */
   item: Item | undefined;

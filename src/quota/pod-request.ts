@@ -1,11 +1,4 @@
-import {
-  addResources,
-  largerResources,
-  parseAmount,
-  parseResources,
-  type Quantities,
-  type ResourceVector,
-} from "./resource-vector.ts";
+import { addResources, largerResources, parseAmount, parseResources, type Quantities, type ResourceVector } from "./resource-vector.ts";
 
 /** What of a pod decides how much it requests; a Pod, a template, or a projection of one. */
 export interface RequestingPod {

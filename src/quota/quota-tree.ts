@@ -1,5 +1,5 @@
 import { AdmissionSearch, type Choice, passing } from "./admission-search.ts";
-import { Claims } from "./claims.ts";
+import { type Claim, Claims } from "./claims.ts";
 import { Item, type Workload } from "./item.ts";
 import { QueueTree } from "./queue-tree.ts";
 import type { Queue } from "./queue.ts";
@@ -83,6 +83,7 @@ export class QuotaTree extends QueueTree {
     if (workload.item !== undefined) this.#dequeue(workload.item);
     this.#giveBack(workload, workload.shape, 1);
     if (workload.step !== undefined && workload.steps > 0) this.#giveBack(workload, workload.step, workload.steps);
+    if (this.journal === undefined && this.claims.size > 0) this.claims.gone(id);
     this.#forget(workload);
     return true;
   }
@@ -178,21 +179,39 @@ export class QuotaTree extends QueueTree {
    * Ends with its admission or withdrawal, or with `closeClaim`. Claims are served in the order in which they were opened: after a restart
    * they are to be opened in the recorded order. Asks of workloads that are gone by then count as given.
    */
-  openClaim({ claimant, asks }: Reclaim): void {
+  openClaim({ claimant, steps, asks }: Reclaim): void {
     const { item } = this.#workload(claimant);
     if (item === undefined) throw new QuotaError(`workload ${claimant} does not wait`);
     if (this.claims.of(item) !== undefined) throw new QuotaError(`workload ${claimant} has an open claim`);
     const asked = new Map<string, Float64Array>();
-    for (const { workload: id, steps } of asks) {
+    for (const { workload: id, steps: given } of asks) {
       const donor = this.state.workloads.get(id);
-      if (donor === undefined || !donor.isAdmitted) continue;
-      const { need } = steps === undefined || donor.step === undefined ? donor.shape : donor.step;
-      asked.set(
-        id,
-        need.slice(0, this.state.stride).map((amount) => amount * (steps ?? 1)),
-      );
+      if (donor !== undefined && donor.isAdmitted) asked.set(id, this.#amountOf(donor, given));
     }
-    this.claims.open({ item, order: this.#claimNumber++, asked });
+    this.claims.open({ item, steps: steps ?? this.#stepsFrom(item, asked), order: this.#claimNumber++, asked });
+  }
+
+  /** What a workload has, or so many steps of it, by column. */
+  #amountOf({ shape, step, steps }: Workload, given: number | undefined): Float64Array {
+    const { stride } = this.state;
+    if (step === undefined) return shape.need.slice(0, stride);
+    const some = step.need.slice(0, stride).map((amount) => amount * (given ?? steps));
+    return given === undefined ? some.map((amount, at) => amount + (shape.need[at] as number)) : some;
+  }
+
+  /** How many steps of the claimant what was asked for is enough for. */
+  #stepsFrom({ isGrowth, count, shape, workload }: Item, asked: Claim["asked"]): number {
+    const { step, pendingSteps } = workload;
+    if (step === undefined) return 0;
+    let most = isGrowth ? count : pendingSteps;
+    for (let at = 1; at < this.state.stride; at++) {
+      const each = step.need[at] as number;
+      if (each === 0) continue;
+      let sum = isGrowth ? 0 : -(shape.need[at] as number);
+      for (const amounts of asked.values()) sum += amounts[at] as number;
+      most = Math.min(most, Math.max(0, Math.floor(sum / each)));
+    }
+    return isGrowth ? Math.max(1, most) : most;
   }
 
   /** Gives up a claim: declined, or withdrawn. False when there is none. */
@@ -203,33 +222,53 @@ export class QuotaTree extends QueueTree {
 
   /** The open claims in their order, with what has not been given yet. */
   get openClaims(): readonly Reclaim[] {
-    return this.claims.all.map(({ item, asked }) => ({
+    return this.claims.all.map(({ item, steps: claimed, asked }) => ({
       claimant: item.name,
+      ...(item.workload.step !== undefined && { steps: claimed }),
       asks: [...asked].map(([id, amounts]) => {
         const donor = this.#workload(id);
         const amount = this.state.rowOf(amounts, 0);
         const column = donor.step?.need.findIndex((each) => each > 0) ?? -1;
-        const steps = column < 0 ? {} : { steps: (amounts[column] as number) / (donor.step?.need[column] as number) };
+        const isWhole = column < 0 || (amounts[0] as number) > 0;
+        const steps = isWhole ? {} : { steps: (amounts[column] as number) / (donor.step?.need[column] as number) };
         return { workload: id, queue: donor.queue.name, ...steps, amount };
       }),
     }));
   }
 
+  /** For as many steps as can be had at once, by halves. */
   #reclaimFor(item: Item, isExcluded: Excluded): Reclaim | undefined {
-    const asks = this.#reclaims.asksFor(item, isExcluded);
-    if (asks === undefined || asks.length === 0) return undefined;
-    const isEnough = this.attempt(() => {
-      for (const { workload, steps } of asks) {
-        if (steps > 0) this.shrink(workload.id, steps);
-        else this.release(workload.id);
+    const { step, pendingSteps } = item.workload;
+    const fewest = item.isGrowth ? 1 : 0;
+    for (let steps = item.isGrowth ? item.count : step === undefined ? 0 : pendingSteps; ; steps = Math.max(fewest, steps >> 1)) {
+      const asks = this.#reclaims.asksFor(item, steps, isExcluded);
+      if (asks !== undefined && asks.length > 0 && this.#wouldConsent(item, steps, asks))
+        return { claimant: item.name, ...(step !== undefined && { steps }), asks: asks.map((ask) => this.#askOf(ask)) };
+      if (steps === fewest) return undefined;
+    }
+  }
+
+  /** Whether guarantees would let the item begin, and grow so far, when all had gone that is asked. */
+  #wouldConsent({ workload, shape, isGrowth }: Item, steps: number, asks: readonly Ask[]): boolean {
+    return this.attempt(() => {
+      for (const ask of asks) {
+        if (ask.steps > 0) this.shrink(ask.workload.id, ask.steps);
+        else this.release(ask.workload.id);
       }
-      return this.search.consents(item.workload.queue, item.shape);
+      const { queue, step } = workload;
+      const more = isGrowth ? steps - 1 : steps;
+      if (more === 0 || step === undefined) return this.search.consents(queue, shape);
+      if (!isGrowth) {
+        if (!this.search.consents(queue, shape)) return false;
+        this.#use(queue, shape, 1);
+      }
+      this.#use(queue, step, isGrowth ? more : more - 1);
+      return this.search.consents(queue, step);
     });
-    return isEnough ? { claimant: item.name, asks: asks.map((ask) => this.#askOf(ask)) } : undefined;
   }
 
   #askOf({ workload, steps, each }: Ask): Reclaim["asks"][number] {
-    const amounts = each.map((amount) => amount * Math.max(1, steps));
+    const amounts = steps > 0 ? each.map((amount) => amount * steps) : this.#amountOf(workload, undefined);
     return {
       workload: workload.id,
       queue: workload.queue.name,
@@ -241,8 +280,9 @@ export class QuotaTree extends QueueTree {
   #admit({ item, passed }: Choice): Admission {
     const { workload, shape } = item;
     for (const other of passed) this.set(other, "passed", other.passed + (shape.isYieldable ? passing.yieldable : passing.firm));
+    const claim = this.claims.size === 0 ? undefined : this.claims.of(item);
     if (item.isGrowth && item.count > 1) {
-      this.#endClaim(item);
+      this.#serve(item, claim);
       this.#setCount(item, item.count - 1);
     } else {
       this.#dequeue(item, false);
@@ -253,7 +293,10 @@ export class QuotaTree extends QueueTree {
     } else {
       this.set(workload, "isAdmitted", true);
       if (workload.pendingSteps > 0 && workload.step !== undefined) {
-        this.#enqueue(new Item(workload, workload.step, true, workload.pendingSteps, workload.pendingSince));
+        const growth = new Item(workload, workload.step, true, workload.pendingSteps, workload.pendingSince);
+        this.#enqueue(growth);
+        // What was asked for its steps too stays asked for them.
+        if (claim !== undefined && claim.steps > 0) this.#openAgain({ ...claim, item: growth });
         this.set(workload, "pendingSteps", 0);
       }
     }
@@ -279,6 +322,7 @@ export class QuotaTree extends QueueTree {
       shape: shapeOf(request, 1),
       step: elastic === undefined ? undefined : shapeOf(elastic.step, 0),
       steps: 0,
+      keepsRequest: elastic?.keepsRequest ?? false,
       isAdmitted,
       item: undefined,
       pendingSteps: 0,
@@ -314,6 +358,18 @@ export class QuotaTree extends QueueTree {
     this.journal?.push(() => this.#enqueue(item));
   }
 
+  /** One step of what it claims is admitted. */
+  #serve(item: Item, claim: Claim | undefined): void {
+    if (claim === undefined) return;
+    this.#endClaim(item);
+    if (claim.steps > 1) this.#openAgain({ ...claim, steps: claim.steps - 1 });
+  }
+
+  #openAgain(claim: Claim): void {
+    this.claims.open(claim);
+    this.journal?.push(() => this.claims.close(claim.item));
+  }
+
   #endClaim(item: Item): void {
     if (this.claims.size === 0) return;
     const claim = this.claims.close(item);
@@ -324,6 +380,7 @@ export class QuotaTree extends QueueTree {
     const before = item.count;
     if (item.bucket !== undefined) item.bucket.count += count - before;
     item.count = count;
+    if (this.claims.size > 0 && this.journal === undefined) this.claims.narrow(item, count);
     this.journal?.push(() => this.#setCount(item, before));
   }
 

@@ -4,11 +4,11 @@
  * The claimant lacks room somewhere on its path: in the capacity, or in a max. From its leaf up, the nearest relatives first: where the paths
  * part, the claimant's side must be within its guarantee with the request, and the donor's side above its own, in a resource that is
  * lacking. The donor is the child that the rule of admission would take last, and so down to a leaf; there yieldable work only: first what
- * elastic work can give step by step, then whole workloads, each by lowest priority, then newest. At first no ask may bring a donor below
+ * elastic work can give step by step, then whole workloads (but for what elastic work keeps), each by lowest priority, then newest. At first no ask may bring a donor below
  * its guarantee; where that is not enough, it may (the donor has no claim to it again: it would be above its guarantee with it). In the end
  * what turns out not to be needed is dropped, the last asked first. If all that together is not enough, nobody is asked.
  */
-import { type Claims, isBeneath } from "./claims.ts";
+import { type Claims, claimNeed, isBeneath } from "./claims.ts";
 import { compareNames, compareProducts } from "./exact.ts";
 import type { Item, Workload } from "./item.ts";
 import type { Queue } from "./queue.ts";
@@ -41,17 +41,21 @@ export class ReclaimSearch {
     this.#claims = claims;
   }
 
-  /** Whom to ask for what, so that the item fits; undefined when it is not within a guarantee, lacks nothing, or not enough can be had. */
-  asksFor(item: Item, isExcluded: Excluded): readonly Ask[] | undefined {
+  /**
+   * Whom to ask for what, so that the item fits with so many steps; undefined when that is not within a guarantee, lacks nothing, or not enough
+   * can be had.
+   */
+  asksFor(item: Item, steps: number, isExcluded: Excluded): readonly Ask[] | undefined {
     const { queue } = item.workload;
     if (item.bucket === undefined || item.bucket.isImpossible || this.#claims.of(item) !== undefined) return undefined;
     for (let each: Queue | undefined = queue; each !== undefined; each = each.parent) if (each.isClosed) return undefined;
-    if (!this.#isWithinSomeGuarantee(item)) return undefined;
-    const shortfalls = this.#shortfallsOf(item);
+    const need = claimNeed({ item, steps });
+    if (!this.#isWithinSomeGuarantee(item, need)) return undefined;
+    const shortfalls = this.#shortfallsOf(item, need);
     if (shortfalls.length === 0) return undefined;
     const running = this.#runningByQueue();
     for (const mayCross of [false, true]) {
-      const attempt = new Attempt(this.#state, this.#claims, item, shortfalls, running, isExcluded, mayCross);
+      const attempt = new Attempt(this.#state, this.#claims, item, need, shortfalls, running, isExcluded, mayCross);
       const asks = attempt.run();
       if (asks !== undefined) return asks;
     }
@@ -66,17 +70,17 @@ export class ReclaimSearch {
       if (!queue.isLeaf) continue;
       for (const list of queue.bucketLists) {
         const head = list?.first()?.head;
-        if (head !== undefined && this.#isWithinSomeGuarantee(head)) heads.push(head);
+        if (head !== undefined && this.#isWithinSomeGuarantee(head, head.shape.need)) heads.push(head);
       }
     }
     return heads.sort((a, b) => b.priority - a.priority || a.since - b.since || compareNames(a.name, b.name));
   }
 
-  #isWithinSomeGuarantee(item: Item): boolean {
+  #isWithinSomeGuarantee(item: Item, need: Float64Array): boolean {
     const { used, guaranteed, stride, resources } = this.#state;
     for (let queue = item.workload.queue; queue.parent !== undefined; queue = queue.parent) {
       for (let at = 1; at < resources.length; at++) {
-        const amount = item.shape.need[at] as number;
+        const amount = need[at] as number;
         const row = queue.index * stride + at;
         if (amount > 0 && (used[row] as number) + amount <= (guaranteed[row] as number)) return true;
       }
@@ -85,7 +89,7 @@ export class ReclaimSearch {
   }
 
   /** What is missing on the path, beyond what is free, kept for earlier claims, and asked for already. */
-  #shortfallsOf(item: Item): Shortfall[] {
+  #shortfallsOf(item: Item, need: Float64Array): Shortfall[] {
     const { capacity, used, kept, max, root, stride, resources } = this.#state;
     const shortfalls: Shortfall[] = [];
     for (let queue: Queue | undefined = item.workload.queue; queue !== undefined; queue = queue.parent) {
@@ -93,7 +97,7 @@ export class ReclaimSearch {
       const missing = new Float64Array(stride);
       const asked = askedBeneath(this.#state, this.#claims, queue);
       for (let at = 0; at < resources.length; at++) {
-        const amount = item.shape.need[at] as number;
+        const amount = need[at] as number;
         if (amount === 0) continue;
         const row = queue.index * stride + at;
         const bound = queue === root ? Math.min(capacity[at] as number, max[row] as number) : (max[row] as number);
@@ -122,6 +126,8 @@ class Attempt {
   readonly #state: TreeState;
   readonly #claims: Claims;
   readonly #item: Item;
+  /** What the claimant needs in all. */
+  readonly #need: Float64Array;
   readonly #shortfalls: readonly Shortfall[];
   readonly #running: ReadonlyMap<Queue, readonly Workload[]>;
   readonly #isExcluded: Excluded;
@@ -137,6 +143,7 @@ class Attempt {
     state: TreeState,
     claims: Claims,
     item: Item,
+    need: Float64Array,
     shortfalls: readonly Shortfall[],
     running: ReadonlyMap<Queue, readonly Workload[]>,
     isExcluded: Excluded,
@@ -145,6 +152,7 @@ class Attempt {
     this.#state = state;
     this.#claims = claims;
     this.#item = item;
+    this.#need = need;
     this.#shortfalls = shortfalls;
     this.#running = running;
     this.#isExcluded = isExcluded;
@@ -162,7 +170,7 @@ class Attempt {
     }
     if (this.#shortfalls.some((shortfall) => this.#isMissing(shortfall))) return undefined;
     this.#dropNeedless();
-    return this.#asks.filter(({ steps, each }) => steps > 0 || each[0] === 1);
+    return this.#merged();
   }
 
   /** The columns of which something is missing in the queue or above it, the largest part of the capacity first. */
@@ -185,7 +193,7 @@ class Attempt {
   #isWithin(side: Queue, lacking: readonly number[]): boolean {
     return lacking.every((column) => {
       const row = side.index * this.#state.stride + column;
-      const amount = this.#item.shape.need[column] as number;
+      const amount = this.#need[column] as number;
       return column === 0 || (this.#state.used[row] as number) + amount <= (this.#state.guaranteed[row] as number);
     });
   }
@@ -260,7 +268,7 @@ class Attempt {
       if (!this.#mayCross && path.some((queue) => this.#wouldCross(queue, candidate.each, lacking))) continue;
       this.#take(leaf, candidate.each, 1);
       const isStep = candidate.each[0] === 0;
-      const asked = this.#asks.find((ask) => ask.workload === candidate.workload);
+      const asked = this.#asks.find((ask) => ask.workload === candidate.workload && ask.each === candidate.each);
       if (asked === undefined) this.#asks.push({ ...candidate, steps: isStep ? 1 : 0 });
       else asked.steps++;
       candidate.steps--;
@@ -294,10 +302,11 @@ class Attempt {
       if (this.#isExcluded(workload.id, leaf.name)) continue;
       const before = this.#claims.askedOf(workload.id);
       const { step } = workload;
-      if (step === undefined) {
-        if (before === undefined) candidates.push({ workload, steps: 0, each: workload.shape.need.slice(0, stride) });
-        continue;
+      if (step === undefined || !workload.keepsRequest) {
+        const isAsked = before !== undefined && (step === undefined || (before[0] as number) > 0);
+        if (!isAsked) candidates.push({ workload, steps: 0, each: workload.shape.need.slice(0, stride) });
       }
+      if (step === undefined) continue;
       const column = step.need.findIndex((amount) => amount > 0);
       const asked = before === undefined || column < 0 ? 0 : (before[column] as number) / (step.need[column] as number);
       if (workload.steps > asked) candidates.push({ workload, steps: workload.steps - asked, each: step.need.slice(0, stride) });
@@ -311,6 +320,12 @@ class Attempt {
     );
     this.#left.set(leaf, candidates);
     return candidates;
+  }
+
+  /** Whoever is asked for its request gives its steps too: that is all of it. */
+  #merged(): readonly Ask[] {
+    const wholes = new Set(this.#asks.filter(({ each }) => each[0] === 1).map(({ workload }) => workload));
+    return this.#asks.filter(({ workload, steps, each }) => each[0] === 1 || (steps > 0 && !wholes.has(workload)));
   }
 
   #isMissing({ queue, missing }: Shortfall): boolean {

@@ -26,7 +26,7 @@ export interface WorkloadSpec {
   /** Unique in the tree; the last word of every tie, by code units. */
   readonly id: string;
   readonly queue: string;
-  /** What starts together, as one vector: a gang's sum; of an elastic workload what it never shrinks below. */
+  /** What starts together, as one vector: a gang's sum; of an elastic workload what it begins with. */
   readonly request: ResourceVector;
   /** Higher goes first; default 0. */
   readonly priority?: number;
@@ -44,6 +44,8 @@ export interface WorkloadSpec {
     readonly step: ResourceVector;
     /** How many steps it wants above `request`. They wait until `request` is admitted. */
     readonly steps: number;
+    /** It never shrinks below `request`; else it may be asked for all of it, once all steps are. Default false. */
+    readonly keepsRequest?: boolean;
   };
 }
 
@@ -90,6 +92,8 @@ export interface ReclaimAsk {
 export interface Reclaim {
   /** The workload that waits: itself, or its growth. */
   readonly claimant: string;
+  /** How many steps of an elastic claimant it is for, besides its request while that waits; absent = as many as the asks are enough for. */
+  readonly steps?: number;
   readonly asks: readonly ReclaimAsk[];
 }
 

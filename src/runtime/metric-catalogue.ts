@@ -36,7 +36,11 @@ export const metricCatalogue = {
     buckets: [0.01, 0.1, 1, 10, 60, 300, 900, 3600, 14_400, 86_400],
     help: "How long workloads waited for their share, from when they asked for it.",
   },
-  nuptse_reclaims_total: { type: "counter", labels: ["result"], help: "Requests to give back by how they ended: Released, Declined, Withdrawn." },
+  nuptse_reclaims_total: {
+    type: "counter",
+    labels: ["result"],
+    help: "Requests to give back by how they ended: Released, Declined, Withdrawn.",
+  },
   nuptse_reconcile_total: {
     type: "counter",
     labels: ["controller", "result"],

@@ -99,7 +99,8 @@ export function createTenantQueueKind(options: TenantQueueKindOptions): TenantQu
     resource: namespaces,
     project: onlyLabels,
     onChange({ type, object, previous }) {
-      if (type !== "modified" || JSON.stringify(object.metadata.labels) !== JSON.stringify(previous?.metadata.labels)) cycle.queuesChanged();
+      if (type !== "modified" || JSON.stringify(object.metadata.labels) !== JSON.stringify(previous?.metadata.labels))
+        cycle.queuesChanged();
     },
   });
   const queues = createInformer<TenantQueue>({
@@ -195,8 +196,7 @@ export function createTenantQueueKind(options: TenantQueueKindOptions): TenantQu
         reason: eventReasons.reclaimRequested,
         note: `${record.donor} is asked to give back what ${record.claimantQueue} is guaranteed, by ${new Date(record.deadline).toISOString()}`,
       });
-    if (record.state !== "Requested" && record.state !== "Acknowledged")
-      metrics.count("nuptse_reclaims_total", { result: record.state });
+    if (record.state !== "Requested" && record.state !== "Acknowledged") metrics.count("nuptse_reclaims_total", { result: record.state });
     boardLater(0);
   }
 

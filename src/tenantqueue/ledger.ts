@@ -222,11 +222,15 @@ export class Ledger implements Admission {
     if (seat.refusal !== undefined) return seat.refusal;
     const { queue } = seat.want;
     const say = (reason: string, message: string) => ({ reason, message });
-    if (seat.tree === undefined) return say(waitReasons.queueNotReady, `the TenantQueue ${queue} has no place in a tree whose capacity is known`);
+    if (seat.tree === undefined)
+      return say(waitReasons.queueNotReady, `the TenantQueue ${queue} has no place in a tree whose capacity is known`);
     const { submission } = seat;
     if (submission?.state === "Refused")
       return submission.reason === "TooManyWaiting"
-        ? say(waitReasons.queueFull, `${submission.limit} workloads wait in the TenantQueue ${queue}, as many as its spec.limits.waiting allows`)
+        ? say(
+            waitReasons.queueFull,
+            `${submission.limit} workloads wait in the TenantQueue ${queue}, as many as its spec.limits.waiting allows`,
+          )
         : say(waitReasons.queueNotReady, `the TenantQueue ${queue} has queues below it, and only those take work`);
     if (submission?.state === "NeverFits")
       return say(

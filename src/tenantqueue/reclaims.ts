@@ -10,12 +10,7 @@
  * A request that is open past its deadline is overdue: its queue is frozen and owes what was not given back. Records stand in the status of the
  * donor's queue (decision 25), and a new leader takes them up from there.
  */
-import type {
-  TenantQueue,
-  TenantQueueStatusCoolOff,
-  TenantQueueStatusDebt,
-  TenantQueueStatusReclaim,
-} from "../api/tenant-queue.gen.ts";
+import type { TenantQueue, TenantQueueStatusCoolOff, TenantQueueStatusDebt, TenantQueueStatusReclaim } from "../api/tenant-queue.gen.ts";
 import { shortHash } from "../base/hash.ts";
 import { formatSeconds, parseTime } from "../base/time.ts";
 import { addResources, formatResources, parseResources, type ResourceVector } from "../quota/resource-vector.ts";

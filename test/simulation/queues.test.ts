@@ -101,7 +101,10 @@ describe("simulation of queues", function () {
     await stage.create(elasticJobs, job("red", "borrower", { items: 10, runMs: "forever", queue: { onReclaim: "Stop" } }));
     await stage.advance(minuteMs + 10_000);
     assert.deepEqual(await atWork(stage, "red"), { borrower: 10 });
-    await stage.create(elasticJobs, job("blue", "owner", { items: 5, runMs: "forever", cron: "0 2 12 * * ?", queue: { onReclaim: "Stop" } }));
+    await stage.create(
+      elasticJobs,
+      job("blue", "owner", { items: 5, runMs: "forever", cron: "0 2 12 * * ?", queue: { onReclaim: "Stop" } }),
+    );
     await stage.advance(2 * minuteMs);
     assert.deepEqual(await atWork(stage, "red"), { borrower: 5 });
     assert.deepEqual(await atWork(stage, "blue"), { owner: 5 });
@@ -109,6 +112,154 @@ describe("simulation of queues", function () {
     assert.deepEqual(
       donor.status?.active?.map(({ phase, failed, admitted }) => ({ phase, failed, items: admitted?.items })),
       [{ phase: "Running", failed: "", items: 5 }],
+    );
+  });
+
+  it("Finish starts no more items than are left to it, and nothing is stopped", async () => {
+    const stage = await halves();
+    await stage.create(
+      elasticJobs,
+      job("red", "borrower", { items: 30, runMs: 50_000, queue: { onReclaim: "Finish" }, spec: { runTimeoutSeconds: 600 } }),
+    );
+    await stage.advance(minuteMs + 10_000);
+    assert.deepEqual(await atWork(stage, "red"), { borrower: 10 });
+    await stage.create(
+      elasticJobs,
+      job("blue", "owner", { items: 5, runMs: "forever", cron: "20 1 12 * * ?", queue: { onReclaim: "Stop" } }),
+    );
+    await stage.advance(70_000);
+    assert.deepEqual(await atWork(stage, "red"), { borrower: 5 });
+    assert.deepEqual(await atWork(stage, "blue"), { owner: 5 });
+    await stage.advance(10 * minuteMs);
+    const donor = await stage.get<ElasticJob & KubeObject>(elasticJobs, { namespace: "red", name: "borrower" });
+    assert.deepEqual(
+      donor.status?.history?.map(({ phase, attempts }) => ({ phase, attempts })),
+      [{ phase: "Succeeded", attempts: 30 }],
+    );
+  });
+
+  it("firm work never gets what others are guaranteed", async () => {
+    const stage = await halves();
+    await stage.create(elasticJobs, job("red", "firm", { items: 10, runMs: "forever", queue: { onReclaim: "Refuse" } }));
+    await stage.advance(3 * minuteMs);
+    assert.deepEqual(await atWork(stage, "red"), { firm: 5 });
+  });
+
+  it("a gang begins as a whole or not at all", async () => {
+    const stage = await halves();
+    await stage.create(elasticJobs, job("red", "firm", { items: 3, runMs: 120_000, queue: { onReclaim: "Refuse" } }));
+    await stage.advance(minuteMs + 10_000);
+    await stage.create(
+      elasticJobs,
+      job("red", "gang", { items: 4, runMs: 1000, cron: "30 1 12 * * ?", queue: { minCount: 4, onReclaim: "Refuse" } }),
+    );
+    await stage.advance(minuteMs);
+    assert.deepEqual(await atWork(stage, "red"), { firm: 3 });
+    await stage.advance(minuteMs);
+    const gang = await stage.get<ElasticJob & KubeObject>(elasticJobs, { namespace: "red", name: "gang" });
+    assert.deepEqual(
+      gang.status?.history?.map(({ phase, succeeded }) => ({ phase, succeeded })),
+      [{ phase: "Succeeded", succeeded: "0-3" }],
+    );
+  });
+
+  it("what can never be admitted fails at once and says why", async () => {
+    const stage = await halves({ max: { cpu: "8" } });
+    await stage.create(elasticJobs, job("red", "huge", { items: 9, runMs: 1000, queue: { minCount: 9 } }));
+    await stage.advance(minuteMs + 10_000);
+    const huge = await stage.get<ElasticJob & KubeObject>(elasticJobs, { namespace: "red", name: "huge" });
+    assert.deepEqual(
+      huge.status?.history?.map(({ phase, reason, message }) => ({ phase, reason, message })),
+      [
+        {
+          phase: "Failed",
+          reason: "NeverFits",
+          message:
+            "it asks for 9 of cpu at once, and the TenantQueue red never has more than 8 (its spec.max), so it would wait for ever; make it smaller, or raise that",
+        },
+      ],
+    );
+  });
+
+  it("a job whose queue is not open to it says which is, and begins when it is opened", async () => {
+    const stage = await halves();
+    await stage.create(elasticJobs, job("red", "stray", { items: 1, runMs: 1000, queue: { name: "blue" } }));
+    await stage.advance(minuteMs + 10_000);
+    const stray = await stage.get<ElasticJob & KubeObject>(elasticJobs, { namespace: "red", name: "stray" });
+    const stalled = stray.status?.conditions?.find(({ type }) => type === "Stalled");
+    assert.equal(stalled?.reason, "QueueNotAllowed");
+    assert.match(stalled?.message ?? "", /^spec\.queue\.name: .*open to it: red$/);
+    assert.deepEqual(
+      stray.status?.active?.map(({ phase, reason }) => ({ phase, reason })),
+      [{ phase: "Waiting", reason: "QueueNotAllowed" }],
+    );
+    await stage.patchSpec(tenantQueues, { name: "blue" }, { namespaceSelector: { matchLabels: null } });
+    await stage.advance(minuteMs);
+    const done = await stage.get<ElasticJob & KubeObject>(elasticJobs, { namespace: "red", name: "stray" });
+    assert.deepEqual(
+      done.status?.history?.map(({ phase }) => phase),
+      ["Succeeded"],
+    );
+  });
+
+  it("a new leader rebuilds what is used, and admits nothing twice", async () => {
+    const stage = await halves();
+    await stage.create(elasticJobs, job("red", "first", { items: 10, runMs: 240_000, queue: { onReclaim: "Stop" } }));
+    await stage.create(elasticJobs, job("red", "second", { items: 6, runMs: 1000, cron: "5 1 12 * * ?" }));
+    await stage.advance(minuteMs + 10_000);
+    stage.killOperator();
+    stage.startOperator();
+    await stage.advance(minuteMs);
+    assert.deepEqual(await atWork(stage, "red"), { first: 10 });
+    await stage.advance(4 * minuteMs);
+    const second = await stage.get<ElasticJob & KubeObject>(elasticJobs, { namespace: "red", name: "second" });
+    assert.deepEqual(
+      second.status?.history?.map(({ phase, attempts }) => ({ phase, attempts })),
+      [{ phase: "Succeeded", attempts: 6 }],
+    );
+  });
+
+  it("Hold admits nothing new; HoldAndDrain asks back what may be asked", async () => {
+    const stage = await halves();
+    await stage.create(elasticJobs, job("red", "first", { items: 4, runMs: "forever", queue: { onReclaim: "Stop" } }));
+    await stage.advance(minuteMs + 10_000);
+    await stage.patchSpec(tenantQueues, { name: "red" }, { stopPolicy: "Hold" });
+    await stage.create(elasticJobs, job("red", "second", { items: 1, runMs: 1000, cron: "30 1 12 * * ?" }));
+    await stage.advance(minuteMs);
+    assert.deepEqual(await atWork(stage, "red"), { first: 4 });
+    await stage.patchSpec(tenantQueues, { name: "red" }, { stopPolicy: "HoldAndDrain" });
+    await stage.advance(minuteMs);
+    assert.deepEqual(await atWork(stage, "red"), {});
+    await stage.patchSpec(tenantQueues, { name: "red" }, { stopPolicy: "None" });
+    await stage.advance(minuteMs);
+    assert.deepEqual(await atWork(stage, "red"), { first: 4 });
+  });
+
+  it("who does not give back in time is frozen, owes, and says so", async () => {
+    const stage = await halves({ reclaim: { graceSeconds: 60 } });
+    await stage.create(
+      elasticJobs,
+      job("red", "slow", { items: 10, runMs: 600_000, queue: { onReclaim: "Finish" }, spec: { runTimeoutSeconds: 1200 } }),
+    );
+    await stage.advance(minuteMs + 10_000);
+    await stage.create(elasticJobs, job("blue", "owner", { items: 5, runMs: 1000, cron: "20 1 12 * * ?" }));
+    await stage.advance(3 * minuteMs);
+    const donor = await stage.get<TenantQueue & KubeObject>(tenantQueues, { name: "red" });
+    const overdue = donor.status?.conditions?.find(({ type }) => type === "ReclaimOverdue");
+    assert.deepEqual([overdue?.status, overdue?.reason], ["True", "DeadlinePassed"]);
+    assert.deepEqual(
+      donor.status?.reclaims?.map(({ state, resources }) => ({ state, cpu: resources?.["cpu"] })),
+      [{ state: "Acknowledged", cpu: "5" }],
+    );
+    assert.deepEqual(
+      donor.status?.debts?.map(({ resources }) => resources?.["cpu"]),
+      ["5"],
+    );
+    await stage.advance(9 * minuteMs);
+    const owner = await stage.get<ElasticJob & KubeObject>(elasticJobs, { namespace: "blue", name: "owner" });
+    assert.deepEqual(
+      owner.status?.history?.map(({ phase }) => phase),
+      ["Succeeded"],
     );
   });
 });

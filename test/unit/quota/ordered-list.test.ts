@@ -20,6 +20,7 @@ function entryOf(number: number, level: number, need: number): Entry {
     shape,
     step: undefined,
     steps: 0,
+    keepsRequest: false,
     isAdmitted: false,
     item: undefined,
     pendingSteps: 0,

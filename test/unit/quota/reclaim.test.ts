@@ -63,7 +63,15 @@ describe("the reclaim search", () => {
 
   it("shrinking elastic work comes first, down to what it never shrinks below", () => {
     const tree = treeOf({ cpu: 10 }, { a: { guaranteed: { cpu: 6 } }, b: {} });
-    tree.restore({ id: "app", queue: "b", request: { cpu: 2 }, since: 1, priority: 9, elastic: { step: { cpu: 2 }, steps: 2 }, ...lent });
+    tree.restore({
+      id: "app",
+      queue: "b",
+      request: { cpu: 2 },
+      since: 1,
+      priority: 9,
+      elastic: { step: { cpu: 2 }, steps: 2, keepsRequest: true },
+      ...lent,
+    });
     restoreMany(tree, "b", 4, { cpu: 1 }, lent);
     claim(tree, "gang", "a", 3);
     assert.deepEqual(asked(tree.findReclaim("gang")), ["app x2"]);
@@ -290,19 +298,47 @@ describe("an open claim", () => {
     assert.deepEqual(admit(tree), ["b-1", "b-2"]);
   });
 
-  it("is for one step of a workload that grows, and ends with it", () => {
+  it("is for all steps by which a workload grows within its guarantee, and is served one by one", () => {
     const tree = treeOf({ cpu: 6 }, { a: { guaranteed: { cpu: 4 } }, b: {} });
     tree.restore({ id: "app", queue: "a", request: { cpu: 1 }, since: 1, elastic: { step: { cpu: 1 }, steps: 0 } });
     restoreMany(tree, "b", 5, { cpu: 1 }, lent);
     tree.grow("app", 2, 5);
-    for (const donor of ["b-r5", "b-r4"]) {
-      tree.openClaim(tree.nextReclaim() as Reclaim);
-      assert.deepEqual(asked(tree.openClaims[0]), [donor]);
+    tree.openClaim(tree.nextReclaim() as Reclaim);
+    for (const [donor, left] of [
+      ["b-r5", ["b-r4"]],
+      ["b-r4", undefined],
+    ] as const) {
       tree.release(donor);
       assert.deepEqual(admit(tree), ["app"]);
-      assert.deepEqual(tree.openClaims, []);
+      assert.deepEqual(tree.openClaims[0] === undefined ? undefined : asked(tree.openClaims[0]), left);
     }
     assert.equal(tree.nextReclaim(), undefined);
+  });
+
+  it("of a workload that is to start is for its steps too, and goes on for them when it has started", () => {
+    const tree = treeOf({ cpu: 6 }, { a: { guaranteed: { cpu: 3 } }, b: {} });
+    restoreMany(tree, "b", 6, { cpu: 1 }, lent);
+    tree.submit({ id: "app", queue: "a", request: { cpu: 1 }, since: 1, elastic: { step: { cpu: 1 }, steps: 9 } });
+    tree.openClaim(tree.nextReclaim() as Reclaim);
+    assert.deepEqual([...(asked(tree.openClaims[0]) ?? [])].sort(), ["b-r4", "b-r5", "b-r6"]);
+    submitMany(tree, "b", 1, { cpu: 1 }, lent);
+    for (const donor of ["b-r6", "b-r5", "b-r4"]) {
+      tree.release(donor);
+      assert.deepEqual(admit(tree), ["app"]);
+    }
+    assert.deepEqual(tree.openClaims, []);
+  });
+
+  it("asks for all of an elastic workload that does not keep its request, and takes it as given when that is gone", () => {
+    const tree = treeOf({ cpu: 6 }, { a: { guaranteed: { cpu: 6 } }, b: {} });
+    tree.restore({ id: "run", queue: "b", request: { cpu: 2 }, since: 1, elastic: { step: { cpu: 2 }, steps: 2 }, ...lent });
+    claim(tree, "gang", "a", 6);
+    tree.openClaim(tree.nextReclaim() as Reclaim);
+    assert.deepEqual(tree.openClaims[0]?.asks, [{ workload: "run", queue: "b", amount: { cpu: 6 } }]);
+    tree.correct("run", { cpu: 1 });
+    tree.release("run");
+    assert.deepEqual(tree.openClaims[0]?.asks, []);
+    assert.deepEqual(admit(tree), ["gang"]);
   });
 
   it("goes with its queue when that is re-parented", () => {

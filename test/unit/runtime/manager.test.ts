@@ -82,7 +82,7 @@ function bench(script: Script) {
       },
       lost: lost.promise,
       fence: () => true,
-    earlyFence: () => true,
+      earlyFence: () => true,
       stop: () => say("stop lease"),
       release: async () => {
         say("release");
