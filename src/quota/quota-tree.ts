@@ -186,7 +186,7 @@ export class QuotaTree extends QueueTree {
     const asked = new Map<string, Float64Array>();
     for (const { workload: id, steps: given } of asks) {
       const donor = this.state.workloads.get(id);
-      if (donor !== undefined && donor.isAdmitted) asked.set(id, this.#amountOf(donor, given));
+      if (donor?.isAdmitted === true) asked.set(id, this.#amountOf(donor, given));
     }
     this.claims.open({ item, steps: steps ?? this.#stepsFrom(item, asked), order: this.#claimNumber++, asked });
   }

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from "../base/clock.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Reclaims } from "./reclaims.ts";
-import type { World } from "./rules/world.ts";
+import type { World } from "./world.ts";
 
 export interface AdmissionCycleOptions {
   readonly ledger: Ledger;

@@ -21,7 +21,7 @@ import { NodeUsage } from "./node-usage.ts";
 import { type QueuePod, queuePod } from "./queue-pod.ts";
 import { type ReclaimRecord, Reclaims } from "./reclaims.ts";
 import { type PoolNode, poolNode } from "./rules/capacity.ts";
-import { planWorld, type World } from "./rules/world.ts";
+import { planWorld, type World } from "./world.ts";
 import { StatusBoard } from "./status-board.ts";
 import { whenNeeded } from "./when-needed.ts";
 

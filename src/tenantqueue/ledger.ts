@@ -6,7 +6,7 @@ import { getOrMake } from "../base/map.ts";
 import type { QuotaTree } from "../quota/quota-tree.ts";
 import { workloadProblems } from "../validation/queued-workload.ts";
 import { QueueTrees } from "./queue-trees.ts";
-import type { World } from "./rules/world.ts";
+import type { World } from "./world.ts";
 import { Seat, workloadId } from "./seat.ts";
 
 export interface LedgerOptions {

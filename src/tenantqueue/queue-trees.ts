@@ -1,6 +1,6 @@
 import { QuotaTree } from "../quota/quota-tree.ts";
 import type { QueueSpec } from "../quota/workload-spec.ts";
-import type { PlannedTree, World } from "./rules/world.ts";
+import type { PlannedTree, World } from "./world.ts";
 
 /** The trees in which work is admitted, kept as the world says. */
 export class QueueTrees {

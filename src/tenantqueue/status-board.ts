@@ -11,7 +11,7 @@ import type { EffectiveQueue } from "./rules/effective-spec.ts";
 import { lentOf } from "./rules/lending.ts";
 import { nextQueueStatus, type QueueSnapshot } from "./rules/status.ts";
 import { planStatusWrites, type StaleStatus } from "./rules/status-writes.ts";
-import type { World } from "./rules/world.ts";
+import type { World } from "./world.ts";
 import type { Seat } from "./seat.ts";
 
 export interface StatusBoardOptions {

@@ -1,13 +1,19 @@
 import { proportionOf } from "../../base/percentage.ts";
 import type { QueueUsage } from "../../quota/queue-tree.ts";
 import type { ResourceVector } from "../../quota/resource-vector.ts";
-import type { PlannedTree } from "./world.ts";
+
+/** A tree as this file needs it. */
+export interface LendingTree {
+  readonly capacity: ResourceVector;
+  /** The root first. */
+  readonly queues: readonly { readonly name: string; readonly parent?: string }[];
+}
 
 /**
  * What others use of each queue's guarantee. Siblings first borrow what is guaranteed to nobody; what they use beyond that comes from the idle
  * guarantees, from each in proportion, rounded down. Queues that lend nothing are left out.
  */
-export function lentOf({ capacity, queues }: PlannedTree, usageOf: (queue: string) => QueueUsage): ReadonlyMap<string, ResourceVector> {
+export function lentOf({ capacity, queues }: LendingTree, usageOf: (queue: string) => QueueUsage): ReadonlyMap<string, ResourceVector> {
   const lent = new Map<string, Record<string, number>>();
   const children = new Map<string, string[]>();
   for (const { name, parent } of queues) {

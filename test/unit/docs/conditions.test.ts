@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { conditionReasons, conditionTypes, eventReasons, queueReasons, queueRefusals, requestReasons } from "../../../src/api/reasons.ts";
+import { conditionReasons, conditionTypes, eventReasons, queueReasons, queueRefusals, requestReasons, waitReasons } from "../../../src/api/reasons.ts";
 
 const text = readFileSync(new URL("../../../docs/conditions.md", import.meta.url), "utf8");
 
@@ -24,6 +24,7 @@ describe("docs/conditions", () => {
     { section: "Reasons of a JobRequest", names: requestReasons, columns: 4 },
     { section: "Reasons of a TenantQueue", names: queueReasons, columns: 4 },
     { section: "Why a workload is of no queue", names: queueRefusals, columns: 3 },
+    { section: "Why a workload waits for its queue", names: waitReasons, columns: 3 },
   ];
   for (const { section, names, columns } of tables) {
     it(`"${section}" lists exactly what the code has, each once`, () => {

@@ -1,16 +1,16 @@
-import type { Labels } from "../../api/label-selector.ts";
-import type { SpecProblem } from "../../api/problem.ts";
-import type { UsableQueue } from "../../api/queue-access.ts";
-import type { TenantQueue } from "../../api/tenant-queue.gen.ts";
-import type { ResourceVector } from "../../quota/resource-vector.ts";
-import type { QueueSpec } from "../../quota/workload-spec.ts";
-import { usableQueues } from "../../validation/queued-workload.ts";
-import { standingProblems } from "../../validation/tenant-queue.ts";
-import { capacityOf, dealNodes, type PoolNode, type PoolOverlap, poolFields } from "./capacity.ts";
-import { type EffectiveQueue, effectiveQueue } from "./effective-spec.ts";
-import { type GrantRecord, guaranteesOf, type QueueGuarantee } from "./guarantees.ts";
-import { grantRecordOf } from "./status.ts";
-import { growForest, type QueueForest } from "./tree.ts";
+import type { Labels } from "../api/label-selector.ts";
+import type { SpecProblem } from "../api/problem.ts";
+import type { UsableQueue } from "../api/queue-access.ts";
+import type { TenantQueue } from "../api/tenant-queue.gen.ts";
+import type { ResourceVector } from "../quota/resource-vector.ts";
+import type { QueueSpec } from "../quota/workload-spec.ts";
+import { usableQueues } from "../validation/queued-workload.ts";
+import { standingProblems } from "../validation/tenant-queue.ts";
+import { capacityOf, dealNodes, type PoolNode, type PoolOverlap, poolFields } from "./rules/capacity.ts";
+import { type EffectiveQueue, effectiveQueue } from "./rules/effective-spec.ts";
+import { type GrantRecord, guaranteesOf, type QueueGuarantee } from "./rules/guarantees.ts";
+import { grantRecordOf } from "./rules/status.ts";
+import { growForest, type QueueForest } from "./rules/tree.ts";
 
 /** What there is besides workloads. */
 export interface WorldInput {
