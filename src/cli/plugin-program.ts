@@ -5,6 +5,7 @@ import { historyCommand } from "./plugin/history.ts";
 import { logsCommand } from "./plugin/logs.ts";
 import { nextCommand } from "./plugin/next.ts";
 import type { PluginContext } from "./plugin/plugin-context.ts";
+import { queueCommand } from "./plugin/queue.ts";
 import { requestCommands } from "./plugin/requests.ts";
 import { statusCommand } from "./plugin/status.ts";
 import { validateCommand } from "./plugin/validate.ts";
@@ -21,6 +22,7 @@ export function createPluginProgram(context: PluginContext): Command {
     .addCommand(logsCommand(context))
     .addCommand(whyCommand(context))
     .addCommand(nextCommand(context))
+    .addCommand(queueCommand(context))
     .addCommand(validateCommand(context))
     .addCommand(cronCommand(context))
     .addCommand(completionCommand(context))

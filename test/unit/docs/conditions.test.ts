@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { conditionReasons, conditionTypes, eventReasons, queueReasons, queueRefusals, requestReasons, waitReasons } from "../../../src/api/reasons.ts";
+import {
+  conditionReasons,
+  conditionTypes,
+  eventReasons,
+  queueReasons,
+  queueRefusals,
+  requestReasons,
+  waitReasons,
+} from "../../../src/api/reasons.ts";
 
 const text = readFileSync(new URL("../../../docs/conditions.md", import.meta.url), "utf8");
 

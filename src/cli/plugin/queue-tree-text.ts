@@ -1,0 +1,224 @@
+import type { TenantQueue } from "../../api/tenant-queue.gen.ts";
+import { proportionOf } from "../../base/percentage.ts";
+import { QuantityError } from "../../quota/quantity.ts";
+import { formatAmount, parseAmount } from "../../quota/resource-vector.ts";
+import { alignColumns } from "../cron-output.ts";
+import type { Style } from "./style.ts";
+import { spanText } from "./time-text.ts";
+
+type Amounts = Readonly<Record<string, string>>;
+
+/** A queue as programs and people are shown it. Amounts are quantities by resource. */
+export interface QueueView {
+  readonly name: string;
+  readonly parent?: string;
+  /** How many queues are above it. */
+  readonly depth: number;
+  readonly weight: number;
+  /** Of the root of its tree. */
+  readonly capacity: Amounts;
+  readonly guaranteed: Amounts;
+  readonly max: Amounts;
+  readonly used: Amounts;
+  readonly fairShare: Amounts;
+  readonly borrowed: Amounts;
+  readonly lent: Amounts;
+  readonly admitted: number;
+  readonly waiting: number;
+  readonly oldestWaitSince?: string;
+  /** Why the first that waits does. */
+  readonly head?: string;
+  /** Requests to give back that are open. */
+  readonly reclaims: readonly {
+    readonly workload: string;
+    readonly claimant: string;
+    readonly resources: Amounts;
+    readonly deadline: string;
+  }[];
+  /** What is wrong with it. */
+  readonly trouble?: string;
+}
+
+/** Queues in the order of their trees: each before those below it, siblings by name; those without a place last. `top` leaves out all not below it. */
+export function queueViews(queues: readonly TenantQueue[], top?: string): readonly QueueView[] {
+  const byName = new Map(queues.map((queue) => [queue.metadata.name, queue]));
+  const below = Map.groupBy(queues, ({ spec }) => spec.parent ?? "");
+  const views: QueueView[] = [];
+  const seen = new Set<string>();
+  const visit = (queue: TenantQueue, depth: number, capacity: Amounts): void => {
+    const { name } = queue.metadata;
+    if (seen.has(name)) return;
+    seen.add(name);
+    views.push(viewOf(queue, depth, capacity));
+    for (const child of sorted(below.get(name) ?? [])) visit(child, depth + 1, capacity);
+  };
+  const first = top === undefined ? sorted(below.get("") ?? []) : [byName.get(top)].filter((queue) => queue !== undefined);
+  for (const queue of first) visit(queue, 0, capacityOf(rootOf(queue, byName)));
+  if (top === undefined) for (const queue of sorted(queues)) visit(queue, 0, {});
+  return views;
+}
+
+const sorted = (queues: readonly TenantQueue[]): readonly TenantQueue[] =>
+  queues.toSorted((left, right) => (left.metadata.name < right.metadata.name ? -1 : 1));
+
+function rootOf(queue: TenantQueue, byName: ReadonlyMap<string, TenantQueue>): TenantQueue {
+  const seen = new Set<TenantQueue>();
+  let root = queue;
+  while (root.spec.parent !== undefined && !seen.has(root)) {
+    seen.add(root);
+    root = byName.get(root.spec.parent) ?? root;
+  }
+  return root;
+}
+
+const capacityOf = ({ status }: TenantQueue): Amounts => texts(status?.capacity);
+
+function viewOf({ metadata, spec, status }: TenantQueue, depth: number, capacity: Amounts): QueueView {
+  const guaranteed = Object.entries(status?.guaranteed ?? {}).map(([resource, { effective }]) => [resource, String(effective ?? "0")]);
+  const trouble = (status?.conditions ?? []).find(
+    ({ type, status: is }) => is === "True" && (type === "Stalled" || type === "OverCommitted" || type === "ReclaimOverdue"),
+  );
+  const open = (status?.reclaims ?? []).filter(({ state }) => state === "Requested" || state === "Acknowledged");
+  return {
+    name: metadata.name,
+    ...(spec.parent !== undefined && { parent: spec.parent }),
+    depth,
+    weight: spec.weight ?? 1,
+    capacity,
+    guaranteed: Object.fromEntries(guaranteed),
+    max: texts(spec.max),
+    used: texts(status?.used),
+    fairShare: texts(status?.fairShare),
+    borrowed: texts(status?.borrowed),
+    lent: texts(status?.lent),
+    admitted: status?.admitted ?? 0,
+    waiting: status?.waiting ?? 0,
+    ...(status?.oldestWaitSince !== undefined && { oldestWaitSince: status.oldestWaitSince }),
+    ...(status?.head?.reason !== undefined && { head: status.head.reason }),
+    reclaims: open.map(({ workload, claimant, resources, deadline }) => ({
+      workload: [workload?.kind, `${workload?.namespace ?? ""}/${workload?.name ?? workload?.uid ?? ""}`, workload?.run]
+        .filter(Boolean)
+        .join(" "),
+      claimant: claimant?.queue ?? "",
+      resources: texts(resources),
+      deadline: deadline ?? "",
+    })),
+    ...(trouble !== undefined && { trouble: `${trouble.type} (${trouble.reason}): ${trouble.message}` }),
+  };
+}
+
+const texts = (amounts: Readonly<Record<string, string | number>> | undefined): Amounts =>
+  Object.fromEntries(Object.entries(amounts ?? {}).map(([resource, amount]) => [resource, String(amount)]));
+
+export interface QueueTreeOptions {
+  /** Absent = cpu, or where a root has none the first by name that it has. */
+  readonly resource?: string;
+  /** Adds fair share, max, borrowed and lent. */
+  readonly wide: boolean;
+  readonly style: Style;
+  readonly now: number;
+}
+
+const barWidth = 24;
+
+/** The trees as a table with bars, one resource each; below it what is being asked back, and what is wrong. */
+export function queueTree(views: readonly QueueView[], { resource, wide, style, now }: QueueTreeOptions): readonly string[] {
+  const rows = views.map((view, index) => {
+    const shown = resource ?? shownOf(view);
+    const amount = (amounts: Amounts) => amounts[shown] ?? "-";
+    return [
+      `${branch(views, index)}${view.name}`,
+      shown,
+      bar(view, shown),
+      view.used[shown] ?? "0",
+      view.parent === undefined ? amount(view.capacity) : amount(view.guaranteed),
+      amount(view.fairShare),
+      ...(wide ? [amount(view.max), amount(view.borrowed), amount(view.lent), String(view.weight)] : []),
+      String(view.admitted),
+      String(view.waiting),
+      view.waiting === 0 ? "" : spanText(view.oldestWaitSince, now),
+      view.head ?? "",
+    ];
+  });
+  const heads = [
+    "QUEUE",
+    "RESOURCE",
+    "USE",
+    "USED",
+    "GUARANTEED",
+    "FAIR-SHARE",
+    ...(wide ? ["MAX", "BORROWED", "LENT", "WEIGHT"] : []),
+    "ADMITTED",
+    "WAITING",
+    "OLDEST",
+    "WHY",
+  ];
+  const lines = alignColumns([heads, ...rows]).map((line) => line.trimEnd());
+  return [
+    style.bold(lines[0] as string),
+    ...lines.slice(1).map((line) => line.replace(/\[[#+:. ]+\]/, (text) => paint(text, style))),
+    ...views.flatMap(({ name, reclaims }) =>
+      reclaims.map(
+        ({ workload, claimant, resources, deadline }) =>
+          `${name}: ${workload} is asked to give back ${amountsText(resources)} for ${claimant} by ${deadline}`,
+      ),
+    ),
+    ...views.flatMap(({ name, trouble }) => (trouble === undefined ? [] : [style.bad(`${name}: ${trouble}`)])),
+  ];
+}
+
+/** The lines of the tree before a name. */
+function branch(views: readonly QueueView[], index: number): string {
+  const { depth } = views[index] as QueueView;
+  let text = "";
+  for (let level = 1; level <= depth; level++) {
+    // Whether another queue of this level follows before the tree goes back above it.
+    const later = views.slice(index + 1).find((view) => view.depth <= level);
+    const goesOn = later?.depth === level;
+    if (level === depth) text += goesOn ? "├─ " : "└─ ";
+    else text += goesOn ? "│  " : "   ";
+  }
+  return text;
+}
+
+function shownOf({ capacity, used, guaranteed }: QueueView): string {
+  const names = Object.keys({ ...capacity, ...used, ...guaranteed }).sort();
+  return names.includes("cpu") ? "cpu" : (names.find((name) => name !== "pods") ?? "cpu");
+}
+
+/** # used within the guarantee, + borrowed, : guaranteed and free, . free; the whole is the capacity of the root. */
+function bar(view: QueueView, resource: string): string {
+  const units = (amounts: Amounts) => unitsOf(resource, amounts[resource]);
+  const whole = units(view.capacity);
+  if (whole === 0) return "";
+  const cells = (amount: number) => Math.min(barWidth, proportionOf(Math.min(amount, whole), barWidth, whole));
+  const guaranteed = view.parent === undefined ? whole : units(view.guaranteed);
+  const used = units(view.used);
+  const within = cells(Math.min(used, guaranteed));
+  const borrowed = cells(used) - within;
+  const free = Math.max(0, cells(guaranteed) - within - borrowed);
+  const isRoot = view.parent === undefined;
+  const rest = barWidth - within - borrowed - free;
+  return `[${"#".repeat(within)}${"+".repeat(borrowed)}${(isRoot ? "." : ":").repeat(free)}${".".repeat(rest)}]`;
+}
+
+function paint(text: string, style: Style): string {
+  return text.replaceAll(/#+/g, (part) => style.good(part)).replaceAll(/\++/g, (part) => style.busy(part));
+}
+
+function unitsOf(resource: string, text: string | undefined): number {
+  if (text === undefined) return 0;
+  try {
+    return parseAmount(resource, text, "Up");
+  } catch (error) {
+    if (error instanceof QuantityError) return 0;
+    throw error;
+  }
+}
+
+function amountsText(amounts: Amounts): string {
+  return Object.entries(amounts)
+    .filter(([resource]) => resource !== "pods")
+    .map(([resource, text]) => `${formatAmount(resource, unitsOf(resource, text))} ${resource}`)
+    .join(", ");
+}
