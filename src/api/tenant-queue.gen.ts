@@ -78,10 +78,6 @@ export interface TenantQueueSpecCapacity {
   readonly tolerations?: readonly TenantQueueSpecCapacityToleration[];
   readonly resources?: TenantQueueSpecCapacityResources;
   readonly provisionable?: TenantQueueSpecCapacityProvisionable;
-  /**
-   * true: only pods of this tree may tolerate the pool's taint. The shipped admission policy refuses others.
-   */
-  readonly exclusive?: boolean;
 }
 export interface TenantQueueSpecCapacityToleration {
   /**

@@ -109,7 +109,7 @@ export const queueSchemaCases: readonly QueueSchemaCase[] = [
     name: "a fixed capacity that selects nodes as well",
     spec: { capacity: { resources: { cpu: 1 }, nodeSelector: { a: "b" } } },
     refused: [
-      "spec.capacity.resources: Invalid value: stands for nodes, so nodeSelector, tolerations, provisionable and exclusive must be left out beside it",
+      "spec.capacity.resources: Invalid value: stands for nodes, so nodeSelector, tolerations and provisionable must be left out beside it",
     ],
   },
   {

@@ -27,7 +27,6 @@ export type CapacitySource =
       readonly nodeSelector: Readonly<Record<string, string>>;
       readonly tolerations: readonly PoolToleration[];
       readonly provisionable: ResourceVector;
-      readonly exclusive: boolean;
     };
 
 export type StopPolicy = "None" | "Hold" | "HoldAndDrain";
@@ -133,6 +132,5 @@ function readCapacity(capacity: TenantQueueSpec["capacity"]): CapacitySource {
       ...(effect !== undefined && { effect }),
     })),
     provisionable: readAmounts(capacity?.provisionable, "Down"),
-    exclusive: capacity?.exclusive ?? false,
   };
 }

@@ -17,6 +17,8 @@ const operatorRules = [
   { apiGroups: ["nuptse.dev"], resources: ["elasticjobs/status"], verbs: ["patch", "update"] },
   { apiGroups: ["nuptse.dev"], resources: ["jobrequests"], verbs: ["get", "list", "watch", "delete"] },
   { apiGroups: ["nuptse.dev"], resources: ["jobrequests/status"], verbs: ["patch"] },
+  { apiGroups: ["nuptse.dev"], resources: ["tenantqueues"], verbs: ["get", "list", "watch"] },
+  { apiGroups: ["nuptse.dev"], resources: ["tenantqueues/status"], verbs: ["patch"] },
   { apiGroups: ["coordination.k8s.io"], resources: ["leases"], verbs: ["get", "create", "update", "patch"] },
   { apiGroups: ["events.k8s.io"], resources: ["events"], verbs: ["create", "patch"] },
 ];

@@ -28,7 +28,7 @@ describe("a queue with its defaults", () => {
       weight: 1,
       guaranteed: {},
       max: {},
-      capacity: { kind: "nodes", nodeSelector: {}, tolerations: [], provisionable: {}, exclusive: false },
+      capacity: { kind: "nodes", nodeSelector: {}, tolerations: [], provisionable: {} },
       defaultQueue: false,
       ordering: "PriorityFIFO",
       lendMaxSeconds: 3600,
