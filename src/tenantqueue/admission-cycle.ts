@@ -9,6 +9,8 @@ export interface AdmissionCycleOptions {
   readonly clock: Clock;
   /** Reads queues, nodes and foreign pods as they are now. */
   readonly readWorld: () => World;
+  /** Whether there is, or was, a queue at all; until then nothing runs. */
+  readonly isNeeded: () => boolean;
   /** Whether anything may be decided in this very moment (decision 61). */
   readonly mayDecide: () => boolean;
   /** Something was decided, or the world has changed: what is told of queues may be old. */
@@ -37,6 +39,7 @@ export class AdmissionCycle {
   readonly #options: AdmissionCycleOptions;
   #begun = false;
   #active = false;
+  #notBefore = 0;
   #isWorldOld = true;
   #worldReadAt = Number.NEGATIVE_INFINITY;
   #reclaimsAt = Number.NEGATIVE_INFINITY;
@@ -50,6 +53,7 @@ export class AdmissionCycle {
   /** This process leads, and every owner has declared what it has. */
   begin(): void {
     this.#active = true;
+    this.#notBefore = this.#options.clock.monotonic() + beginAfterMs;
     this.#wake(beginAfterMs);
   }
 
@@ -78,13 +82,14 @@ export class AdmissionCycle {
   }
 
   #wake(afterMs: number): void {
-    if (!this.#active) return;
-    const { clock } = this.#options;
-    const dueAt = clock.monotonic() + afterMs;
+    const { clock, isNeeded } = this.#options;
+    if (!this.#active || !isNeeded()) return;
+    const now = clock.monotonic();
+    const dueAt = Math.max(now + afterMs, this.#notBefore);
     if (dueAt >= this.#dueAt) return;
     this.#timer?.cancel();
     this.#dueAt = dueAt;
-    this.#timer = clock.after(afterMs, () => this.#tick());
+    this.#timer = clock.after(dueAt - now, () => this.#tick());
   }
 
   #tick(): void {

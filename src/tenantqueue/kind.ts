@@ -139,6 +139,7 @@ export function createTenantQueueKind(options: TenantQueueKindOptions): TenantQu
     reclaims,
     clock,
     readWorld,
+    isNeeded: () => latePods.isNeeded,
     mayDecide: () => options.mayDecide() && latePods.isFilled && lateNodes.isFilled && !queues.suspect && !podCache.suspect,
     onBegin: () => reclaims.takeUp([...queues.store.all()]),
     onDecided: () => boardLater(boardIntervalMs),

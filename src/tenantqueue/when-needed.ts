@@ -5,6 +5,7 @@ import type { ManagedInformer } from "../runtime/manager.ts";
 /** An informer that reads nothing before it is needed; to a manager it looks filled until then. */
 export interface LateInformer extends ManagedInformer {
   need(): void;
+  readonly isNeeded: boolean;
   /** Its first list is in; while nobody needs it there is none. */
   readonly isFilled: boolean;
 }
@@ -20,6 +21,15 @@ export function whenNeeded<T extends KubeObject>(informer: Informer<T>): LateInf
     resource: informer.resource,
     get synced() {
       return isNeeded ? informer.synced : Promise.resolve();
+    },
+    get fixed() {
+      return isNeeded ? informer.fixed : Promise.resolve();
+    },
+    get listVersion() {
+      return informer.listVersion;
+    },
+    get isNeeded() {
+      return isNeeded;
     },
     get isFilled() {
       return informer.store.synced;
