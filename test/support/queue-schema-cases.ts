@@ -113,22 +113,15 @@ export const queueSchemaCases: readonly QueueSchemaCase[] = [
     ],
   },
   {
-    name: "an exclusive pool without a taint",
-    spec: { capacity: { exclusive: true } },
-    refused: ["spec.capacity.exclusive: Invalid value: needs tolerations, which name the taint that keeps others out"],
-  },
-  {
     name: "a pool with its taint",
     spec: {
       capacity: {
-        exclusive: true,
         nodeSelector: { pool: "gpu" },
         tolerations: [{ key: "nvidia.com/gpu", operator: "Exists", effect: "NoSchedule" }],
       },
     },
     want: {
       capacity: {
-        exclusive: true,
         nodeSelector: { pool: "gpu" },
         tolerations: [{ key: "nvidia.com/gpu", operator: "Exists", effect: "NoSchedule" }],
       },

@@ -101,7 +101,9 @@ export function dueResults(
   });
   for (const succeeded of [true, false]) {
     for (const item of succeeded ? run.succeeded : run.failed) {
-      ends.push(endOf(item, succeeded, run.newest.get(item)?.end?.message ?? kept.get(item)));
+      // An attempt that was superseded is the newest, and the success is that of one before it.
+      const end = run.newest.get(item)?.end;
+      ends.push(endOf(item, succeeded, end !== undefined && end.success === succeeded ? end.message : kept.get(item)));
     }
   }
   // What is not recorded yet may be judged anew by another leader as long as the run is at work.

@@ -131,8 +131,8 @@ describe("failover.unreachableSeconds (decision 20)", () => {
 
   describe("two outcomes of one item: the first recorded counts", () => {
     /** Attempt 2 is at work on n2; n1 is back, and its program had ended at 12:01:30, before the deletion was asked for. */
-    function backWithSuccess(): JobWorld {
-      const world = cutOff();
+    function backWithSuccess(spec: Partial<ElasticJobSpec> = {}): JobWorld {
+      const world = cutOff(spec);
       world.to("12:02:10").start(0, "n2");
       world.to("12:02:40");
       world.unreachable.clear();
@@ -154,6 +154,15 @@ describe("failover.unreachableSeconds (decision 20)", () => {
       world.exit(0, 143).settle();
       assert.equal(world.history()?.phase, "Succeeded");
       assert.deepEqual(world.status.results?.items, [{ item: 0, value: "from n1" }]);
+    });
+
+    it("a reduce is given the success's result, not what the attempt wrote that was stopped for it", () => {
+      const merge = { spec: { containers: [{ name: "main", image: "registry.example/merge:1", command: ["/merge"] }] } };
+      const world = backWithSuccess({ reduce: { template: merge } });
+      world.step();
+      world.step();
+      world.exit(0, 143).settle();
+      assert.equal([...world.configMaps.values()][0]?.data?.["results.jsonl"], '{"item":0,"result":"from n1"}\n');
     });
 
     it("when the newer one was recorded first, the older one changes nothing", () => {
