@@ -32,7 +32,7 @@ export class QuotaTree extends QueueTree {
     super(root);
     this.claims = new Claims(this.state);
     this.search = new AdmissionSearch(this.state, this.claims, mostPassing);
-    this.#reclaims = new ReclaimSearch(this.state, this.claims);
+    this.#reclaims = new ReclaimSearch(this.state, this.claims, this.search);
     this.setCapacity(capacity);
     this.setQueue(root, spec);
   }

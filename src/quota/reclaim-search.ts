@@ -1,13 +1,15 @@
 /*
  * The search for work that may be asked to go, so that a workload within its queue's guarantee can start.
  *
- * The claimant lacks room somewhere on its path: in the capacity, or in a max. From its leaf up, the nearest relatives first: where the paths
+ * The claimant lacks room somewhere on its path: in the capacity, or in a max; or it lacks the consent of guarantees that are lent for a shorter
+ * time than it may stay, which comes down to room in the capacity too. From its leaf up, the nearest relatives first: where the paths
  * part, the claimant's side must be within its guarantee with the request, and the donor's side above its own, in a resource that is
  * lacking. The donor is the child that the rule of admission would take last, and so down to a leaf; there yieldable work only: first what
  * elastic work can give step by step, then whole workloads (but for what elastic work keeps), each by lowest priority, then newest. At first no ask may bring a donor below
  * its guarantee; where that is not enough, it may (the donor has no claim to it again: it would be above its guarantee with it). In the end
  * what turns out not to be needed is dropped, the last asked first. If all that together is not enough, nobody is asked.
  */
+import type { AdmissionSearch } from "./admission-search.ts";
 import { type Claims, claimNeed, isBeneath } from "./claims.ts";
 import { compareNames, compareProducts } from "./exact.ts";
 import type { Item, Workload } from "./item.ts";
@@ -35,10 +37,12 @@ interface Shortfall {
 export class ReclaimSearch {
   readonly #state: TreeState;
   readonly #claims: Claims;
+  readonly #consent: Pick<AdmissionSearch, "riseOf" | "slackOf">;
 
-  constructor(state: TreeState, claims: Claims) {
+  constructor(state: TreeState, claims: Claims, consent: Pick<AdmissionSearch, "riseOf" | "slackOf">) {
     this.#state = state;
     this.#claims = claims;
+    this.#consent = consent;
   }
 
   /**
@@ -102,11 +106,23 @@ export class ReclaimSearch {
         const row = queue.index * stride + at;
         const bound = queue === root ? Math.min(capacity[at] as number, max[row] as number) : (max[row] as number);
         const free = bound - (used[row] as number) - (kept[row] as number) + (asked[at] as number);
-        missing[at] = Math.max(0, amount - free);
+        const lacking = queue === root ? this.#lackingConsent(item, amount, at) - (asked[at] as number) : 0;
+        missing[at] = Math.max(0, amount - free, lacking);
       }
       if (missing.some((amount) => amount > 0)) shortfalls.push({ queue, missing });
     }
     return shortfalls;
+  }
+
+  /** By how much guarantees that are lent for a shorter time than the item may stay would exceed the capacity with it. */
+  #lackingConsent({ workload, shape }: Item, amount: number, column: number): number {
+    let most = 0;
+    for (const slot of this.#state.slots) {
+      if (slot >= shape.promiseClass) break;
+      const rise = this.#consent.riseOf(workload.queue, amount, slot, column);
+      if (rise > 0) most = Math.max(most, rise - this.#consent.slackOf(slot, column));
+    }
+    return most;
   }
 
   #runningByQueue(): ReadonlyMap<Queue, readonly Workload[]> {

@@ -177,6 +177,20 @@ describe("the reclaim search", () => {
     );
   });
 
+  it("a claimant that lacks nothing but the consent of a guarantee that is never lent asks for what is in its way", () => {
+    const tree = treeOf(
+      { cpu: 32 },
+      { a: { guaranteed: { cpu: 16 } }, base: { guaranteed: { cpu: 3 }, lendMaxSeconds: 0 }, b: {} },
+    );
+    restoreMany(tree, "b", 28, { cpu: 1 }, lent);
+    tree.submit({ id: "etl", queue: "a", request: { cpu: 2 }, since: 1 });
+    assert.deepEqual(admit(tree), [], "4 are free, and 3 of them are never lent");
+    tree.openClaim(tree.nextReclaim() as Reclaim);
+    assert.deepEqual(asked(tree.openClaims[0]), ["b-r28"]);
+    tree.release("b-r28");
+    assert.deepEqual(admit(tree), ["etl"]);
+  });
+
   it("a claimant whom guarantees would not let in asks nobody", () => {
     // b's firm 60 of 100 leave 40; a's guarantee is lent to anybody, so that need is 60 + c's 40
     const tree = treeOf(
