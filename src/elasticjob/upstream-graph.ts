@@ -2,7 +2,7 @@ import type { ElasticJob } from "../api/elastic-job.gen.ts";
 import type { ObjectRef } from "../api/meta.ts";
 import { conditionTypes } from "../api/reasons.ts";
 import type { Change, Store } from "../kube/store.ts";
-import { commonFireTimes } from "./rules/common-fire-times.ts";
+import { commonFireTimes, neverMeet } from "./rules/common-fire-times.ts";
 import type { Dependencies } from "./rules/dependencies.ts";
 import type { ArmedSchedule } from "./rules/observed.ts";
 import type { ReadSpec } from "./rules/read-spec.ts";
@@ -153,8 +153,11 @@ export class UpstreamGraph {
     if (first === undefined) return {};
     const schedule = commonFireTimes(schedules.map((armed) => armed.schedule));
     const message = `spec.after: none of the next 1,000 fire times of jobs ${names.join(" and ")} coincide; give them schedules that meet`;
-    const never = this.#neverMeet(schedules.map((armed) => armed.schedule)) ? message : undefined;
-    return never === undefined ? { armed: { ...first, schedule } } : { refusal: { reason: "InvalidSpec", message: never } };
+    const never = neverMeet(
+      schedules.map((armed) => armed.schedule),
+      this.#options.now(),
+    );
+    return never ? { refusal: refuse(message) } : { armed: { ...first, schedule } };
   }
 
   /** Whether the fire times of its own schedule can coincide with those of the upstreams with fireTime Same. */
@@ -169,7 +172,7 @@ export class UpstreamGraph {
       const byRequest = upstream.spec.schedule === undefined && (upstream.spec.after ?? []).length === 0;
       if (byRequest)
         return { armed, refusal: refuse(`${at}: job ${name} has no schedule, so no fire time of it can be the same; use Latest`) };
-      if (other !== undefined && this.#neverMeet([armed.schedule, other]))
+      if (other !== undefined && neverMeet([armed.schedule, other], this.#options.now()))
         return {
           armed,
           refusal: refuse(
@@ -185,12 +188,6 @@ export class UpstreamGraph {
       .readSpec(job)
       .spec.after.filter((dependency) => dependency.fireTime === "Same")
       .map((dependency) => dependency.job);
-  }
-
-  /** A schedule that has ended meets nobody any more, and that is no mistake. */
-  #neverMeet(schedules: readonly ArmedSchedule["schedule"][]): boolean {
-    const now = this.#options.now();
-    return schedules.every((schedule) => schedule.next(now) !== undefined) && commonFireTimes(schedules).next(now) === undefined;
   }
 }
 

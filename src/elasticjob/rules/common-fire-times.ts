@@ -36,6 +36,21 @@ export function commonFireTimes(schedules: readonly Schedule[]): Schedule {
   };
 }
 
+/**
+ * Whether none of the next 1,000 fire times of each coincide. Where a schedule ends before, what is left of it proves nothing: with the last common
+ * fire time behind them such schedules met, and that is no mistake.
+ */
+export function neverMeet(schedules: readonly Schedule[], after: number): boolean {
+  let time = schedules[0]?.next(after);
+  for (let step = 0; step < mostSteps; step++) {
+    if (time === undefined) return false;
+    const latest: number | undefined = furthest(schedules, time, (schedule, at) => schedule.next(at - 1), Math.max);
+    if (latest === time) return false;
+    time = latest;
+  }
+  return true;
+}
+
 /** The furthest of where the schedules go from an instant; undefined when one of them has ended. */
 function furthest(
   schedules: readonly Schedule[],

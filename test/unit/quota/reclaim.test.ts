@@ -178,10 +178,7 @@ describe("the reclaim search", () => {
   });
 
   it("a claimant that lacks nothing but the consent of a guarantee that is never lent asks for what is in its way", () => {
-    const tree = treeOf(
-      { cpu: 32 },
-      { a: { guaranteed: { cpu: 16 } }, base: { guaranteed: { cpu: 3 }, lendMaxSeconds: 0 }, b: {} },
-    );
+    const tree = treeOf({ cpu: 32 }, { a: { guaranteed: { cpu: 16 } }, base: { guaranteed: { cpu: 3 }, lendMaxSeconds: 0 }, b: {} });
     restoreMany(tree, "b", 28, { cpu: 1 }, lent);
     tree.submit({ id: "etl", queue: "a", request: { cpu: 2 }, since: 1 });
     assert.deepEqual(admit(tree), [], "4 are free, and 3 of them are never lent");
