@@ -830,6 +830,14 @@ export interface ElasticJobRunStop {
    */
   readonly reason?: string;
   /**
+   * Failures of the item before that attempt which count; absent = none.
+   */
+  readonly counted?: number;
+  /**
+   * Losses of the item before that attempt which do not count; absent = none.
+   */
+  readonly lost?: number;
+  /**
    * When this was decided.
    */
   readonly at?: string;

@@ -124,7 +124,7 @@ export function newRun(id: string, kind: RunKind, fireTime: number, revision: st
 
 /**
  * A recorded stop whose pod is gone tells that the attempt has ended, also after a restart that forgot the pod: it stands for the pod, with
- * the history that the attempt before it still tells.
+ * what was recorded of its item.
  */
 function considerStop(
   stop: ElasticJobRunStop,
@@ -153,7 +153,7 @@ function considerStop(
     run: recorded.run,
     item,
     attempt,
-    history: { ...history, counted: history.counted + (known === undefined ? 0 : 1) },
+    history: { ...history, counted: stop.counted ?? 0, lost: stop.lost ?? 0 },
     createdAt: at,
     disrupted: false,
   };

@@ -65,7 +65,20 @@ function stopsOf(step: RunStep, now: number): NonNullable<ElasticJobRun["stops"]
     const newest = step.run.newest.get(stop.item ?? reduceItem);
     return newest === undefined || newest.attempt <= (stop.attempt ?? 0);
   });
-  return [...kept, ...step.newStops.map(({ item, ...stop }) => ({ ...(item !== reduceItem && { item }), ...stop, at: formatMillis(now) }))];
+  return [
+    ...kept,
+    ...step.newStops.map(({ item, ...stop }) => {
+      // The pod may be gone before anybody looks again, and with it what it tells of its item.
+      const { counted = 0, lost = 0 } = step.run.newest.get(item)?.history ?? {};
+      return {
+        ...(item !== reduceItem && { item }),
+        ...stop,
+        at: formatMillis(now),
+        ...(counted > 0 && { counted }),
+        ...(lost > 0 && { lost }),
+      };
+    }),
+  ];
 }
 
 /** The reduce for status: from the moment on in which all items have ended. */
