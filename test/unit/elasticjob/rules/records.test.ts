@@ -96,6 +96,22 @@ describe("the reason is recorded before a pod is deleted (decision 6)", () => {
     assert.equal(world.history()?.failures?.[0]?.exitCode, 143);
   });
 
+  it("a leader that finds neither the stopped attempt nor any before it goes on from what the record tells of them", () => {
+    const retry = { otherNodes: 5, backoff: { initialSeconds: 1, factor: 1, maxSeconds: 1 } };
+    const world = atWork({ itemTimeoutSeconds: 60, retry });
+    world.to("12:00:20").exit(0, 1).to("12:00:21").start(0, "n2").to("12:01:21");
+    assert.deepEqual(
+      world.active()?.stops?.map(({ attempt, reason, counted, lost }) => ({ attempt, reason, counted, lost })),
+      [{ attempt: 2, reason: "ItemTimeout", counted: 1, lost: undefined }],
+    );
+    world.pods.clear();
+    world.restart().to("12:01:30");
+    assert.deepEqual(
+      world.attempts().map(({ attempt, history }) => [attempt, history.counted]),
+      [[3, 2]],
+    );
+  });
+
   it("a crash between record and deletion: the next leader deletes, and does not start the item again", () => {
     const world = atWork({ runTimeoutSeconds: 60 });
     world.now = at("12:01:00");
