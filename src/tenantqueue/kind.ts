@@ -121,6 +121,7 @@ export function createTenantQueueKind(options: TenantQueueKindOptions): TenantQu
     namespaceLabels: (name) => namespaceCache.store.get(undefined, name)?.metadata.labels ?? {},
     onAnswer: options.onAnswer,
     onChoice: options.onChoice,
+    onDecline: (id) => reclaims.decline(id),
     onWork: () => cycle.work(),
     onAdmitted: (queue, seconds) => metrics.observe("nuptse_admission_seconds", { queue }, seconds),
   });

@@ -14,6 +14,8 @@ export interface LedgerOptions {
   readonly namespaceLabels: (name: string) => Labels;
   /** An answer to one of its workloads has changed. */
   readonly onAnswer: (owner: WorkloadOwner) => void;
+  /** The owner of a workload will not give back what it was asked for. */
+  readonly onDecline: (id: string) => void;
   /** There is something to decide. */
   readonly onWork: () => void;
   /** Of which queue workloads of these namespaces are may have changed. */
@@ -132,7 +134,9 @@ export class Ledger implements Admission {
     return answers;
   }
 
-  decline(_ownerUid: string, _part: string): void {}
+  decline(ownerUid: string, part: string): void {
+    this.#options.onDecline(workloadId(ownerUid, part));
+  }
 
   /** A pod of a workload exists, has changed, or is gone; whoever owns it may not have declared it yet. */
   countPod(pod: CountedPod): void {
