@@ -288,7 +288,7 @@ export interface TenantQueueStatusGuaranteedItem {
   readonly effective: string;
 }
 /**
- * The workload that is next, if it waits. For its position and who holds what it lacks see kubectl nuptse why.
+ * The workload that is next, if it waits.
  */
 export interface TenantQueueStatusHead {
   /**

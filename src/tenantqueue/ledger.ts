@@ -242,7 +242,7 @@ export class Ledger implements Admission {
         `asks for more ${submission.resource} at once than the TenantQueue ${submission.queue} has; it waits for more capacity`,
       );
     if (!seat.considered) return undefined;
-    return say(waitReasons.queuePending, `waits for its share of the TenantQueue ${queue}; see: kubectl nuptse why`);
+    return say(waitReasons.queuePending, `waits for its share of the TenantQueue ${queue}; see: kubectl nuptse queue ${queue}`);
   }
 
   #rootOf(queue: string): string | undefined {

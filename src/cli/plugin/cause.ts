@@ -15,6 +15,7 @@ export type CauseName =
   | "Request"
   | "Quota"
   | "Admission"
+  | "Queue"
   | "NoNode"
   | "Image"
   | "NotStarted"

@@ -1,5 +1,6 @@
 import type { Node, Pod } from "../../api/core.ts";
 import { reduceItem } from "../../api/names.ts";
+import { queueRefusals, waitReasons } from "../../api/reasons.ts";
 import { IntervalSet } from "../../base/interval-set.ts";
 import { isImagePull } from "../../elasticjob/rules/attempt.ts";
 import type { Cause, CauseName } from "./cause.ts";
@@ -20,7 +21,23 @@ const waits: Readonly<Record<string, { readonly cause: CauseName; readonly advic
   ConcurrencyLimit: { cause: "Concurrency", advice: "it begins when one of the runs at work ends" },
   Replacing: { cause: "Concurrency", advice: "it begins when the pods of the run that it replaces have ended" },
   Misfire: { cause: "Misfire", advice: "it begins as soon as the runs before it have ended" },
+  [waitReasons.queuePending]: {
+    cause: "Queue",
+    advice: "it begins by itself when its turn comes; who has what it lacks: kubectl nuptse queue",
+  },
+  [waitReasons.queueFull]: {
+    cause: "Queue",
+    advice: "it joins the queue when there is room: start fewer, or raise spec.limits.waiting of the queue",
+  },
+  [waitReasons.queueNotReady]: { cause: "Queue", advice: "see the conditions of the queue: kubectl describe tq" },
+  [waitReasons.neverFits]: { cause: "Queue", advice: "make spec.queue.minCount or the requests smaller, or raise what the queue may have" },
+  [queueRefusals.queueNotFound]: { cause: "Queue", advice: "name another queue in spec.queue.name, or create this one" },
+  [queueRefusals.queueNotLeaf]: { cause: "Queue", advice: "name a queue without children in spec.queue.name" },
+  [queueRefusals.queueNotAllowed]: { cause: "Queue", advice: "name a queue that is open to the namespace in spec.queue.name" },
 };
+
+/** What keeps a run waiting is no other run of its job. */
+const notBehindOthers: ReadonlySet<CauseName> = new Set<CauseName>(["Quota", "Admission", "Queue"]);
 
 /** Why a run that has not ended does not go on, or that it does. The most important cause first. */
 export function runCauses(run: RunView, all: readonly RunView[], picture: JobPicture, nodes: readonly Node[]): readonly Cause[] {
@@ -76,7 +93,7 @@ function waitingCause(run: RunView, all: readonly RunView[]): Cause {
   }
   const others = all.filter((other) => other.live && other.phase !== "Waiting" && other.run !== run.run);
   const inTheWay = others.map((other) => other.run).join(", ");
-  const behind = known.cause === "Quota" || known.cause === "Admission" || inTheWay === "" ? "" : `; at work: ${inTheWay}`;
+  const behind = notBehindOthers.has(known.cause) || inTheWay === "" ? "" : `; at work: ${inTheWay}`;
   return wholeRun(run, known.cause, `run ${run.run} waits: ${run.message ?? reason}${behind}`, known.advice);
 }
 

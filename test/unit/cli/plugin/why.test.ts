@@ -201,6 +201,19 @@ const cases: readonly Case[] = [
     ],
   },
   {
+    name: "waiting for its share of the queue: which queue, and where to look",
+    status: status({
+      active: [run({ phase: "Waiting", reason: "QueuePending", message: "waits for its share of the TenantQueue red" })],
+    }),
+    want: [
+      "ElasticJob report in tenant has a run that does not go on.",
+      "- Queue: run 20261121t120000z waits: waits for its share of the TenantQueue red",
+      "    since   Sat 2026-11-21 12:00:05 +00:00 (29 min 55 s ago)",
+      "    to do   it begins by itself when its turn comes; who has what it lacks: kubectl nuptse queue",
+      "Next fire time: Sat 2026-11-21 13:00:00 +00:00 (in 30 min)",
+    ],
+  },
+  {
     name: "misfire skipped: which fire time, and why",
     status: status({ outcomes: { from: iso("09:30:00"), notSucceeded: [{ fireTime: iso("12:00:00"), outcome: "Skipped" }] } }),
     events: [event("RunSkipped", "1 fire times skipped (Downtime), the newest at 2026-11-21T12:00:00.000Z", "12:10:00")],
