@@ -9,6 +9,7 @@ import { type Playground, startPlayground } from "../../src/simulator/harness/pl
 import { simulateAnnotation } from "../../src/simulator/world/pod-script.ts";
 import { skipUnless } from "../support/skip.ts";
 import { eventually } from "../integration/support/eventually.ts";
+import { timeLimits } from "../integration/support/time-limits.ts";
 import { createKubectl, type Kubectl, type Outcome } from "./kubectl.ts";
 
 const namespace = "plugin";
@@ -326,5 +327,49 @@ describe("kubectl nuptse", function () {
       assert.match(stderr, /^error: asleep stays suspended by spec\.suspend, which belongs to whoever keeps the job/);
     });
     after(() => kubectl.ok(["delete", "quota", "small", "--ignore-not-found"]));
+  });
+
+  describe("queues", () => {
+    const queue = (name: string, spec: object) =>
+      dump({ apiVersion: "nuptse.dev/v1alpha1", kind: "TenantQueue", metadata: { name }, spec });
+    const core = { containers: [{ name: "main", image: "registry.example/report:1", resources: { requests: { cpu: "1" } } }] };
+    const queued = (name: string, items: number) =>
+      job(name, { spec: { sharding: { total: items }, queue: { name: "reports" } }, script: { runMs: "forever" }, pod: core });
+    before(() =>
+      create(
+        queue("corp", { capacity: { resources: { cpu: 3 } } }),
+        queue("reports", { parent: "corp", guaranteed: { cpu: "2" }, namespaceSelector: {} }),
+        queue("others", { parent: "corp" }),
+        queued("first", 5),
+        queued("second", 1),
+      ),
+    );
+
+    it("queue shows the tree with what is used, borrowed and waited for", async () => {
+      await ok("run first");
+      await eventually("the first to have what there is", timeLimits.settled, async () => {
+        assert.match((await ok("queue reports -o json")).join(""), /"cpu": "3"/);
+      });
+      await ok("run second");
+      await eventually("the queue to tell of the second", timeLimits.settled, async () => {
+        assert.deepEqual(await ok("queue"), [
+          "QUEUE | RESOURCE | USE | USED | GUARANTEED | FAIR-SHARE | ADMITTED | WAITING | OLDEST | WHY",
+          "corp | cpu | [########################] | 3 | 3 | 3 | 1 | 1 | -",
+          "├─ others | cpu | [........................] | 0 | - | - | 0 | 0",
+          "└─ reports | cpu | [################++++++++] | 3 | 2 | 3 | 1 | 1 | SPAN | QueuePending",
+        ]);
+      });
+    });
+    it("why tells of a run that it waits for its queue", async () => {
+      const lines = await ok("why second");
+      assert.ok(
+        lines.some((line) => line.startsWith("- Queue: run RUN-r waits: waits for its share of the TenantQueue reports")),
+        lines.join("\n"),
+      );
+    });
+    it("queue of a name that does not exist is one line and exit code 1", async () => {
+      const { code, stderr } = await run("queue nobody");
+      assert.deepEqual([code, stderr], [1, "error: there is no TenantQueue nobody\n"]);
+    });
   });
 });
