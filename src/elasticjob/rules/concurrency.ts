@@ -364,9 +364,9 @@ function replace(
 /** Runs that were in the way of fire times; only Forbid lets them count. */
 function occupied(observed: ObservedJob, steps: readonly RunStep[]): readonly Occupied[] {
   if (observed.spec.concurrencyPolicy !== "Forbid") return [];
-  // A run that waited for its upstreams was in the way from its fire time on.
+  // One that began late, for its upstreams or for the API server, was in the way from its fire time on: what passed meanwhile passed behind it.
   const begins = (kind: string | undefined, fireTime: number | undefined, startedAt: number | undefined) =>
-    observed.dependencies !== undefined && kind === "Schedule" ? fireTime : startedAt;
+    kind === "Schedule" ? fireTime : startedAt;
   const inLane = ({ kind }: { readonly kind?: string }) => kind !== "Backfill";
   const past = (observed.job.status?.history ?? []).filter(inLane).map((run) => ({
     from: begins(run.kind, parseTime(run.fireTime), parseTime(run.startedAt)) ?? Number.POSITIVE_INFINITY,

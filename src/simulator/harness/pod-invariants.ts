@@ -6,7 +6,7 @@ import { parseTime } from "../../base/time.ts";
 import type { ApiHistory, JobFacts, PodFacts } from "./api-history.ts";
 import { checkNodeRules, checkRetry, mayBeIgnored } from "./attempt-invariants.ts";
 import { checkAllowed } from "./dependency-oracle.ts";
-import { fireTimesBetween, isBackfilled, jitterMs } from "./fire-times.ts";
+import { fireTimeOfRun, fireTimesBetween, isBackfilled, jitterMs } from "./fire-times.ts";
 import { specAt } from "./status-invariants.ts";
 
 type Say = (text: string) => void;
@@ -181,7 +181,9 @@ export function runsAt(
 export function busyAround(job: JobFacts, instant: number, history: ApiHistory): boolean {
   for (const run of job.runs.values()) {
     if (run.fireTime >= instant || run.pods.length === 0) continue;
-    if (Math.min(...run.pods.map((pod) => pod.createdAt)) > instant + 1_000) continue;
+    // A run of the schedule is in the way from its fire time on, also when it began late.
+    const isScheduled = fireTimeOfRun(run.run) !== undefined;
+    if (!isScheduled && Math.min(...run.pods.map((pod) => pod.createdAt)) > instant + 1_000) continue;
     if ((run.recordedAt ?? Number.POSITIVE_INFINITY) >= instant || run.pods.some((pod) => !history.isOver(pod))) return true;
   }
   return job.statuses.some(
