@@ -9,17 +9,18 @@ const pick = <T>(random: Random, values: readonly T[]): T => values[randomIntege
 /**
  * What of a simulated job decides about its attempts: how many there are, what rules say of their ends, when a failure is a new one, what a
  * run bears, nodes that are given up or avoided.
- * @param forEver some item fails in every attempt: to ignore that would go on for a hundred of them
+ * @param forEver some item fails in every attempt: to ignore that, or to call each failure a new one, would go on for a hundred of them
  */
 export function attemptMix(random: Random, forEver: boolean): AttemptSpec {
   const rules = retryRules(random, forEver);
+  const retries = { sameNode: randomInteger(random, 3), otherNodes: randomInteger(random, 3) };
+  const resetAfterSeconds = random.next() < 0.15 ? pick(random, [5, 30]) : undefined;
   return {
     retry: {
-      sameNode: randomInteger(random, 3),
-      otherNodes: randomInteger(random, 3),
+      ...retries,
       backoff: { initialSeconds: 1, maxSeconds: 20 },
       ...(rules.length > 0 && { rules }),
-      ...(random.next() < 0.15 && { resetAfterSeconds: pick(random, [5, 30]) }),
+      ...(resetAfterSeconds !== undefined && !forEver && { resetAfterSeconds }),
     },
     failover: { limit: pick(random, [0, 1, 3, 3]), ...(random.next() < 0.3 && { unreachableSeconds: pick(random, [90, 150]) }) },
     ...(random.next() < 0.6 && {
