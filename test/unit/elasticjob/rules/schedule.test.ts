@@ -114,6 +114,17 @@ describe("concurrencyPolicy Forbid", () => {
     assert.deepEqual(runsOf(world), ["1204"]);
   });
 
+  it("of fire times that are late together the first begins, and the others pass behind it: they are settled at its end, once", () => {
+    const world = JobWorld.accepted({ ...quick, spec: minutely });
+    // The API server did not answer for three minutes.
+    world.sleepTo("12:03:30").settle();
+    assert.deepEqual(runsOf(world), ["1200"]);
+    world.start(0).to("12:04:20").exit(0).settle();
+    assert.deepEqual(outcomes(world), ["12:01 Skipped", "12:02 Skipped", "12:03 Skipped", "12:04 Skipped"]);
+    world.to("12:05:00");
+    assert.deepEqual(runsOf(world), ["1200", "1205"]);
+  });
+
   it("a long run that keeps out many fire times writes no more for it than its own progress", () => {
     const world = JobWorld.accepted(quick);
     world.to("12:00:00").start(0);
