@@ -383,5 +383,6 @@ function nextWake(observed: ObservedJob, until: number, serverNow: number): numb
   const next = observed.armed?.schedule.next(until);
   if (next === undefined) return Number.POSITIVE_INFINITY;
   const instant = next + observed.jitterMs;
-  return Math.max(instant, instant + (observed.now - serverNow) - dateHeaderMs);
+  // How far off our clock is may be another matter by then: it is looked at again at the instant itself.
+  return observed.now < instant ? instant : Math.max(instant, instant + (observed.now - serverNow) - dateHeaderMs);
 }
