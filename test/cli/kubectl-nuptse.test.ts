@@ -349,6 +349,7 @@ describe("kubectl nuptse", function () {
       await ok("run first");
       await eventually("the first to have what there is", timeLimits.settled, async () => {
         assert.match((await ok("queue reports -o json")).join(""), /"cpu": "3"/);
+        return true;
       });
       await ok("run second");
       await eventually("the queue to tell of the second", timeLimits.settled, async () => {
@@ -358,6 +359,7 @@ describe("kubectl nuptse", function () {
           "├─ others | cpu | [........................] | 0 | - | - | 0 | 0",
           "└─ reports | cpu | [################++++++++] | 3 | 2 | 3 | 1 | 1 | SPAN | QueuePending",
         ]);
+        return true;
       });
     });
     it("why tells of a run that it waits for its queue", async () => {
