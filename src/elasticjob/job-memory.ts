@@ -1,6 +1,7 @@
 import type { ActionResult } from "../api/action.ts";
 import { labels } from "../api/names.ts";
 import { configMaps, controllerRevisions, nodes, podTemplates, pods, resourceName } from "../api/resource.ts";
+import { mayHaveHappened } from "../runtime/outcome.ts";
 import { type AttemptPod, endedBeforeDeletion } from "./rules/attempt.ts";
 import type { JobMemory, Refusal, VanishedPod } from "./rules/observed.ts";
 
@@ -18,6 +19,7 @@ export class JobNotes implements JobMemory {
   readonly nameTaken = new Map<string, string>();
   readonly invalid = new Map<string, string>();
   readonly templates = new Map<string, { readonly accepted: boolean; readonly message: string }>();
+  readonly unsure = new Set<string>();
   readonly cleanups = new Map<string, number>();
   readonly endedUndeleted = new Set<string>();
   readonly vanished = new Map<string, VanishedPod>();
@@ -87,6 +89,7 @@ export class JobNotes implements JobMemory {
           runs.set(run, seen);
           if (outcome.kind === "done" || outcome.kind === "exists") seen.created++;
           else if (outcome.kind === "forbidden") seen.refused = outcome;
+          else if (outcome.kind === "failed" && mayHaveHappened(outcome.error)) this.unsure.add(run);
           else if (outcome.kind === "nameTaken")
             this.nameTaken.set(
               run,
@@ -121,6 +124,7 @@ export class JobNotes implements JobMemory {
   /** Forgets what was remembered of a run that has ended. */
   forgetRun(run: string): void {
     this.refusals.delete(run);
+    this.unsure.delete(run);
     this.nameTaken.delete(run);
     this.invalid.delete(run);
   }

@@ -153,6 +153,7 @@ export function stepRuns(
     spec.misfire,
     taken,
     occupied(observed, steps),
+    (time) => observed.memory.unsure.has(runIdOf(time)),
   );
   for (const why of ["Downtime", "Overlap", "Deadline"] as const) skip(why, [], due.dropped[why]);
   skipped.times.push(...due.droppedTimes);

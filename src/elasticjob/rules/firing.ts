@@ -35,6 +35,7 @@ const mostConsidered = 250;
  * Fire times are logical; a run is due so much later as the window's `jitterMs` says, and `until` is before now by as much.
  * @param taken fire times that have a run
  * @param occupied runs that count as being in the way; empty when the policy lets runs overlap
+ * @param mayHaveBegun fire times whose run may have begun: nothing gives up what may be at work
  */
 export function sortDueFireTimes(
   schedule: Schedule,
@@ -42,6 +43,7 @@ export function sortDueFireTimes(
   misfire: EffectiveSpec["misfire"],
   taken: ReadonlySet<number>,
   occupied: readonly Occupied[],
+  mayHaveBegun: (time: number) => boolean = () => false,
 ): DueFireTimes {
   const { jitterMs = 0 } = window;
   const newest = schedule.newestBetween(window.after, window.until, mostConsidered);
@@ -52,12 +54,14 @@ export function sortDueFireTimes(
   let oldest: keyof typeof dropped | undefined;
   for (const time of due) {
     const instant = time + jitterMs;
-    const kind = occupied.some((run) => run.from <= instant && instant < run.to)
-      ? "Overlap"
-      : instant < window.termStart
-        ? "Downtime"
-        : "Late";
-    const late = instant + misfire.startingDeadlineMs < window.now;
+    const isSure = !mayHaveBegun(time);
+    const kind =
+      isSure && occupied.some((run) => run.from <= instant && instant < run.to)
+        ? "Overlap"
+        : isSure && instant < window.termStart
+          ? "Downtime"
+          : "Late";
+    const late = isSure && instant + misfire.startingDeadlineMs < window.now;
     if (late) dropped.Deadline++;
     else if (kind === "Late") fire.push(time);
     else classes[kind].push(time);

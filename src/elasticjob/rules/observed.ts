@@ -109,6 +109,8 @@ export interface JobMemory {
   readonly templates: ReadonlyMap<string, { readonly accepted: boolean; readonly message: string }>;
   /** Nodes that a read past the cache did not find, and when. */
   readonly goneNodes: ReadonlyMap<string, number>;
+  /** Runs of which a pod may have been created, though the API server did not say so. */
+  readonly unsure: ReadonlySet<string>;
   /** When a collection was last told to go, by selector. */
   readonly cleanups: ReadonlyMap<string, number>;
   readonly namespaceTerminating: boolean;
@@ -129,6 +131,7 @@ export const emptyMemory: JobMemory = {
   invalid: new Map(),
   templates: new Map(),
   goneNodes: new Map(),
+  unsure: new Set(),
   cleanups: new Map(),
   namespaceTerminating: false,
 };

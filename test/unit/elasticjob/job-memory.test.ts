@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Action, ActionOutcome, ActionResult } from "../../../src/api/action.ts";
 import { controllerRevisions, nodes, podTemplates, pods } from "../../../src/api/resource.ts";
+import { TimedOutError, UnreachableError } from "../../../src/kube/errors.ts";
 import { JobNotes } from "../../../src/elasticjob/job-memory.ts";
 import { makeAttempt, makePod } from "../../support/builders/attempt-pod.ts";
 
@@ -38,6 +39,16 @@ describe("what one process remembers of a job", () => {
       assert.deepEqual(refusal === undefined ? undefined : [(refusal.retryAt - 1000) / 1000, refusal.allowance], tc.want);
     });
   }
+
+  it("a pod that may have been created is remembered until its run has ended; one that surely was not is not", () => {
+    const memory = notes();
+    memory.learn(results({ kind: "failed", error: new UnreachableError("refused") }), 0);
+    assert.deepEqual([...memory.unsure], []);
+    memory.learn(results({ kind: "failed", error: new TimedOutError("no answer") }), 0);
+    assert.deepEqual([...memory.unsure], [run]);
+    memory.forgetRun(run);
+    assert.deepEqual([...memory.unsure], []);
+  });
 
   it("a changed quota lets what waits try at once; nobody else is woken", () => {
     const memory = notes();

@@ -15,6 +15,7 @@ interface Case {
   readonly termStart: string;
   readonly misfire?: Partial<MisfirePolicy>;
   readonly taken?: readonly string[];
+  readonly mayHaveBegun?: string;
   /** "from-to"; to absent = still at work. */
   readonly occupied?: readonly (readonly [string, string?])[];
   readonly wantFire?: string;
@@ -26,6 +27,17 @@ interface Case {
 
 /** Decision 13. */
 const cases: readonly Case[] = [
+  {
+    name: "what may have begun is not missed: the API server did not say whether it created the pod, and the deadline has passed",
+    after: "11:58:00",
+    now: "12:00:40",
+    termStart: "09:00:00",
+    misfire: { startingDeadlineMs: 30_000 },
+    mayHaveBegun: "12:00:00",
+    wantFire: "12:00",
+    wantDropped: { Deadline: 1 },
+    wantDroppedTimes: "11:59",
+  },
   {
     name: "the fire time that has just come fires",
     after: "11:59:00",
@@ -174,6 +186,7 @@ describe("what becomes of fire times that have passed", () => {
         misfire,
         new Set(tc.taken?.map(at)),
         occupied,
+        (time) => tc.mayHaveBegun !== undefined && time === at(tc.mayHaveBegun),
       );
       assert.equal(hhmm(due.fire), tc.wantFire ?? "");
       assert.equal(hhmm(due.keep), tc.wantKeep ?? "");
