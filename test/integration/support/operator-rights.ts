@@ -12,6 +12,8 @@ const role = {
     { apiGroups: ["nuptse.dev"], resources: ["elasticjobs/status"], verbs: ["patch"] },
     { apiGroups: ["nuptse.dev"], resources: ["jobrequests"], verbs: ["get", "list", "watch", "delete"] },
     { apiGroups: ["nuptse.dev"], resources: ["jobrequests/status"], verbs: ["patch"] },
+    { apiGroups: ["nuptse.dev"], resources: ["tenantqueues"], verbs: ["get", "list", "watch"] },
+    { apiGroups: ["nuptse.dev"], resources: ["tenantqueues/status"], verbs: ["patch"] },
     { apiGroups: [""], resources: ["pods"], verbs: ["get", "list", "watch", "create", "delete", "deletecollection"] },
     { apiGroups: [""], resources: ["configmaps"], verbs: ["get", "list", "watch", "create", "update", "delete"] },
     { apiGroups: [""], resources: ["podtemplates"], verbs: ["create"] },
