@@ -85,6 +85,8 @@ export interface Admission {
   queueFor(namespace: string, named: string | undefined): QueueChoice | undefined;
   /** All workloads of an owner; what was declared before and is missing now is over, and gives back what it has. */
   declare(owner: WorkloadOwner, wants: readonly WorkloadWant[]): void;
+  /** The owner is gone, and all its workloads with it. */
+  forget(ownerUid: string): void;
   /** By `part`. */
   answersFor(ownerUid: string): ReadonlyMap<string, AdmissionAnswer>;
   /** The owner will not give back what was asked of one of its workloads. */

@@ -117,7 +117,7 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
     if (uid === undefined) return;
     uids.delete(key);
     notes.delete(uid);
-    options.admission?.declare({ kind: "ElasticJob", namespace: "", name: "", uid }, []);
+    options.admission?.forget(uid);
     teller?.forget(uid);
     specs.delete(uid);
     waiting.delete(uid);

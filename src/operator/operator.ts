@@ -9,6 +9,7 @@ import { createKubeClient } from "../kube/kube-client.ts";
 import type { ServerTime } from "../kube/server-time.ts";
 import type { Transport } from "../kube/transport.ts";
 import { createApplier } from "../runtime/applier.ts";
+import type { Controller } from "../runtime/controller.ts";
 import { createControllerLoop } from "../runtime/controller-loop.ts";
 import { createEventRecorder } from "../runtime/event-recorder.ts";
 import { createLeaderLease } from "../runtime/leader-lease.ts";
@@ -114,27 +115,20 @@ export function createOperator(options: OperatorOptions): Manager {
   const informers = () => [...elasticJob.informers, ...tenantQueue.informers];
   const stores = storesOf(informers());
   const applier = createApplier({ client, stores, recorder, fence: () => lease.fence(), metrics, clock });
-  const loop = createControllerLoop({
-    controller: elasticJob.controller,
-    applier,
-    // From a cache that may be old nothing is planned: what a plan does cannot be undone (decision 2).
-    isLeading: () => lease.fence() && !elasticJob.informers.some((informer) => informer.suspect),
-    clock,
-    random,
-    logger,
-    metrics,
-    concurrency: options.concurrency,
-  });
-  const queueLoop = createControllerLoop({
-    controller: tenantQueue.controller,
-    applier,
-    isLeading: () => lease.fence() && !tenantQueue.informers.some((informer) => informer.suspect),
-    clock,
-    random,
-    logger,
-    metrics,
-    concurrency: options.concurrency,
-  });
+  const loopOf = <Observed>({ controller, informers: own }: LoopedKind<Observed>) =>
+    createControllerLoop({
+      controller,
+      applier,
+      // From a cache that may be old nothing is planned: what a plan does cannot be undone (decision 2).
+      isLeading: () => lease.fence() && !own.some((informer) => informer.suspect),
+      clock,
+      random,
+      logger,
+      metrics,
+      concurrency: options.concurrency,
+    });
+  const loop = loopOf(elasticJob);
+  const queueLoop = loopOf(tenantQueue);
   elasticJob.connect(loop);
   tenantQueue.connect(queueLoop);
   return createManager({
@@ -155,6 +149,12 @@ export function createOperator(options: OperatorOptions): Manager {
       void loop.swept.then(() => tenantQueue.begin());
     },
   });
+}
+
+/** What of a kind its loop needs. */
+interface LoopedKind<Observed> {
+  readonly controller: Controller<Observed>;
+  readonly informers: readonly Informer<KubeObject>[];
 }
 
 /** The answer to a write goes to every store of its kind that is filled; what fills later lists it. */

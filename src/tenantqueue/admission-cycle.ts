@@ -41,6 +41,7 @@ export class AdmissionCycle {
   #active = false;
   #notBefore = 0;
   #isWorldOld = true;
+  #areQueuesNew = true;
   #worldReadAt = Number.NEGATIVE_INFINITY;
   #reclaimsAt = Number.NEGATIVE_INFINITY;
   #timer: Timer | undefined;
@@ -57,11 +58,6 @@ export class AdmissionCycle {
     this.#wake(beginAfterMs);
   }
 
-  end(): void {
-    this.#active = false;
-    this.#timer?.cancel();
-  }
-
   /** Workloads have changed. */
   work(): void {
     this.#wake(gatheringMs);
@@ -70,6 +66,7 @@ export class AdmissionCycle {
   /** Queues have changed: nobody waits longer for that than for any other decision. */
   queuesChanged(): void {
     this.#isWorldOld = true;
+    this.#areQueuesNew = true;
     this.#worldReadAt = Number.NEGATIVE_INFINITY;
     this.#wake(gatheringMs);
   }
@@ -105,7 +102,8 @@ export class AdmissionCycle {
     if (this.#isWorldOld && now - this.#worldReadAt >= worldIntervalMs) {
       this.#isWorldOld = false;
       this.#worldReadAt = now;
-      ledger.follow(readWorld());
+      ledger.follow(readWorld(), this.#areQueuesNew);
+      this.#areQueuesNew = false;
     } else if (this.#isWorldOld) this.#wake(this.#worldReadAt + worldIntervalMs - now);
     if (!this.#begun) {
       this.#begun = true;

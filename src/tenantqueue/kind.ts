@@ -53,8 +53,6 @@ export interface TenantQueueKind {
   beginTerm(): void;
   /** Every owner of workloads has been looked at: from now on it is decided. */
   begin(): void;
-  /** What the admission cycle knows, for whoever explains it. */
-  readonly ledger: Ledger;
 }
 
 /** Statuses are compared with what they ought to be at most so often. */
@@ -205,7 +203,6 @@ export function createTenantQueueKind(options: TenantQueueKindOptions): TenantQu
   return {
     controller: createTenantQueueController(() => board, stored),
     admission: ledger,
-    ledger,
     informers: [podCache, nodeCache, namespaceCache, queues] as unknown as readonly Informer<KubeObject>[],
     fillOrder: [[latePods, lateNodes, namespaceCache as unknown as ManagedInformer], [queues as unknown as ManagedInformer]],
     roots: () => [...queues.store.all()].map(({ metadata }) => ({ name: metadata.name })),
@@ -214,7 +211,7 @@ export function createTenantQueueKind(options: TenantQueueKindOptions): TenantQu
     },
     beginTerm() {
       leads = true;
-      ledger.follow(readWorld());
+      ledger.follow(readWorld(), true);
     },
     begin: () => cycle.begin(),
   };

@@ -71,10 +71,6 @@ export class Ledger implements Admission {
     return this.#seats.get(id);
   }
 
-  seats(): Iterable<Seat> {
-    return this.#seats.values();
-  }
-
   /** Those that name the queue. */
   seatsOf(queue: string): Iterable<Seat> {
     return this.#byQueue.get(queue) ?? [];
@@ -101,8 +97,16 @@ export class Ledger implements Admission {
     return queue === undefined ? undefined : { kind: "queue", queue };
   }
 
+  forget(ownerUid: string): void {
+    for (const seat of this.#owners.get(ownerUid)?.values() ?? []) this.#abandon(seat);
+    this.#owners.delete(ownerUid);
+  }
+
   declare(owner: WorkloadOwner, wants: readonly WorkloadWant[]): void {
-    if (wants.length === 0 && !this.#owners.has(owner.uid)) return;
+    if (wants.length === 0) {
+      this.forget(owner.uid);
+      return;
+    }
     const own = getOrMake(this.#owners, owner.uid, () => new Map<string, Seat>());
     const missing = new Set(own.keys());
     for (const want of wants) {
@@ -120,12 +124,9 @@ export class Ledger implements Admission {
       this.#settle(seat);
     }
     for (const part of missing) {
-      const seat = own.get(part) as Seat;
+      this.#abandon(own.get(part) as Seat);
       own.delete(part);
-      seat.owner = undefined;
-      this.#orphan(seat);
     }
-    if (own.size === 0) this.#owners.delete(owner.uid);
   }
 
   answersFor(ownerUid: string): ReadonlyMap<string, AdmissionAnswer> {
@@ -151,14 +152,26 @@ export class Ledger implements Admission {
     else this.#settle(seat);
   }
 
-  /** Takes over what queues, nodes and foreign pods are now. O(queues + what it moves). */
-  follow(world: World): void {
+  /**
+   * Takes over what there is now. O(queues + what it moves), and where queues or namespaces may have changed O(workloads).
+   * @param areQueuesNew false: only nodes and foreign pods have changed, which the trees know what to make of by themselves
+   */
+  follow(world: World, areQueuesNew: boolean): void {
     this.#world = world;
-    this.#defaults = new Map();
     this.#trees.follow(world, (queue) => {
       for (const seat of this.seatsOf(queue)) seat.leave();
     });
-    for (const seat of this.#seats.values()) this.#settle(seat);
+    for (const seat of this.#seats.values()) {
+      // What it was told on its submission may not hold any more.
+      if (seat.submission !== undefined) seat.leave();
+      if (areQueuesNew || seat.tree === undefined) this.#settle(seat);
+    }
+    if (areQueuesNew) this.#chooseAnew();
+  }
+
+  /** Tells whose workloads may be of another queue now. */
+  #chooseAnew(): void {
+    this.#defaults = new Map();
     const changed = new Set<string>();
     for (const [key, { namespace, named, text }] of this.#choices) {
       const now = JSON.stringify(this.#choose(namespace, named)) ?? "";
@@ -260,6 +273,11 @@ export class Ledger implements Admission {
     this.#byQueue.get(seat.want.queue)?.delete(seat);
     seat.want = want;
     getOrMake(this.#byQueue, want.queue, () => new Set<Seat>()).add(seat);
+  }
+
+  #abandon(seat: Seat): void {
+    seat.owner = undefined;
+    this.#orphan(seat);
   }
 
   /** Nobody speaks for it: it has what pods of it exist, until they have ended. */

@@ -19,23 +19,23 @@ export interface QueuePod extends KubeObject {
 /** Reads a pod. Equal requests are one object, since most pods of a cluster are like many others. */
 export function queuePod(pod: Pod): QueuePod {
   const { metadata, spec, status } = pod;
-  const queue = metadata.labels?.[labels.queue];
+  const workload = workloadOf(pod);
+  const queue = workload === undefined ? undefined : metadata.labels?.[labels.queue];
   const ended = status?.phase === "Succeeded" || status?.phase === "Failed";
   return {
     metadata: identityOf(metadata),
     ...(spec.nodeName !== undefined && { node: spec.nodeName }),
     ...(!ended && { request: shared(podRequest(pod as RequestingPod)) }),
-    ...(queue !== undefined && { queue, workload: workloadOf(pod) }),
+    ...(queue !== undefined && workload !== undefined && { queue, workload }),
   };
 }
 
-/** A run's pods are one workload; any other pod is one by itself. */
-function workloadOf({ metadata }: Pod): string {
+/** A run's pods are one workload. A label alone makes no workload: anybody could burden a queue with it. */
+function workloadOf({ metadata }: Pod): string | undefined {
   const own = metadata.labels ?? {};
   const owner = metadata.ownerReferences?.find(({ controller }) => controller === true);
   const [jobUid, run] = [own[labels.jobUid], own[labels.run]];
-  if (jobUid !== undefined && run !== undefined && owner?.uid === jobUid) return workloadId(jobUid, run);
-  return workloadId(metadata.uid as string, "pod");
+  return jobUid !== undefined && run !== undefined && owner?.uid === jobUid ? workloadId(jobUid, run) : undefined;
 }
 
 const mostShared = 10_000;

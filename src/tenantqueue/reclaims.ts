@@ -16,6 +16,7 @@ import { formatSeconds, parseTime } from "../base/time.ts";
 import { addResources, formatResources, parseResources, type ResourceVector } from "../quota/resource-vector.ts";
 import type { ReclaimAsk } from "../quota/workload-spec.ts";
 import type { Ledger } from "./ledger.ts";
+import { isOpen } from "./rules/conditions.ts";
 import type { Seat } from "./seat.ts";
 
 /** One request. Instants in milliseconds. */
@@ -88,11 +89,6 @@ export class Reclaims {
     return { reclaims, debts, coolOffs };
   }
 
-  /** Queues of which there is something to tell. */
-  queues(): ReadonlySet<string> {
-    return new Set([...this.#records.values(), ...this.#debts.values(), ...this.#coolOffs.values()].map(({ queue }) => queue));
-  }
-
   /** Takes up what stands in the status of queues, in the order in which it was asked; owners have declared what they have. */
   takeUp(queues: Iterable<TenantQueue>): void {
     const { ledger } = this.#options;
@@ -100,7 +96,7 @@ export class Reclaims {
     records.sort((left, right) => left.requestedAt - right.requestedAt || (left.id < right.id ? -1 : 1));
     const asks = new Map<string, ReclaimAsk[]>();
     for (const record of records) {
-      if (!isOpen(record)) continue;
+      if (!isOpen(record.state)) continue;
       this.#records.set(record.id, record);
       const seat = ledger.seat(record.donor);
       if (seat === undefined || seat.held === 0) continue;
@@ -132,14 +128,14 @@ export class Reclaims {
   decline(donor: string): void {
     const now = this.#options.now();
     for (const record of this.#records.values()) {
-      if (record.donor !== donor || !isOpen(record)) continue;
+      if (record.donor !== donor || !isOpen(record.state)) continue;
       const graceMs = this.#graceMs(record.queue);
       this.#coolOffs.set(donor, { donor, queue: record.queue, until: now + graceMs });
       this.#end(record, "Declined");
       const seat = record.claimant === undefined ? undefined : this.#options.ledger.seat(record.claimant);
       if (record.claimant !== undefined) seat?.tree?.closeClaim(record.claimant);
       for (const other of this.#records.values())
-        if (other.claimant === record.claimant && record.claimant !== undefined && isOpen(other)) this.#end(other, "Withdrawn");
+        if (other.claimant === record.claimant && record.claimant !== undefined && isOpen(other.state)) this.#end(other, "Withdrawn");
     }
   }
 
@@ -151,7 +147,7 @@ export class Reclaims {
     this.#askAnew(now);
     this.#settleDebts(now);
     let next = Number.POSITIVE_INFINITY;
-    for (const record of this.#records.values()) if (isOpen(record) && !record.isOverdue) next = Math.min(next, record.deadline);
+    for (const record of this.#records.values()) if (isOpen(record.state) && !record.isOverdue) next = Math.min(next, record.deadline);
     for (const { until } of [...this.#debts.values(), ...this.#coolOffs.values()]) next = Math.min(next, until);
     return next;
   }
@@ -159,7 +155,7 @@ export class Reclaims {
   #follow(now: number): void {
     const { ledger } = this.#options;
     for (const record of [...this.#records.values()]) {
-      if (!isOpen(record)) {
+      if (!isOpen(record.state)) {
         if (record.updatedAt + rememberedMs < now) this.#records.delete(record.id);
         continue;
       }
@@ -169,7 +165,7 @@ export class Reclaims {
       else if (record.claimant !== undefined && claimant?.isWaiting !== true) this.#end(record, "Withdrawn");
       else if (record.claimant === undefined && !this.#drains(record.queue)) this.#end(record, "Withdrawn");
       else if (record.state === "Requested" && donor.answered) this.#move(record, "Acknowledged");
-      if (isOpen(record) && record.deadline <= now && !record.isOverdue) {
+      if (isOpen(record.state) && record.deadline <= now && !record.isOverdue) {
         record.isOverdue = true;
         this.#options.onState(record);
       }
@@ -258,7 +254,7 @@ export class Reclaims {
     const { ledger } = this.#options;
     const frozen = new Set<string>();
     for (const record of this.#records.values()) {
-      if (!isOpen(record) || !record.isOverdue) continue;
+      if (!isOpen(record.state) || !record.isOverdue) continue;
       frozen.add(record.queue);
       const until = now + this.#graceMs(record.queue);
       this.#debts.set(record.id, { id: record.id, queue: record.queue, resources: record.resources, until });
@@ -301,8 +297,6 @@ export class Reclaims {
     return { kind, namespace, name, ...(kind === "ElasticJob" && { run }) };
   }
 }
-
-const isOpen = ({ state }: Pick<ReclaimRecord, "state">): boolean => state === "Requested" || state === "Acknowledged";
 
 function readRecord({ metadata }: TenantQueue, stored: TenantQueueStatusReclaim): ReclaimRecord | undefined {
   const donor = stored.workload?.uid;

@@ -262,4 +262,46 @@ describe("simulation of queues", function () {
       ["Succeeded"],
     );
   });
+
+  it("a short run tells in history of which queue it was, though nothing was recorded while it ran", async () => {
+    const stage = await halves();
+    await stage.create(elasticJobs, job("red", "quick", { items: 2, runMs: 500 }));
+    await stage.advance(minuteMs + 10_000);
+    const quick = await stage.get<ElasticJob & KubeObject>(elasticJobs, { namespace: "red", name: "quick" });
+    assert.deepEqual(
+      quick.status?.history?.map(({ phase, queue: of }) => ({ phase, of })),
+      [{ phase: "Succeeded", of: "red" }],
+    );
+  });
+
+  it("a pod that only carries the label burdens no queue: what it requests is subtracted from the capacity", async () => {
+    const stage = await halves();
+    const containers = [{ name: "main", image: "busybox:1.36", resources: { requests: { cpu: "2" } } }];
+    const metadata = { name: "stranger", namespace: "blue", labels: { "nuptse.dev/queue": "red" } };
+    await stage.create(pods, { apiVersion: "v1", kind: "Pod", metadata, spec: { restartPolicy: "Always", containers } } as KubeObject);
+    await stage.advance(30_000);
+    const told = await stage.list<TenantQueue & KubeObject>(tenantQueues);
+    assert.deepEqual(
+      told.map(({ metadata: { name }, status }) => [name, status?.used?.["cpu"], status?.capacity?.["cpu"]]),
+      [
+        ["blue", undefined, undefined],
+        ["corp", undefined, "8"],
+        ["red", undefined, undefined],
+      ],
+    );
+  });
+
+  it("a run that waits for more capacity than there is begins when a node comes", async () => {
+    const stage = await halves();
+    await stage.create(elasticJobs, job("red", "wide", { items: 12, runMs: "forever", queue: { minCount: 12, onReclaim: "Stop" } }));
+    await stage.advance(minuteMs + 10_000);
+    const waiting = await stage.get<ElasticJob & KubeObject>(elasticJobs, { namespace: "red", name: "wide" });
+    assert.deepEqual(
+      waiting.status?.active?.map(({ phase, reason }) => ({ phase, reason })),
+      [{ phase: "Waiting", reason: "NeverFits" }],
+    );
+    await stage.addNode(node("n3", 5));
+    await stage.advance(30_000);
+    assert.deepEqual(await atWork(stage, "red"), { wide: 12 });
+  });
 });

@@ -1,7 +1,7 @@
 import type { TenantQueue } from "../../api/tenant-queue.gen.ts";
 import { proportionOf } from "../../base/percentage.ts";
 import { QuantityError } from "../../quota/quantity.ts";
-import { formatAmount, parseAmount } from "../../quota/resource-vector.ts";
+import { parseAmount } from "../../quota/resource-vector.ts";
 import { alignColumns } from "../cron-output.ts";
 import type { Style } from "./style.ts";
 import { spanText } from "./time-text.ts";
@@ -219,6 +219,6 @@ function unitsOf(resource: string, text: string | undefined): number {
 function amountsText(amounts: Amounts): string {
   return Object.entries(amounts)
     .filter(([resource]) => resource !== "pods")
-    .map(([resource, text]) => `${formatAmount(resource, unitsOf(resource, text))} ${resource}`)
+    .map(([resource, text]) => `${text} ${resource}`)
     .join(", ");
 }

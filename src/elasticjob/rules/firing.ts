@@ -1,7 +1,7 @@
 import type { Schedule } from "../../cron/schedule.ts";
 import type { EffectiveSpec, MisfireAction } from "./effective-spec.ts";
 
-/** A run that was or is in the way of others: [startedAt, endedAt), endedAt Infinity while it goes on. */
+/** A run that was or is in the way of others: [from, to), from its fire time or its start, `to` Infinity while it goes on. */
 export interface Occupied {
   readonly from: number;
   readonly to: number;

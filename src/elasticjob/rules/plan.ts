@@ -40,7 +40,7 @@ export interface ElasticJobPlan extends Plan {
   readonly traced?: TracedPlan;
   readonly strays: number;
   readonly waiting: readonly string[];
-  /** What runs ask of their queues; absent = of none nothing. */
+  /** What runs ask of their queues; absent when nothing was thought about: then what they asked for stands. */
   readonly wants?: readonly WorkloadWant[];
 }
 

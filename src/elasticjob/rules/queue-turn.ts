@@ -58,11 +58,16 @@ export function queueTurn(observed: ObservedJob, run: LiveRun, sweep: ItemSweep,
   };
 }
 
+/** The queue that the run has been of so far, by its entry or its pods. */
+export function knownQueue(run: LiveRun): string | undefined {
+  return run.recorded?.queue ?? run.newest.values().next().value?.queue;
+}
+
 /** A run keeps the queue with which it began; one that began without a queue does without to its end. */
 function queueOf({ admission }: ObservedJob, run: LiveRun): NonNullable<ObservedJob["admission"]>["choice"] {
-  const begun = run.recorded?.queue ?? run.newest.values().next().value?.queue;
-  if (begun !== undefined && (run.newest.size > 0 || run.startedAt !== undefined)) return { kind: "queue", queue: begun };
-  return run.newest.size > 0 || run.startedAt !== undefined ? undefined : admission?.choice;
+  if (run.newest.size === 0 && run.startedAt === undefined) return admission?.choice;
+  const queue = knownQueue(run);
+  return queue === undefined ? undefined : { kind: "queue", queue };
 }
 
 function wantOf(observed: ObservedJob, run: LiveRun, sweep: ItemSweep, queue: string): WorkloadWant | undefined {

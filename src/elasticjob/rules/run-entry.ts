@@ -5,7 +5,7 @@ import { IntervalSet } from "../../base/interval-set.ts";
 import { formatMillis, formatSeconds } from "../../base/time.ts";
 import type { EffectiveSpec } from "./effective-spec.ts";
 import type { EndedItem } from "./ended-item.ts";
-import { queueEntry } from "./queue-turn.ts";
+import { knownQueue, queueEntry } from "./queue-turn.ts";
 import type { RunStep } from "./run-step.ts";
 
 /** Failed items that status tells about. */
@@ -31,6 +31,7 @@ export function runEntry(step: RunStep, spec: EffectiveSpec, now: number, active
   const failures = failuresOf(step, outcome !== undefined);
   const results = outcome === undefined ? resultsOf(step, spec.resultBytes, mostResultBytes / activeRuns) : { items: [], omitted: 0 };
   const reduce = reduceEntry(step);
+  const queue = knownQueue(run);
   return {
     run: run.id,
     kind: run.kind,
@@ -42,7 +43,8 @@ export function runEntry(step: RunStep, spec: EffectiveSpec, now: number, active
     ...run.asked,
     items: run.items.toString(),
     total: run.items.size,
-    ...(step.turn === undefined ? { ...(run.recorded?.queue !== undefined && { queue: run.recorded.queue }) } : queueEntry(step.turn)),
+    ...(queue !== undefined && { queue }),
+    ...(step.turn !== undefined && queueEntry(step.turn)),
     ...(run.startedAt !== undefined && { startedAt: formatMillis(run.startedAt) }),
     ...(outcome !== undefined ? { endedAt: formatMillis(now) } : { updatedAt: formatMillis(now) }),
     ...(outcome === undefined &&

@@ -15,15 +15,9 @@ export interface LendingTree {
  */
 export function lentOf({ capacity, queues }: LendingTree, usageOf: (queue: string) => QueueUsage): ReadonlyMap<string, ResourceVector> {
   const lent = new Map<string, Record<string, number>>();
-  const children = new Map<string, string[]>();
-  for (const { name, parent } of queues) {
+  for (const [parent, siblings] of Map.groupBy(queues, (queue) => queue.parent)) {
     if (parent === undefined) continue;
-    const siblings = children.get(parent);
-    if (siblings === undefined) children.set(parent, [name]);
-    else siblings.push(name);
-  }
-  for (const [parent, names] of children) {
-    const usages = names.map((name) => ({ name, usage: usageOf(name) }));
+    const usages = siblings.map(({ name }) => ({ name, usage: usageOf(name) }));
     const above = usageOf(parent);
     const isRoot = parent === queues[0]?.name;
     for (const resource of new Set(usages.flatMap(({ usage }) => Object.keys(usage.idle)))) {

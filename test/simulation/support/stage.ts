@@ -14,7 +14,7 @@ import { inProcessTransport } from "../../../src/simulator/apiserver/in-process-
 import { readCrds } from "../../../src/simulator/harness/crds.ts";
 import { withServerDate } from "../../../src/simulator/harness/server-date.ts";
 import { annotatedScript } from "../../../src/simulator/world/pod-script.ts";
-import { createWorld } from "../../../src/simulator/world/world.ts";
+import { createWorld, type World } from "../../../src/simulator/world/world.ts";
 
 /** What a stage is made of. */
 export interface StageOptions {
@@ -30,6 +30,7 @@ export class Stage {
   /** As a person uses it. */
   readonly client: KubeClient;
   readonly #server: ReturnType<typeof createApiServer>;
+  #world: World | undefined;
   #operator: Manager | undefined;
   #operators = 0;
 
@@ -45,7 +46,7 @@ export class Stage {
     await stage.during(async () => {
       for (const crd of readCrds()) await stage.client.create(customResourceDefinitions, crd);
       for (const metadata of options.namespaces) await stage.client.create(namespaces, { metadata });
-      await createWorld({
+      stage.#world = await createWorld({
         client: createKubeClient(inProcessTransport(stage.#server, { userAgent: "world" })),
         clock: stage.clock,
         random: createSeededRandom(2),
@@ -83,6 +84,13 @@ export class Stage {
   /** As kill -9: another process leads when the lease has run out. */
   killOperator(): void {
     this.#operator?.kill("killed");
+  }
+
+  /** Another node, with its kubelet. */
+  addNode(node: StageOptions["nodes"][number]): Promise<void> {
+    return this.during(async () => {
+      await this.#world?.addNode(node);
+    });
   }
 
   /** Lets virtual time pass. */

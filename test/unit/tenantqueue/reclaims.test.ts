@@ -57,7 +57,7 @@ class Stage {
       now: () => this.now,
       onState: ({ donor, state, isOverdue }) => this.told.push(`${donor.split("/")[0]} ${isOverdue ? "overdue" : state}`),
     });
-    this.ledger.follow(planWorld({ queues: stored, nodes: [], namespaces: new Map(), foreign: () => undefined }));
+    this.ledger.follow(planWorld({ queues: stored, nodes: [], namespaces: new Map(), foreign: () => undefined }), true);
     return this;
   }
 
