@@ -96,6 +96,30 @@ describe("simulation of queues", function () {
     );
   });
 
+  it("a queue that comes with its job, or after it, is waited for before the job is said to be stalled", async () => {
+    const stage = await Stage.open({ from, nodes: [node("n1", 5)], namespaces: [red] });
+    await stage.create(elasticJobs, job("red", "early", { items: 1, runMs: 1000, queue: { name: "red" } }));
+    const conditions = async () => {
+      const { status } = await stage.get<ElasticJob & KubeObject>(elasticJobs, { namespace: "red", name: "early" });
+      return status?.conditions?.map((condition) => `${condition.type}=${condition.status}: ${condition.reason}`);
+    };
+    await stage.advance(4_000);
+    assert.deepEqual(await conditions(), ["Ready=False: Progressing"]);
+    await stage.create(tenantQueues, queue("red", { ...selects("red") }));
+    await stage.advance(2_000);
+    assert.deepEqual(await conditions(), ["Ready=True: Armed"]);
+    await stage.create(elasticJobs, job("red", "wrong", { items: 1, runMs: 1000, queue: { name: "rde" } }));
+    await stage.advance(6_000);
+    const wrong = await stage.get<ElasticJob & KubeObject>(elasticJobs, { namespace: "red", name: "wrong" });
+    assert.deepEqual(
+      wrong.status?.conditions?.map(({ type, status, reason }) => ({ type, status, reason })),
+      [
+        { type: "Ready", status: "False", reason: "QueueNotFound" },
+        { type: "Stalled", status: "True", reason: "QueueNotFound" },
+      ],
+    );
+  });
+
   it("a guarantee that was lent comes back by consent: Stop stops as many items as were asked for", async () => {
     const stage = await halves();
     await stage.create(elasticJobs, job("red", "borrower", { items: 10, runMs: "forever", queue: { onReclaim: "Stop" } }));

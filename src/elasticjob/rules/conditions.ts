@@ -1,6 +1,7 @@
 import { withCondition } from "../../api/condition.ts";
 import type { Condition } from "../../api/meta.ts";
 import { conditionReasons, conditionTypes } from "../../api/reasons.ts";
+import { parseTime } from "../../base/time.ts";
 import type { Lateness } from "./lateness.ts";
 import type { ObservedJob } from "./observed.ts";
 import type { RevisionStep } from "./revision.ts";
@@ -39,7 +40,10 @@ export function readiness(
     return yes(conditionReasons.observing, "the namespace is annotated nuptse.dev/observe: fire times are computed, and no run begins");
   if (revision.kind !== "ready") return no(conditionReasons.progressing, "the template is being checked", false);
   const choice = observed.admission?.choice;
-  if (choice?.kind === "refused") return no(choice.reason, `spec.queue.name: ${choice.message}`);
+  if (choice?.kind === "refused") {
+    const mayCome = queueAwaitedUntil(observed) !== undefined;
+    return no(mayCome ? conditionReasons.progressing : choice.reason, `spec.queue.name: ${choice.message}`, !mayCome);
+  }
   if (refusal !== undefined) return yes(refusal.reason, refusal.message);
   if (observed.suspendedBy !== undefined)
     return yes(conditionReasons.suspended, `no new scheduled runs while the JobRequest ${observed.suspendedBy} is Running`);
@@ -63,6 +67,22 @@ export function readiness(
   }
   const jitter = observed.jitterMs === 0 ? "" : `, and starts ${observed.jitterMs / 1000} s after it (spec.schedule.jitterSeconds)`;
   return yes(conditionReasons.armed, `waits for its next fire time in ${job.spec.schedule?.timeZone ?? "Etc/UTC"}${jitter}`);
+}
+
+/** How long a queue that is not there, or not open, may still be on its way. */
+const queuePatienceMs = 5_000;
+
+/**
+ * Until when the queue of a new or edited job is waited for: one apply may bring both, in any order, and tools that wait by kstatus take Stalled for
+ * the end. Undefined when there is one, or it is no longer waited for.
+ */
+export function queueAwaitedUntil({ job, now, admission }: ObservedJob): number | undefined {
+  if (admission?.choice?.kind !== "refused") return undefined;
+  const ready = job.status?.conditions?.find((condition) => condition.type === conditionTypes.ready);
+  if (ready?.observedGeneration !== job.metadata.generation) return now + queuePatienceMs;
+  if (ready?.reason !== conditionReasons.progressing) return undefined;
+  const until = (parseTime(ready.lastTransitionTime) ?? now) + queuePatienceMs;
+  return until > now ? until : undefined;
 }
 
 /** What was said before, while nothing new is known. */

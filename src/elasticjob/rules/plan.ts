@@ -10,7 +10,7 @@ import { parseTime } from "../../base/time.ts";
 import type { Verdict } from "./attempt.ts";
 import { isAsked } from "./attempt.ts";
 import { type RunsStep, stepRuns } from "./concurrency.ts";
-import { lateText } from "./conditions.ts";
+import { lateText, queueAwaitedUntil } from "./conditions.ts";
 import { type Lateness, lateness } from "./lateness.ts";
 import { sortPods } from "./live-run.ts";
 import type { ObservedJob } from "./observed.ts";
@@ -115,6 +115,7 @@ export function planElasticJob(given: ObservedJob): ElasticJobPlan {
     late.wakeAt,
     written.wakeAt,
     retention.wakeAt,
+    queueAwaitedUntil(observed) ?? Number.POSITIVE_INFINITY,
     ...[...runs.steps, ...runs.fired].map((step) => step.wakeAt),
   );
   return {
