@@ -1,3 +1,4 @@
+import type { JsonPatchOperation } from "./json-patch.ts";
 import type { KubeObject, ObjectRef } from "./meta.ts";
 import type { Resource } from "./resource.ts";
 
@@ -13,6 +14,7 @@ export type Action =
   | ProbeAction
   | DeleteAction
   | DeleteCollectionAction
+  | PatchAction
   | StatusAction
   | EventAction;
 
@@ -71,6 +73,20 @@ export interface DeleteCollectionAction {
   readonly namespace: string;
   readonly labelSelector: string;
   readonly limit: number;
+}
+
+/**
+ * Changes an object by a JSON Patch, never a namesake: the UID is tested first. The operations test whatever must still be true of it; when
+ * something is not, it ends as `conflict`.
+ */
+export interface PatchAction {
+  readonly tag: "patch";
+  readonly resource: Resource;
+  readonly ref: ObjectRef;
+  readonly uid: string;
+  /** The version that it was planned from: when it is still the same, a refusal is about the patch itself, and ends as `invalid`. */
+  readonly resourceVersion: string;
+  readonly operations: readonly JsonPatchOperation[];
 }
 
 /** Tells people about something; lost without harm. */

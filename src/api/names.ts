@@ -13,6 +13,9 @@ export const labels = {
   attempt: "nuptse.dev/attempt",
   /** The TenantQueue whose share the pod takes. */
   queue: "nuptse.dev/queue",
+  /** Pods of one namespace with the same value begin together, once there are as many as {@link labels.podGroupTotal} says. */
+  podGroup: "nuptse.dev/pod-group",
+  podGroupTotal: "nuptse.dev/pod-group-total",
 } as const;
 
 export const annotations = {
@@ -25,8 +28,15 @@ export const annotations = {
   observe: "nuptse.dev/observe",
   /** JSON of {@link ResultsCover} on the ConfigMap with a run's results: which items it tells of. */
   results: "nuptse.dev/results",
+  /** On a pod of somebody else: its priority in its queue, -1000 to 1000; absent = 0. */
+  queuePriority: "nuptse.dev/queue-priority",
+  /** On a pod of a Deployment: "true" = it began beyond its queue's share, as surge of a roll-out. */
+  surge: "nuptse.dev/surge",
   defaultContainer: "kubectl.kubernetes.io/default-container",
 } as const;
+
+/** The scheduling gate that keeps a pod of somebody else back until its queue admits it. */
+export const queueGate = "nuptse.dev/queue";
 
 /** Items of one chunk label. */
 export const itemsPerChunk = 500;

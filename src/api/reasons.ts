@@ -70,6 +70,16 @@ export const waitReasons = {
   priorityTooHigh: "PriorityTooHigh",
 } as const;
 
+/** Why a pod that somebody else made, and labelled with a queue, waits or is in the way, besides those of all workloads. */
+export const podReasons = {
+  podGroupIncomplete: "PodGroupIncomplete",
+  podGroupInvalid: "PodGroupInvalid",
+  priorityInvalid: "PriorityInvalid",
+  poolMismatch: "PoolMismatch",
+  releaseRefused: "ReleaseRefused",
+  notScheduled: "NotScheduled",
+} as const;
+
 export const eventReasons = {
   runFailed: "RunFailed",
   runRecovered: "RunRecovered",

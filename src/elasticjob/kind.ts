@@ -81,6 +81,7 @@ export function createElasticJobKind(options: ElasticJobKindOptions): ElasticJob
     ...common,
     resource: pods,
     labelSelector: labels.jobUid,
+    selects: ({ metadata }) => metadata.labels?.[labels.jobUid] !== undefined,
     project: (pod) => attemptPod(pod as unknown as Pod) ?? foreignPod(pod as unknown as Pod),
     indexes: {
       foreign: (pod) => (pod.foreign === undefined ? [] : [pod.foreign.jobUid]),

@@ -1,3 +1,4 @@
+import type { JsonPatchOperation } from "../api/json-patch.ts";
 import type { KubeList, KubeObject, ObjectRef, Status } from "../api/meta.ts";
 import type { Resource } from "../api/resource.ts";
 
@@ -57,13 +58,6 @@ export type Patch =
   | { readonly type: "json"; readonly body: readonly JsonPatchOperation[] }
   | { readonly type: "strategic"; readonly body: unknown }
   | { readonly type: "apply"; readonly body: unknown };
-
-export interface JsonPatchOperation {
-  readonly op: "add" | "remove" | "replace" | "test" | "move" | "copy";
-  readonly path: string;
-  readonly from?: string;
-  readonly value?: unknown;
-}
 
 export interface PatchOptions extends WriteOptions {
   readonly subresource?: string;

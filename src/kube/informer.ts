@@ -14,6 +14,8 @@ export interface InformerOptions<T extends KubeObject, Index extends string> {
   readonly namespace?: string;
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
+  /** Says the same as the selectors, of an own write; absent = all own writes of the resource are selected. */
+  readonly selects?: (object: T) => boolean;
   readonly clock: Clock;
   readonly random: Random;
   /** By name. An object for which one throws is not found by it. */
@@ -52,7 +54,7 @@ export interface Informer<T extends KubeObject, Index extends string = string> {
    * Whoever needs several kinds in an order awaits one after the other (decision 2: children before roots).
    */
   refill(): Promise<void>;
-  /** The answer of an own write enters the store at once. Only for objects that the informer's selectors select. */
+  /** The answer of an own write enters the store at once, if it is selected. */
   observeWrite(object: T): void;
   /** What the store holds may be old: a write was lost, or the watch is silent. Lists anew by itself (decision 2). */
   markSuspect(): void;
@@ -173,7 +175,9 @@ export function createInformer<T extends KubeObject, Index extends string = neve
       reflector.refill();
       return refill.promise;
     },
-    observeWrite: (object) => tell(store.observeWrite(project(object))),
+    observeWrite(object) {
+      if (options.selects?.(object) !== false) tell(store.observeWrite(project(object)));
+    },
     markSuspect,
     get suspect() {
       return suspect;

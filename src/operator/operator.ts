@@ -1,6 +1,6 @@
 import type { Logger } from "../api/logger.ts";
 import type { KubeObject, ObjectRef } from "../api/meta.ts";
-import { resourceName } from "../api/resource.ts";
+import { elasticJobs, resourceName } from "../api/resource.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Random } from "../base/random.ts";
 import { createElasticJobKind, type ElasticJobKindOptions } from "../elasticjob/kind.ts";
@@ -17,6 +17,7 @@ import type { LeaseTimings } from "../runtime/lease-protocol.ts";
 import { createManager, type ManagedInformer, type Manager } from "../runtime/manager.ts";
 import type { Metrics } from "../runtime/metrics.ts";
 import type { OwnWriteStore } from "../runtime/own-writes.ts";
+import { createPodGateKind } from "../podgate/kind.ts";
 import { createTenantQueueKind } from "../tenantqueue/kind.ts";
 import type { TraceBuffer } from "../trace/buffer.ts";
 import { tellTraceTrouble } from "./trace-trouble.ts";
@@ -94,9 +95,16 @@ export function createOperator(options: OperatorOptions): Manager {
     recorder,
     onError,
     mayDecide: () => lease.earlyFence(),
-    onAnswer: ({ namespace, name }) => loop.enqueue({ namespace, name }),
-    onChoice: (namespaces) => elasticJob.queuesChanged(namespaces),
+    onAnswer(owner) {
+      if (owner.kind === elasticJobs.kind) loop.enqueue({ namespace: owner.namespace, name: owner.name });
+      else podGate.answered(owner);
+    },
+    onChoice(namespaces) {
+      elasticJob.queuesChanged(namespaces);
+      podGate.queuesChanged(namespaces);
+    },
   });
+  const podGate = createPodGateKind({ client, clock, random, onError, admission: tenantQueue.admission });
   const elasticJob = createElasticJobKind({
     client,
     clock,
@@ -112,7 +120,7 @@ export function createOperator(options: OperatorOptions): Manager {
     ...(options.planElasticJob !== undefined && { planElasticJob: options.planElasticJob }),
     onError,
   });
-  const informers = () => [...elasticJob.informers, ...tenantQueue.informers];
+  const informers = () => [...elasticJob.informers, ...podGate.informers, ...tenantQueue.informers];
   const stores = storesOf(informers());
   const applier = createApplier({ client, stores, recorder, fence: () => lease.fence(), metrics, clock });
   const loopOf = <Observed>({ controller, informers: own }: LoopedKind<Observed>) =>
@@ -128,13 +136,16 @@ export function createOperator(options: OperatorOptions): Manager {
       concurrency: options.concurrency,
     });
   const loop = loopOf(elasticJob);
+  const gateLoop = loopOf(podGate);
   const queueLoop = loopOf(tenantQueue);
   elasticJob.connect(loop);
+  podGate.connect(gateLoop);
   tenantQueue.connect(queueLoop);
   return createManager({
-    fillOrder: inStages(elasticJob.fillOrder, tenantQueue.fillOrder),
+    fillOrder: inStages(elasticJob.fillOrder, podGate.fillOrder, tenantQueue.fillOrder),
     controllers: [
       { loop, roots: elasticJob.roots },
+      { loop: gateLoop, roots: podGate.roots },
       { loop: queueLoop, roots: tenantQueue.roots },
     ],
     lease,
@@ -145,8 +156,8 @@ export function createOperator(options: OperatorOptions): Manager {
     onLeading: () => {
       tenantQueue.beginTerm();
       elasticJob.controller.beginTerm();
-      // What every job has is known only when each has been looked at.
-      void loop.swept.then(() => tenantQueue.begin());
+      // What every workload has is known only when each has been looked at.
+      void Promise.all([loop.swept, gateLoop.swept]).then(() => tenantQueue.begin());
     },
   });
 }

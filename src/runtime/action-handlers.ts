@@ -6,6 +6,7 @@ import type {
   DeleteCollectionAction,
   DryRunAction,
   EventAction,
+  PatchAction,
   ProbeAction,
   ReplaceAction,
 } from "../api/action.ts";
@@ -13,7 +14,7 @@ import type { KubeObject, ObjectRef } from "../api/meta.ts";
 import { type Resource, resourceName } from "../api/resource.ts";
 import type { Clock } from "../base/clock.ts";
 import type { KubeClient } from "../kube/client.ts";
-import { AlreadyExists, Conflict, NotFound } from "../kube/errors.ts";
+import { AlreadyExists, Conflict, Invalid, NotFound } from "../kube/errors.ts";
 import type { Metrics } from "./metrics.ts";
 import { wasSent } from "./outcome.ts";
 import { keepWrite, type OwnWriteStores } from "./own-writes.ts";
@@ -147,9 +148,29 @@ export function createActionHandlers(options: ActionHandlerOptions): Omit<Action
     return { kind: "done" };
   }
 
+  async function patch(action: PatchAction, context: ActionContext): Promise<ActionOutcome> {
+    const { resource, ref, uid, operations } = action;
+    const body = [{ op: "test" as const, path: "/metadata/uid", value: uid }, ...operations];
+    try {
+      const answer = client.patch<KubeObject>(resource, ref, { type: "json", body }, { fence: context.fence });
+      keepWrite(stores, resource, await counted(metrics, "patch", resource, answer));
+      return { kind: "done" };
+    } catch (error) {
+      // A test that fails and an object that is refused are answered alike.
+      if (!(error instanceof Invalid)) throw error;
+      const current = await readPastCaches(client, resource, ref);
+      if (current === undefined || current.metadata.uid !== uid) return { kind: "gone" };
+      keepWrite(stores, resource, current);
+      return current.metadata.resourceVersion === action.resourceVersion
+        ? { kind: "invalid", message: error.message }
+        : { kind: "conflict" };
+    }
+  }
+
   return {
     create,
     replace,
+    patch,
     dryRun,
     probe,
     delete: remove,

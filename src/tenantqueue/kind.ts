@@ -149,7 +149,7 @@ export function createTenantQueueKind(options: TenantQueueKindOptions): TenantQu
       queues: [...queues.store.all()],
       nodes: [...nodeCache.store.all()].map(({ pool }) => pool),
       namespaces: new Map([...namespaceCache.store.all()].map(({ metadata }) => [metadata.name, metadata.labels ?? {}])),
-      foreign: (node, own) => usage.foreign(node, own),
+      foreign: (node, isOwn) => usage.foreign(node, isOwn),
     });
   }
 

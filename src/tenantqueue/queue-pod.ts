@@ -12,21 +12,23 @@ export interface QueuePod extends KubeObject {
   readonly request?: Amounts;
   /** Absent of pods that take part in no queue. */
   readonly queue?: string;
-  /** The workload that it is of; set with `queue`. */
+  /** The workload that it is of, where that is one of our own kinds; set with `queue`. */
   readonly workload?: string;
+  /** Somebody else's pod with a queue's label: its queue counts it while its namespace may use it (podgate/). */
+  readonly isForeign?: true;
 }
 
 /** Reads a pod. Equal requests are one object, since most pods of a cluster are like many others. */
 export function queuePod(pod: Pod): QueuePod {
   const { metadata, spec, status } = pod;
   const workload = workloadOf(pod);
-  const queue = workload === undefined ? undefined : metadata.labels?.[labels.queue];
+  const queue = metadata.labels?.[labels.queue];
   const ended = status?.phase === "Succeeded" || status?.phase === "Failed";
   return {
     metadata: identityOf(metadata),
     ...(spec.nodeName !== undefined && { node: spec.nodeName }),
     ...(!ended && { request: shared(podRequest(pod as RequestingPod)) }),
-    ...(queue !== undefined && workload !== undefined && { queue, workload }),
+    ...(queue !== undefined && (workload === undefined ? isQueued(pod) && { queue, isForeign: true } : { queue, workload })),
   };
 }
 
@@ -37,6 +39,9 @@ function workloadOf({ metadata }: Pod): string | undefined {
   const [jobUid, run] = [own[labels.jobUid], own[labels.run]];
   return jobUid !== undefined && run !== undefined && owner?.uid === jobUid ? workloadId(jobUid, run) : undefined;
 }
+
+/** Whether podgate/ follows it, too: it sees no pods that carry the label of a job. */
+const isQueued = ({ metadata }: Pod): boolean => metadata.labels?.[labels.jobUid] === undefined;
 
 const mostShared = 10_000;
 const known = new Map<string, Amounts>();

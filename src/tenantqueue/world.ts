@@ -1,11 +1,12 @@
 import type { Labels } from "../api/label-selector.ts";
 import type { SpecProblem } from "../api/problem.ts";
-import type { UsableQueue } from "../api/queue-access.ts";
+import { maySubmit, type UsableQueue } from "../api/queue-access.ts";
 import type { TenantQueue } from "../api/tenant-queue.gen.ts";
 import type { ResourceVector } from "../quota/resource-vector.ts";
 import type { QueueSpec } from "../quota/workload-spec.ts";
 import { usableQueues } from "../validation/queued-workload.ts";
 import { standingProblems } from "../validation/tenant-queue.ts";
+import type { PodClaim } from "./node-usage.ts";
 import { capacityOf, dealNodes, type PoolNode, type PoolOverlap, poolFields } from "./rules/capacity.ts";
 import { type EffectiveQueue, effectiveQueue } from "./rules/effective-spec.ts";
 import { type GrantRecord, guaranteesOf, type QueueGuarantee } from "./rules/guarantees.ts";
@@ -17,8 +18,8 @@ export interface WorldInput {
   readonly queues: readonly TenantQueue[];
   readonly nodes: readonly PoolNode[];
   readonly namespaces: ReadonlyMap<string, Labels>;
-  /** Requests of pods on a node that are not of these queues. */
-  readonly foreign: (node: string, queues: ReadonlySet<string>) => ResourceVector | undefined;
+  /** Requests of pods on a node that a tree does not count as its own. */
+  readonly foreign: (node: string, isOwn: (claim: PodClaim) => boolean) => ResourceVector | undefined;
 }
 
 /** A tree in which work is admitted. */
@@ -52,13 +53,21 @@ export function planWorld({ queues, nodes, namespaces, foreign }: WorldInput): W
   const roots = forest.roots.map((name) => specs.get(name) as EffectiveQueue);
   const pools = dealNodes(roots, nodes);
   const members = new Map(forest.roots.map((root) => [root, membersOf(forest, root)]));
+  const world = { queues: objects, complete: true, namespaces };
+  const usable = usableQueues(world);
+  const mayUse = ({ queue, namespace }: PodClaim) => {
+    const claimed = usable.get(queue);
+    return (
+      namespace === undefined || (claimed !== undefined && maySubmit(claimed, { name: namespace, labels: namespaces.get(namespace) ?? {} }))
+    );
+  };
   const capacities = new Map<string, ResourceVector>();
   for (const { name, capacity } of roots) {
     if (pools.overlaps.has(name)) continue;
     const own = new Set(members.get(name));
     capacities.set(
       name,
-      capacityOf(capacity, pools.nodes.get(name) ?? [], (node) => foreign(node, own)),
+      capacityOf(capacity, pools.nodes.get(name) ?? [], (node) => foreign(node, (claim) => own.has(claim.queue) && mayUse(claim))),
     );
   }
   const guarantees = guaranteesOf(forest, capacities, grantRecords(queues));
@@ -74,12 +83,11 @@ export function planWorld({ queues, nodes, namespaces, foreign }: WorldInput): W
     });
     trees.set(root, { root, capacity, pool: poolFields((specs.get(root) as EffectiveQueue).capacity), queues: planned });
   }
-  const world = { queues: objects, complete: true, namespaces };
   return {
     objects,
     specs,
     forest,
-    usable: usableQueues(world),
+    usable,
     problems: standingProblems(world),
     overlaps: pools.overlaps,
     guarantees,

@@ -338,6 +338,8 @@ export class JobWorld {
         return this.#delete(action.resource.plural, action.ref.name);
       case "status":
         return this.#writeStatus(action);
+      case "patch":
+        throw new Error("a job patches nothing but its status");
       case "deleteCollection":
         this.writes.push("deletecollection");
         for (const [name, pod] of this.pods) if (selects(action.labelSelector, pod.metadata.labels ?? {})) this.#remove(name);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { conditionReasons, conditionTypes, eventReasons } from "../../../src/api/reasons.ts";
+import { conditionReasons, conditionTypes, eventReasons, podReasons } from "../../../src/api/reasons.ts";
 
 const text = readFileSync(new URL("../../../docs/conditions.md", import.meta.url), "utf8");
 
@@ -14,6 +14,7 @@ describe("docs/conditions.md tells of every reason that people can meet, and of 
   it("condition types", () => assert.deepEqual(listed("Condition types"), Object.values(conditionTypes).sort()));
   it("condition reasons", () => assert.deepEqual(listed("Condition reasons"), Object.values(conditionReasons).sort()));
   it("event reasons", () => assert.deepEqual(listed("Events"), Object.values(eventReasons).sort()));
+  it("reasons of pods in queues", () => assert.deepEqual(listed("Why a pod of a queue"), Object.values(podReasons).sort()));
   it("all are PascalCase", () => {
     for (const reason of [...Object.values(conditionReasons), ...Object.values(eventReasons)]) assert.match(reason, /^[A-Z][A-Za-z]+$/);
   });

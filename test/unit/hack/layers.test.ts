@@ -12,7 +12,7 @@ interface LayerCase {
   readonly wantRefused: boolean;
 }
 
-const kinds = ["elasticjob", "runnerapp", "tenantqueue"];
+const kinds = ["elasticjob", "podgate", "runnerapp", "tenantqueue"];
 
 /** One import per row, as it stands in a file of the folder `from`. */
 const cases: readonly LayerCase[] = [
