@@ -144,7 +144,7 @@ export class Ledger implements Admission {
     let seat = this.#seats.get(pod.id);
     if (seat === undefined) {
       if (pod.request === undefined) return;
-      seat = new Seat(pod.id, orphanWant(pod));
+      seat = new Seat(pod.id, orphanWant(pod), false);
       this.#add(seat);
     }
     seat.setPod(`${pod.namespace}/${pod.name}`, pod.request);

@@ -34,6 +34,8 @@ export class Seat {
   /** Admissions are told with how long they took. */
   waitsSince: number;
   #tree: QuotaTree | undefined;
+  /** False of one that is known by its pods alone: its want is a guess until its owner has been looked at. */
+  #isDeclared: boolean;
   #item: Amounts;
   /** Items of the request. */
   #base = 0;
@@ -43,8 +45,9 @@ export class Seat {
   /** Pods of it that exist and have not ended, by name. */
   readonly #pods = new Map<string, Amounts>();
 
-  constructor(id: string, want: WorkloadWant) {
+  constructor(id: string, want: WorkloadWant, isDeclared = true) {
     this.id = id;
+    this.#isDeclared = isDeclared;
     this.want = want;
     this.#item = want.item;
     this.waitsSince = want.since;
@@ -129,21 +132,26 @@ export class Seat {
     this.#growing = this.want.wanted - this.#base;
   }
 
-  /** The same workload under another queue, priority or age, or with another request to begin with. */
+  /** The same workload on other terms: another priority, promise, or number to begin with. What is admitted stays so. */
   renew(want: WorkloadWant): void {
     const before = this.want;
     this.want = want;
-    if (this.#tree === undefined || this.state !== "waiting") return;
-    const isSame =
-      before.priority === want.priority &&
-      before.atLeast === want.atLeast &&
-      before.onReclaim === want.onReclaim &&
-      before.promiseSeconds === want.promiseSeconds;
-    if (isSame) return;
-    this.#tree.withdraw(this.id);
-    this.state = "out";
-    this.#growing = 0;
-    this.#submit();
+    if (!this.#isDeclared) {
+      this.#isDeclared = true;
+      this.waitsSince = want.since;
+    }
+    const tree = this.#tree;
+    if (tree === undefined || this.state === "out" || sameTerms(before, want)) return;
+    if (this.state === "waiting") {
+      tree.withdraw(this.id);
+      this.state = "out";
+      this.#growing = 0;
+      this.#submit();
+      return;
+    }
+    const { held } = this;
+    tree.release(this.id);
+    this.#restore(held);
   }
 
   #settleAdmitted(now: number): void {
@@ -271,6 +279,17 @@ export class Seat {
     }
     return largest ?? this.want.item;
   }
+}
+
+/** Whether the tree would treat it alike. */
+function sameTerms(left: WorkloadWant, right: WorkloadWant): boolean {
+  return (
+    left.priority === right.priority &&
+    left.atLeast === right.atLeast &&
+    left.onReclaim === right.onReclaim &&
+    left.promiseSeconds === right.promiseSeconds &&
+    left.resident === right.resident
+  );
 }
 
 function sameAmounts(left: Amounts, right: Amounts): boolean {

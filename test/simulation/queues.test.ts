@@ -243,6 +243,22 @@ describe("simulation of queues", function () {
     );
   });
 
+  it("a new leader asks back what was borrowed before it led", async () => {
+    const stage = await halves();
+    await stage.create(elasticJobs, job("red", "borrower", { items: 10, runMs: "forever", queue: { onReclaim: "Stop" } }));
+    await stage.advance(minuteMs + 10_000);
+    stage.killOperator();
+    stage.startOperator();
+    await stage.advance(30_000);
+    await stage.create(
+      elasticJobs,
+      job("blue", "owner", { items: 5, runMs: "forever", cron: "0 3 12 * * ?", queue: { onReclaim: "Stop" } }),
+    );
+    await stage.advance(2 * minuteMs);
+    assert.deepEqual(await atWork(stage, "red"), { borrower: 5 });
+    assert.deepEqual(await atWork(stage, "blue"), { owner: 5 });
+  });
+
   it("Hold admits nothing new; HoldAndDrain asks back what may be asked", async () => {
     const stage = await halves();
     await stage.create(elasticJobs, job("red", "first", { items: 4, runMs: "forever", queue: { onReclaim: "Stop" } }));

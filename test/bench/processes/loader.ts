@@ -1,27 +1,20 @@
-// The bare ceiling: posts prepared bodies, 32 in flight over HTTP/1.1 with keep-alive, while it holds the watches that the operator holds.
-// Arguments: kubeconfig, file (the path on the first line, then one body a line), instant to begin at (ms). It says "up" when the watches
-// stand and "done" after the last answer.
+// The bare ceiling: sends prepared requests, 32 in flight over HTTP/1.1 with keep-alive, while it holds the watches that the operator holds.
+// Arguments: kubeconfig, file (see support/loader.ts), instant to begin at (ms). It says "up" when the watches stand and "done" after the last
+// answer.
 import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client, Pool } from "undici";
 import { createSystemClock } from "../../../src/base/clock.ts";
 import { loadCredentials } from "../../../src/kube/credentials.ts";
+import { readLoad } from "../support/loader.ts";
 
 const width = 32;
 const userAgent = "bench-loader";
-const selector = "labelSelector=nuptse.dev%2Fjob-uid";
-const watched = [
-  `/api/v1/pods?${selector}`,
-  `/apis/apps/v1/controllerrevisions?${selector}`,
-  "/api/v1/resourcequotas?",
-  "/api/v1/nodes?",
-  "/apis/nuptse.dev/v1alpha1/elasticjobs?",
-];
 
 const [kubeconfig = "", file = "", beginAt = "0"] = process.argv.slice(2);
 const { server, tls } = await loadCredentials({ clock: createSystemClock(), kubeconfig });
-const [path = "", ...bodies] = (await readFile(file, "utf8")).trimEnd().split("\n");
-const buffers = bodies.map((body) => Buffer.from(body));
+const { method, contentType, watched, requests } = readLoad(await readFile(file, "utf8"));
+const prepared = requests.map(({ path, body }) => ({ path, body: Buffer.from(body) }));
 
 await Promise.all(
   watched.map(async (resource) => {
@@ -36,7 +29,7 @@ await Promise.all(
 );
 
 const pool = new Pool(server, { connect: tls, connections: width, pipelining: 1 });
-const headers = { "user-agent": userAgent, "content-type": "application/json", accept: "application/json" };
+const headers = { "user-agent": userAgent, "content-type": contentType, accept: "application/json" };
 // connections stand before the start, as the operator's do
 await Promise.all(Array.from({ length: width }, async () => (await pool.request({ method: "GET", path: "/readyz", headers })).body.dump()));
 process.stdout.write("up\n");
@@ -45,10 +38,11 @@ await sleep(Math.max(0, Number(beginAt) - Date.now()));
 let next = 0;
 await Promise.all(
   Array.from({ length: width }, async () => {
-    for (let body = buffers[next++]; body !== undefined; body = buffers[next++]) {
-      const response = await pool.request({ method: "POST", path, headers, body });
-      if (response.statusCode === 201) await response.body.dump({ limit: 2 ** 20 });
-      else throw new Error(`POST ${path}: ${response.statusCode} ${await response.body.text()}`);
+    for (let request = prepared[next++]; request !== undefined; request = prepared[next++]) {
+      const { path, body } = request;
+      const response = await pool.request({ method, path, headers, body });
+      if (response.statusCode === 201 || response.statusCode === 200) await response.body.dump({ limit: 2 ** 20 });
+      else throw new Error(`${method} ${path}: ${response.statusCode} ${await response.body.text()}`);
     }
   }),
 );

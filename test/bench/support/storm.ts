@@ -1,19 +1,23 @@
-import { once } from "node:events";
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import type { AuditEvent } from "../../../hack/control-plane/audit.ts";
 import type { ElasticJob } from "../../../src/api/elastic-job.gen.ts";
 import { type RevisionData, renderPod } from "../../../src/elasticjob/rules/pod.ts";
-import { Child } from "./child.ts";
 import { type ApiObject, type BenchCluster, operatorAgent } from "./cluster.ts";
 import { largest } from "./figures.ts";
+import { loaderAgent, sendLoad } from "./loader.ts";
 import { cronJob, elasticJob, fullMinuteAfter, fullSecondAfter, podTemplate, yearlyAt, yearlyAtSecond } from "./manifests.ts";
 import { OperatorProcess } from "./operator-process.ts";
 import { tell } from "./progress.ts";
 
-const loaderScript = join(import.meta.dirname, "../processes/loader.ts");
+/** What the operator watches while it runs jobs. */
+const watched = [
+  "/api/v1/pods?labelSelector=nuptse.dev%2Fjob-uid",
+  "/apis/apps/v1/controllerrevisions?labelSelector=nuptse.dev%2Fjob-uid",
+  "/api/v1/resourcequotas?",
+  "/api/v1/nodes?",
+  "/apis/nuptse.dev/v1alpha1/elasticjobs?",
+];
 const jobsPath = (namespace: string) => `/apis/nuptse.dev/v1alpha1/namespaces/${namespace}/elasticjobs`;
 const revisionsPath = (namespace: string) => `/apis/apps/v1/namespaces/${namespace}/controllerrevisions`;
 const podsPath = (namespace: string) => `/api/v1/namespaces/${namespace}/pods`;
@@ -109,25 +113,19 @@ export async function stormOfElasticJobs(
 export async function stormOfLoader(cluster: BenchCluster, namespace: string, from: string, storm: OperatorStorm): Promise<Storm> {
   const { plane } = cluster;
   await cluster.createNamespaces([namespace]);
-  const file = join(plane.logsFolder, `${namespace}.bodies`);
-  const bodies = storm.bodies.map((body) => body.replaceAll(`"${from}"`, `"${namespace}"`));
-  await writeFile(file, `${[storm.path.replace(`/${from}/`, `/${namespace}/`), ...bodies].join("\n")}\n`);
-  const beginAt = fullSecondAfter(4000);
-  const child = new Child(loaderScript, [cluster.loaderKubeconfig, file, String(beginAt)], join(plane.logsFolder, "loader.log"));
+  const path = storm.path.replace(`/${from}/`, `/${namespace}/`);
+  const requests = storm.bodies.map((body) => ({ path, body: body.replaceAll(`"${from}"`, `"${namespace}"`) }));
   try {
-    const { stdout } = child.process;
-    if (stdout === null) throw new Error("the loader has no standard output");
-    await Promise.race([once(stdout, "data"), once(child.process, "exit")]);
-    stdout.resume();
-    if (!child.isRunning || Date.now() > beginAt) throw new Error(`the loader was not ready in time:\n${await child.lastLines()}`);
-    await sleep(beginAt - Date.now() - 500);
-    const fromByte = await plane.auditPosition();
-    const etcdBefore = await cluster.etcdWrites();
-    if (child.isRunning) await once(child.process, "exit");
+    let fromByte = 0;
+    let etcdBefore = 0;
+    const beginAt = await sendLoad(cluster, namespace, { method: "POST", contentType: "application/json", watched, requests }, async () => {
+      fromByte = await plane.auditPosition();
+      etcdBefore = await cluster.etcdWrites();
+    });
     const etcdWrites = (await cluster.etcdWrites()) - etcdBefore;
-    const events = await cluster.audit({ fromByte, userAgentPrefix: "bench-loader", namespace });
+    const events = await cluster.audit({ fromByte, userAgentPrefix: loaderAgent, namespace });
     const creates = events.filter((event) => isCreateOfPod(event) && event.responseStatus.code === 201);
-    if (creates.length !== bodies.length) throw new Error(`the loader created ${creates.length} pods:\n${await child.lastLines()}`);
+    if (creates.length !== requests.length) throw new Error(`the loader created ${creates.length} pods`);
     const last = largest(creates.map((event) => event.stageTimestamp));
     return {
       seconds: (last - beginAt) / 1000,
@@ -135,7 +133,6 @@ export async function stormOfLoader(cluster: BenchCluster, namespace: string, fr
       etcdWrites,
     };
   } finally {
-    await child.end();
     await cluster.deleteAll(podsPath(namespace));
   }
 }
