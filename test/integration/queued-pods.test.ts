@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { dump } from "js-yaml";
+import { dump, load } from "js-yaml";
 import { ensureBinaries } from "../../hack/control-plane/binaries.ts";
 import type { Pod } from "../../src/api/core.ts";
 import { pods, tenantQueues } from "../../src/api/resource.ts";
@@ -236,6 +236,34 @@ describe("somebody else's pods in queues, on a real control plane", function () 
       return true;
     });
     await kubectl.ok(["delete", "-n", "free", "deployment", "trainer"]);
+  });
+
+  it("the nodes of an exclusive pool are for pods of its tree alone, which get the toleration when they are admitted", async () => {
+    const taint = { key: "pool", operator: "Equal", value: "fast", effect: "NoSchedule" };
+    const fast = queue("fast", {
+      capacity: { nodeSelector: { pool: "fast" }, tolerations: [taint], provisionable: { cpu: "2", memory: "8Gi", pods: "10" } },
+      namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "free" } },
+    });
+    await kubectl.ok(["apply", "-f", "-"], fast);
+    await kubectl.ok(["label", "tenantqueue", "fast", "nuptse.dev/exclusive=true"]);
+    const intruder = (toleration: object) => {
+      const { spec, ...pod } = load(barePod("intruder", {})) as { spec: object };
+      return dump({ ...pod, spec: { ...spec, tolerations: [toleration] } });
+    };
+    const words = /the nodes that pool taints are for pods of the TenantQueue fast and those below it/;
+    await eventually("the policy to know the queue", timeLimits.run, async () => {
+      assert.match(await kubectl.fails(["create", "--dry-run=server", "-n", "free", "-f", "-"], intruder(taint)), words);
+      return true;
+    });
+    assert.match(await kubectl.fails(["create", "-n", "free", "-f", "-"], intruder({ operator: "Exists" })), words);
+    await kubectl.ok(["create", "--dry-run=server", "-n", "free", "-f", "-"], intruder({ ...taint, key: "other" }));
+    await kubectl.ok(["create", "-n", "free", "-f", "-"], barePod("guest", { queue: "fast" }));
+    await eventually("the pod to be bound to the pool", timeLimits.settled, async () => {
+      const { spec } = (await podsOf("free")).find(({ metadata }) => metadata.name === "guest") as Pod;
+      assert.deepEqual([spec.nodeSelector, spec.tolerations?.filter(({ key }) => key === "pool")], [{ pool: "fast" }, [taint]]);
+      return true;
+    });
+    await kubectl.ok(["delete", "-n", "free", "pod", "guest"]);
   });
 
   it("with the operator stopped, pods without a label start freely, labelled ones wait, and begin when it is back", async () => {

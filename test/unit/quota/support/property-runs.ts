@@ -1,4 +1,4 @@
-/** How many runs a property of the quota tree gets: so many, or `NUPTSE_QUOTA_RUNS` times a thousandth of it for a thousand and more. */
+/** How many runs a property of the quota tree gets: so many, or as many as NUPTSE_QUOTA_RUNS says. */
 export function propertyRuns(usual: number): number {
   const wanted = Number(process.env.NUPTSE_QUOTA_RUNS ?? 0);
   return wanted > 0 ? wanted : usual;
