@@ -84,15 +84,6 @@ export interface AttemptEnd {
   readonly reason: string;
 }
 
-const imagePullReasons: ReadonlySet<string> = new Set([
-  "ErrImagePull",
-  "ImagePullBackOff",
-  "InvalidImageName",
-  "ErrImageNeverPull",
-  "ImageInspectError",
-  "RegistryUnavailable",
-]);
-
 /** How far a pod has come, which says nothing of why it ended. */
 const progressConditions: ReadonlySet<string> = new Set([
   "PodReadyToStartContainers",
@@ -101,9 +92,6 @@ const progressConditions: ReadonlySet<string> = new Set([
   "ContainersReady",
   "Ready",
 ]);
-
-/** Whether a waiting reason of a container is about its image. */
-export const isImagePull = (reason: string | undefined): boolean => reason !== undefined && imagePullReasons.has(reason);
 
 /** Keeps of a pod what rules read; undefined when it is no attempt of ours or somebody rewrote its labels. */
 export function attemptPod(pod: Pod): AttemptPod | undefined {
