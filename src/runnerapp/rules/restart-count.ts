@@ -1,6 +1,5 @@
-import type { Pod } from "../../api/core.ts";
 import type { RetryFacts } from "../../api/retry-rule.ts";
-import { type ContainerEnd, endOf, newestEnd, type RoleStatus, roleStatuses, stopped } from "./container-end.ts";
+import { type ContainerEnd, endOf, newestEnd, type RoleStatus, stopped } from "./container-end.ts";
 
 /** What has been counted of a container: kept in status, so that nothing is counted twice. */
 export interface SeenContainer {
@@ -25,15 +24,20 @@ export interface CountedEnds extends RetryFacts {
 /**
  * Ends since the last count, all containers together. Counting twice gives 0 the second time. A count that went down (the API allows it
  * after a node lost its state) with another container ID is one end.
+ * @param statuses of all containers of one pod
  * @param seen what was counted of this very pod (by UID); empty for another one
  * @param asked how often the operator itself made a container of this pod end, as by a change of its image
  */
-export function countRestarts(pod: Pod, seen: readonly SeenContainer[], asked: ReadonlyMap<string, number> = new Map()): CountedEnds {
+export function countRestarts(
+  statuses: readonly RoleStatus[],
+  seen: readonly SeenContainer[],
+  asked: ReadonlyMap<string, number> = new Map(),
+): CountedEnds {
   const before = new Map(seen.map((container) => [container.name, container]));
   const counted: RoleStatus[] = [];
   const now: SeenContainer[] = [];
   let count = 0;
-  for (const status of roleStatuses(pod)) {
+  for (const status of statuses) {
     const known = before.get(status.name);
     const ends = (status.restartCount ?? 0) + (stopped(status) ? 1 : 0);
     const byUs = Math.min(asked.get(status.name) ?? 0, ends);

@@ -10,6 +10,8 @@ export interface RunnerContainer {
   /** The word of that end; absent = Error or Completed. */
   readonly word?: string;
   readonly finished?: string;
+  /** When it had started that ended. */
+  readonly started?: string;
   readonly restarts?: number;
   readonly id?: string;
 }
@@ -74,11 +76,19 @@ export function runnerPod(facts: RunnerPodFacts = {}): Pod {
   };
 }
 
-function statusOf([name, { running, waiting, exit, word, finished, restarts = 0, id }]: [string, RunnerContainer]): ContainerStatus {
+function statusOf([name, { running, waiting, exit, word, finished, started, restarts = 0, id }]: [
+  string,
+  RunnerContainer,
+]): ContainerStatus {
   const terminated =
     exit === undefined
       ? undefined
-      : { exitCode: exit, reason: word ?? (exit === 0 ? "Completed" : "Error"), finishedAt: iso(finished ?? "12:01:00") };
+      : {
+          exitCode: exit,
+          reason: word ?? (exit === 0 ? "Completed" : "Error"),
+          ...(started !== undefined && { startedAt: iso(started) }),
+          finishedAt: iso(finished ?? "12:01:00"),
+        };
   const stands = running === true || waiting !== undefined;
   return {
     name,

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { roleStatuses } from "../../../../src/runnerapp/rules/container-end.ts";
 import { countRestarts, type SeenContainer } from "../../../../src/runnerapp/rules/restart-count.ts";
 import { type RunnerContainer, type RunnerPodFacts, runnerPod } from "../../../support/builders/runner-pod.ts";
 
@@ -75,17 +76,17 @@ describe("counting the ends of a pod's containers", () => {
   for (const tc of cases)
     it(tc.name, () => {
       const asked = new Map(Object.entries(tc.asked ?? {}));
-      const counted = countRestarts(runnerPod(tc.pod), tc.seen ?? [], asked);
+      const counted = countRestarts(roleStatuses(runnerPod(tc.pod)), tc.seen ?? [], asked);
       assert.equal(counted.count, tc.want);
       if (tc.wantSeen !== undefined) assert.deepEqual(counted.seen, tc.wantSeen);
-      assert.equal(countRestarts(runnerPod(tc.pod), counted.seen, asked).count, 0, "a second look counts again");
+      assert.equal(countRestarts(roleStatuses(runnerPod(tc.pod)), counted.seen, asked).count, 0, "a second look counts again");
     });
 
   it("tells the codes and the newest end of those that are counted now", () => {
     const pod = runnerPod({
       containers: { main: { running: true, exit: 9, restarts: 1 }, side: { exit: 137, word: "OOMKilled", finished: "12:02:00" } },
     });
-    const counted = countRestarts(pod, [{ name: "main", ends: 1 }]);
+    const counted = countRestarts(roleStatuses(pod), [{ name: "main", ends: 1 }]);
     assert.deepEqual(counted.failedCodes, [137]);
     assert.equal(counted.reason, "OOMKilled");
   });
