@@ -11,6 +11,8 @@ export const labels = {
   /** item div 500: the unit in which large runs are thinned. */
   chunk: "nuptse.dev/chunk",
   attempt: "nuptse.dev/attempt",
+  /** The RunnerApp's name, on its instances and revisions. */
+  app: "nuptse.dev/app",
   /** The TenantQueue whose share the pod takes. */
   queue: "nuptse.dev/queue",
 } as const;
@@ -25,6 +27,10 @@ export const annotations = {
   observe: "nuptse.dev/observe",
   /** JSON of {@link ResultsCover} on the ConfigMap with a run's results: which items it tells of. */
   results: "nuptse.dev/results",
+  /** On a node, or on a pod of a RunnerApp: instances there are moved elsewhere; "false" is as if it were not there. */
+  evacuate: "nuptse.dev/evacuate",
+  /** On a node that is being taken: no instance is left on it. */
+  evacuated: "nuptse.dev/evacuated",
   defaultContainer: "kubectl.kubernetes.io/default-container",
 } as const;
 

@@ -1,6 +1,6 @@
 import type { PodSpec } from "../../api/core.ts";
 import { excludedNodes, type NodeRule, nodeRulesAt, withPlacement, withPreferences } from "../../api/node-rule.ts";
-import { formatSeconds } from "../../base/time.ts";
+import { formatSeconds, parseTime } from "../../base/time.ts";
 import type { NodeExclusion } from "./node-exclusion.ts";
 
 /** All that has a say in where a new pod of an instance goes. */
@@ -69,7 +69,7 @@ export const learntRules = (exclusions: readonly NodeExclusion[], now: number): 
 
 /** When the first rule or exclusion ends: a pod that finds no node may be made anew then; undefined = none will. */
 export function nextExpiry(rules: readonly NodeRule[], exclusions: readonly NodeExclusion[], now: number): number | undefined {
-  const ends = [...rules.map(({ expiresAt }) => Date.parse(expiresAt ?? "")), ...exclusions.map(({ until }) => until)].filter(
+  const ends = [...rules.map(({ expiresAt }) => parseTime(expiresAt) ?? 0), ...exclusions.map(({ until }) => until)].filter(
     (at) => at > now,
   );
   return ends.length === 0 ? undefined : Math.min(...ends);
