@@ -111,7 +111,7 @@ export function planEvacuations(
     const leaves = shrinking.has(move.pod);
     return [step({ move, old, leaves, policy, context, ...(any !== undefined && { any }), ...(next !== undefined && { next }) })];
   });
-  return granted(steps, stored, policy, context);
+  return granted(steps, policy, context);
 }
 
 /** Whether the gate of the pod that leaves is to be False; in every other phase it is as ready as its containers. */
@@ -221,13 +221,7 @@ function askedBack({ move, old, any, context: { now } }: Sight): Step {
 }
 
 /** Lets moves surge as far as pool, queue and storm brake allow, oldest first, and sums up. */
-function granted(
-  steps: readonly Step[],
-  stored: readonly Evacuation[],
-  policy: EvacuationPolicy,
-  context: EvacuationContext,
-): EvacuationPlan {
-  const before = new Map(stored.map((move) => [move.pod, move]));
+function granted(steps: readonly Step[], policy: EvacuationPolicy, context: EvacuationContext): EvacuationPlan {
   const kept = steps.filter(({ move }) => move.phase !== "Cancelled" || move.replacement !== undefined);
   const wants = ({ phase, replacement }: Evacuation) => (phase === "Surging" || phase === "Stalled") && replacement === undefined;
   const surges = kept.filter(({ move }) => move.granted === true && !isLost(move)).length;
@@ -242,8 +236,9 @@ function granted(
   for (const { move } of kept) {
     let now = move;
     let waitsFor: EvacuationWait = "Replacement";
+    // What was let through with this plan surges with the next one, when that is stored.
     if (wants(move) && move.granted === true) {
-      if (before.get(move.pod)?.granted === true) acts.push({ kind: "Surge", pod: move.pod, instance: move.instance });
+      acts.push({ kind: "Surge", pod: move.pod, instance: move.instance });
     } else if (wants(move) && isLost(move)) {
       if (context.outage) waitsFor = "Outage";
       else if (moves >= context.moves) waitsFor = "StormBrake";

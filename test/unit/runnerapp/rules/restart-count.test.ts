@@ -57,6 +57,13 @@ const cases: readonly Case[] = [
   { name: "an end that we asked for is none", pod: main({ running: true, exit: 143, restarts: 1 }), asked: { main: 1 }, want: 0 },
   { name: "exactly those that we asked for", pod: main({ running: true, exit: 1, restarts: 3 }), asked: { main: 1 }, want: 2 },
   {
+    name: "one that we asked for and that was seen is not taken off again",
+    pod: main({ running: true, exit: 1, restarts: 3 }),
+    seen: [{ name: "main", ends: 2, asked: 1 }],
+    asked: { main: 1 },
+    want: 1,
+  },
+  {
     name: "what we asked for and has not come yet takes nothing off",
     pod: main({ running: true, restarts: 0 }),
     asked: { main: 1 },
