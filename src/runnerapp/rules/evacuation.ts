@@ -101,13 +101,15 @@ export function planEvacuations(
 ): EvacuationPlan {
   const byUid = new Map(pods.map((pod) => [pod.uid, pod]));
   const moving = allMoves(stored, pods, context.now);
+  const replacements = Map.groupBy(pods, ({ replaces }) => replaces);
   const shrinking = leavingForGood(moving, byUid, context.surplus);
   const steps = moving.flatMap((move): readonly Step[] => {
     const old = byUid.get(move.pod);
     // It ended by itself, or the deletion has come through: what was made for it is the instance now.
     if (old === undefined) return [];
-    const next = pods.find((pod) => pod.replaces === move.pod && pod.cause === undefined);
-    const any = next ?? pods.find((pod) => pod.replaces === move.pod);
+    const made = replacements.get(move.pod) ?? [];
+    const next = made.find(({ cause }) => cause === undefined);
+    const any = next ?? made[0];
     const leaves = shrinking.has(move.pod);
     return [step({ move, old, leaves, policy, context, ...(any !== undefined && { any }), ...(next !== undefined && { next }) })];
   });

@@ -326,6 +326,9 @@ describe("retries of an instance: same node, then other nodes (runnerapp.md 3.4)
     const anew = retryStep(first.series, instanceOf(crashed(1), context.now), policy, contextAt(at("12:12:00")));
     const second = retryStep(anew.series, instanceOf(crashed(2), context.now), policy, contextAt(at("12:12:30")));
     assert.deepEqual([told(second.series), second.exhausted, second.series?.rounds], ["1/0 exhausted", undefined, 2]);
+    const up: RunnerPodFacts = { containers: { main: { running: true, exit: 1, restarts: 2 } } };
+    const served = retryStep(second.series, instanceOf(up, context.now), policy, contextAt(at("12:22:31")));
+    assert.equal(retryStep(served.series, instanceOf(crashed(3), context.now), policy, contextAt(at("12:22:32"))).exhausted, true);
   });
 
   for (const [name, differs] of [

@@ -153,6 +153,18 @@ const cases: readonly Case[] = [
     wantChange: "12:10:00",
   },
   {
+    name: "the image of one container cannot be pulled, the other one is merely set up",
+    pod: {
+      ready: false,
+      phase: "Pending",
+      scheduled: "12:00:00",
+      containers: { main: { waiting: "ContainerCreating" }, side: { waiting: "ErrImagePull" } },
+    },
+    want: "ImagePull",
+    wantReason: "InstallFailed",
+    wantChange: "12:10:00",
+  },
+  {
     name: "the image cannot be pulled for longer than the start time-out",
     pod: { ready: false, phase: "Pending", scheduled: "12:00:00", containers: { main: { waiting: "ErrImagePull" } } },
     now: "12:10:00",
