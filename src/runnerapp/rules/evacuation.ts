@@ -146,7 +146,11 @@ function allMoves(stored: readonly Evacuation[], pods: readonly EvacuationPod[],
       ? []
       : [{ instance, pod: uid, node, cause, phase: "Surging", since: now, phaseSince: now }],
   );
-  return [...stored, ...fresh].sort((a, b) => a.since - b.since || (a.instance < b.instance ? -1 : 1));
+  // After the clock was set back, what began in what is now the future began now.
+  const begun = stored.map((move) =>
+    Math.max(move.since, move.phaseSince) > now ? { ...move, since: Math.min(move.since, now), phaseSince: now } : move,
+  );
+  return [...begun, ...fresh].sort((a, b) => a.since - b.since || (a.instance < b.instance ? -1 : 1));
 }
 
 /**
@@ -193,7 +197,8 @@ function leave({ old, context }: Sight, move: Entered): Step {
 function draining({ move, old, policy, context: { now } }: Sight): Step {
   if (old.gate !== undefined && old.gate.closedAt === undefined)
     return { move, act: { kind: "Drain", pod: old.uid, instance: old.instance } };
-  const until = Math.max(move.phaseSince, Math.min(old.gate?.closedAt ?? 0, now)) + policy.drainMs;
+  const closedAt = old.gate?.closedAt ?? 0;
+  const until = Math.max(move.phaseSince, closedAt <= now ? closedAt : 0) + policy.drainMs;
   if (old.gate !== undefined && old.sessions !== 0 && now < until) return { move, wakeAt: until };
   return { move: enter({ ...move, replacement: move.replacement }, "Deleting", now) };
 }

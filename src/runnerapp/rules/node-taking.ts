@@ -22,6 +22,28 @@ export function nodeTaken(node: Pick<Node, "metadata" | "spec">, taintKeys: Read
 /** Whether a single instance is asked to leave its node. */
 export const podTaken = (pod: { readonly metadata: ObjectMeta }): EvacuationCause | undefined => (isAsked(pod) ? "Annotated" : undefined);
 
+/** How a pod's node stands with us. */
+export interface NodeStanding {
+  /** See {@link nodeTaken}. */
+  readonly taken?: EvacuationCause;
+  /** It is not heard of, be it for a moment. */
+  readonly unheardOf: boolean;
+  /** It is not heard of for so long that it counts as lost. */
+  readonly lost: boolean;
+}
+
+/**
+ * Why a pod is to leave; undefined = it may stay. A node that is taken and not heard of counts as lost at once: its instances are not Ready,
+ * but may serve unseen, and must not be deleted like those that surely do not.
+ */
+export function evacuationCause(
+  pod: { readonly metadata: ObjectMeta },
+  { taken, unheardOf, lost }: NodeStanding,
+): EvacuationCause | undefined {
+  const asked = taken ?? podTaken(pod);
+  return lost || (unheardOf && asked !== undefined) ? "Lost" : asked;
+}
+
 export interface NodeMarks {
   /** To be annotated `nuptse.dev/evacuated`. */
   readonly mark: readonly string[];

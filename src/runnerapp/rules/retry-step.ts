@@ -84,7 +84,7 @@ export function retryStep(
   context: RetryContext,
 ): RetryStep {
   const { pod } = instance;
-  const known = stored !== undefined && isForgiven(stored, instance) ? undefined : stored;
+  const known = stored === undefined || isForgiven(stored, instance) ? undefined : notOfFuture(stored, context.now);
   if (pod === undefined) return known === undefined ? {} : { series: known, ...wake(dueAt(known, policy), context.now) };
   const series = onPod(known, instance, pod);
   if (known !== undefined && isForgotten(series, pod, policy, context.now))
@@ -102,6 +102,17 @@ export function retryStep(
 const never = Number.POSITIVE_INFINITY;
 const wake = (at: number, now: number): { readonly wakeAt?: number } => (at === never || at <= now ? {} : { wakeAt: at });
 const isServing = ({ signal }: RetryPod): boolean => signal.kind === "Serving";
+
+/** After the clock was set back, what was decided in what is now the future was decided now: waits keep their length. */
+function notOfFuture(series: RetrySeries, now: number): RetrySeries {
+  const { move, exhaustedAt } = series;
+  if ((move?.decidedAt ?? now) <= now && (exhaustedAt ?? now) <= now) return series;
+  return {
+    ...series,
+    ...(move !== undefined && { move: { ...move, decidedAt: now, notBefore: now + move.notBefore - move.decidedAt } }),
+    ...(exhaustedAt !== undefined && { exhaustedAt: now }),
+  };
+}
 
 /** The series as far as it is about this pod: a new pod has no ends yet, and fulfils the move that it was made for. */
 function onPod(known: RetrySeries | undefined, { name, revision, restartedAt }: RetryInstance, { uid }: RetryPod): RetrySeries {

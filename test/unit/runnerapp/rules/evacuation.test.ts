@@ -304,6 +304,13 @@ describe("evacuation: surge elsewhere, wait, drain, release (runnerapp.md 3.5)",
       if (tc.wantMoves !== undefined) assert.equal(plan.moves, tc.wantMoves);
     });
 
+  it("the clock was set back: what began in the future began now, and waits are no longer than they should be", () => {
+    const old = leaving("a", { ...unready, gate: { closedAt: 5000 }, sessions: 3 });
+    const stored = [move("a", "Draining", { since: 5000, phaseSince: 5000, replacement: "b" })];
+    const plan = planEvacuations(stored, [old, comes("b", "a")], policy, calm);
+    assert.deepEqual([plan.evacuations[0]?.since, plan.evacuations[0]?.phaseSince, plan.wakeAt], [1000, 1000, 1030]);
+  });
+
   it("wakes at the end of the drain, and at the time-out", () => {
     const old = leaving("a", { ...unready, gate: { closedAt: 990 }, sessions: 3 });
     assert.equal(planEvacuations([move("a", "Draining", { replacement: "b" })], [old, comes("b", "a")], policy, calm).wakeAt, 1020);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Node } from "../../../../src/api/core.ts";
 import { disruptionBudgetOf } from "../../../../src/runnerapp/rules/disruption-budget.ts";
-import { evacuatedMarks, nodeTaken, podTaken } from "../../../../src/runnerapp/rules/node-taking.ts";
+import { evacuatedMarks, evacuationCause, nodeTaken, podTaken } from "../../../../src/runnerapp/rules/node-taking.ts";
 import { replacementRevision } from "../../../../src/runnerapp/rules/replacement-revision.ts";
 
 const taints = new Set(["ToBeDeletedByClusterAutoscaler"]);
@@ -23,6 +23,21 @@ describe("what says that a node is being taken", () => {
   for (const [name, given, want] of table) it(name, () => assert.equal(nodeTaken(given, taints), want));
   it("a single pod is asked to leave", () =>
     assert.equal(podTaken({ metadata: { name: "p", annotations: { "nuptse.dev/evacuate": "" } } }), "Annotated"));
+});
+
+describe("why a pod is to leave", () => {
+  const free = { metadata: { name: "p" } };
+  const asked = { metadata: { name: "p", annotations: { "nuptse.dev/evacuate": "true" } } };
+  const table = [
+    ["it may stay", free, { unheardOf: false, lost: false }, undefined],
+    ["its node is taken", free, { taken: "Cordoned", unheardOf: false, lost: false }, "Cordoned"],
+    ["it is asked itself", asked, { unheardOf: false, lost: false }, "Annotated"],
+    ["its node is lost", free, { unheardOf: true, lost: true }, "Lost"],
+    ["its node is lost, and taken", free, { taken: "Tainted", unheardOf: true, lost: true }, "Lost"],
+    ["its node is not heard of for a moment", free, { unheardOf: true, lost: false }, undefined],
+    ["and is taken: it may serve unseen", free, { taken: "Cordoned", unheardOf: true, lost: false }, "Lost"],
+  ] as const;
+  for (const [name, pod, standing, want] of table) it(name, () => assert.equal(evacuationCause(pod, standing), want));
 });
 
 describe("the mark nuptse.dev/evacuated", () => {

@@ -331,6 +331,15 @@ describe("retries of an instance: same node, then other nodes (runnerapp.md 3.4)
     assert.equal(retryStep(served.series, instanceOf(crashed(3), context.now), policy, contextAt(at("12:22:32"))).exhausted, true);
   });
 
+  it("the clock was set back: waits keep their length", () => {
+    const now = at("12:02:00");
+    const move = { kind: "OtherNode" as const, pod: "pod-1", decidedAt: now + 90_000, notBefore: now + 100_000, granted: true };
+    const moving = retryStep(series({ move }), instanceOf(crashed(4), now), policyOf(), contextAt(now));
+    assert.deepEqual([moving.series?.move?.notBefore, moving.wakeAt], [now + 10_000, now + 10_000]);
+    const over = retryStep(series({ exhaustedAt: now + 90_000, rounds: 1 }), instanceOf(crashed(4), now), policyOf(), contextAt(now));
+    assert.deepEqual([over.series?.exhaustedAt, over.wakeAt], [now, now + 600_000]);
+  });
+
   for (const [name, differs] of [
     ["a new revision", { revision: "r2" }],
     ["a later restartedAt", { restartedAt: 5 }],
