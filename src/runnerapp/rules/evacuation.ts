@@ -154,8 +154,8 @@ function allMoves(stored: readonly Evacuation[], pods: readonly EvacuationPod[],
 }
 
 /**
- * Those that need no replacement. The app shrinks by them, first those that have none yet; or they are one themselves, of a pod that is still
- * there, and another is made for that one.
+ * Those that need no replacement. The app shrinks by them, first those that have none yet; or they are one themselves, of a pod that still
+ * serves, and another is made for that one.
  */
 function leavingForGood(moves: readonly Evacuation[], pods: ReadonlyMap<string, EvacuationPod>, surplus: number): ReadonlySet<string> {
   const asked = moves.filter(({ pod, phase }) => pods.get(pod)?.cause !== undefined && phase !== "Cancelled");
@@ -164,7 +164,7 @@ function leavingForGood(moves: readonly Evacuation[], pods: ReadonlyMap<string, 
   return new Set([...spare, ...order.slice(0, surplus)].map(({ pod }) => pod));
 }
 
-const isSpare = (pods: ReadonlyMap<string, EvacuationPod>, uid: string): boolean => pods.has(pods.get(uid)?.replaces ?? "");
+const isSpare = (pods: ReadonlyMap<string, EvacuationPod>, uid: string): boolean => pods.get(pods.get(uid)?.replaces ?? "")?.ready === true;
 
 function step(sight: Sight): Step {
   const { move, old, next, leaves } = sight;
@@ -221,8 +221,8 @@ function waiting({ move, next, policy, context: { now } }: Sight, cause: Evacuat
 /** Nobody asks any more. */
 function askedBack({ move, old, any, context: { now } }: Sight): Step {
   if (any === undefined) return { move: enter({ ...move, replacement: undefined }, "Cancelled", now) };
-  // The one that was to go does not serve, the new one does.
-  if (!old.ready && any.serves) return { move: enter({ ...move, replacement: any.uid }, "Deleting", now) };
+  // The one that was to go does not serve, the new one does or will.
+  if (!old.ready && any.ready) return { move: enter({ ...move, replacement: any.uid }, any.serves ? "Deleting" : "Waiting", now) };
   if (move.phase !== "Cancelled") return { move: enter({ ...move, replacement: any.uid }, "Cancelled", now) };
   return { move, act: { kind: "Delete", pod: any.uid, instance: any.instance } };
 }

@@ -206,6 +206,18 @@ const cases: readonly Case[] = [
     want: ["a Deleting>b"],
   },
   {
+    name: "and not yet while it has only just become ready",
+    stored: [move("a", "Cancelled", { replacement: "b" })],
+    pods: [leaving("a", { ...unready, cause: undefined }), comes("b", "a", { serves: false })],
+    want: ["a Waiting>b"],
+  },
+  {
+    name: "the replacement's own node is taken while the old one is out of service: neither is let go",
+    stored: [move("a", "Draining", { replacement: "b", granted: true })],
+    pods: [leaving("a", { ...unready, gate: { closedAt: 980 } }), comes("b", "a", { cause: "Cordoned", gate: {} })],
+    want: ["a Surging+", "b Surging"],
+  },
+  {
     name: "the old one dies by itself: its replacement is the instance, no second surge",
     stored: [move("a", "Waiting", { replacement: "b" })],
     pods: [comes("b", "a", unready)],
@@ -379,7 +391,7 @@ describe("evacuation of a fleet whose world does what it likes", () => {
               "deleted without a record",
             );
             const replaced = pods.some(({ replaces, serves }) => replaces === act.pod && serves);
-            const spare = pods.some(({ uid }) => uid === one.replaces);
+            const spare = pods.some(({ uid, ready }) => uid === one.replaces && ready);
             if (one.ready) assert.ok(replaced || spare, "what serves was deleted");
             pods = pods.filter(({ uid }) => uid !== act.pod);
           }
@@ -392,12 +404,14 @@ describe("evacuation of a fleet whose world does what it likes", () => {
         };
         for (const one of steps) {
           if (one.what === "node") one.taken ? taken.add(one.node) : taken.delete(one.node);
-          else if (one.what === "time") now += 40;
-          else if (one.what === "plan") plan(one.crash);
+          else if (one.what === "time") {
+            now += 40;
+            for (const { uid, ready } of pods) change(uid, { serves: ready });
+          } else if (one.what === "plan") plan(one.crash);
           else {
             const { uid, gate } = pods[one.pick % Math.max(1, pods.length)] ?? pod("none");
             if (one.what === "dies") pods = pods.filter((other) => other.uid !== uid);
-            else if (gate?.closedAt === undefined) change(uid, { ready: one.what === "ready", serves: one.what === "ready" });
+            else if (gate?.closedAt === undefined) change(uid, { ready: one.what === "ready", serves: false });
           }
         }
         for (let index = 0; index < 60; index++) {
