@@ -11,6 +11,8 @@ export const labels = {
   /** item div 500: the unit in which large runs are thinned. */
   chunk: "nuptse.dev/chunk",
   attempt: "nuptse.dev/attempt",
+  /** The RunnerApp's name, on its instances and revisions. */
+  app: "nuptse.dev/app",
   /** The TenantQueue whose share the pod takes. */
   queue: "nuptse.dev/queue",
   /** Pods of one namespace with the same value begin together, once there are as many as {@link labels.podGroupTotal} says. */
@@ -32,6 +34,10 @@ export const annotations = {
   queuePriority: "nuptse.dev/queue-priority",
   /** On a pod of a Deployment: "true" = it began beyond its queue's share, as surge of a roll-out. */
   surge: "nuptse.dev/surge",
+  /** On a node, or on a pod of a RunnerApp: instances there are moved elsewhere; "false" is as if it were not there. */
+  evacuate: "nuptse.dev/evacuate",
+  /** On a node that is being taken: no instance is left on it. */
+  evacuated: "nuptse.dev/evacuated",
   defaultContainer: "kubectl.kubernetes.io/default-container",
 } as const;
 

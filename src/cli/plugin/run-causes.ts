@@ -1,8 +1,8 @@
 import type { Node, Pod } from "../../api/core.ts";
+import { isImagePull } from "../../api/image-pull.ts";
 import { reduceItem } from "../../api/names.ts";
 import { queueRefusals, waitReasons } from "../../api/reasons.ts";
 import { IntervalSet } from "../../base/interval-set.ts";
-import { isImagePull } from "../../elasticjob/rules/attempt.ts";
 import type { Cause, CauseName } from "./cause.ts";
 import { eventTime, type JobPicture, type ShownEvent } from "./job-picture.ts";
 import type { ItemView, RunView } from "./run-view.ts";

@@ -1,4 +1,5 @@
-import { type AttemptPod, isImagePull, type StopReason } from "./attempt.ts";
+import { isImagePull } from "../../api/image-pull.ts";
+import type { AttemptPod, StopReason } from "./attempt.ts";
 import type { NodeJudgement } from "./next-attempt.ts";
 import type { ObservedJob } from "./observed.ts";
 import { givenUpFrom, nodeGoneFrom } from "./unreachable.ts";

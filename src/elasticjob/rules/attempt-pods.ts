@@ -7,7 +7,7 @@ import { formatMillis } from "../../base/time.ts";
 import type { AttemptPod, RunAnnotation } from "./attempt.ts";
 import type { LiveRun } from "./live-run.ts";
 import type { NextAttempt } from "./next-attempt.ts";
-import { excludedNodes, nodeRulesAt } from "./node-rule.ts";
+import { excludedNodes, nodeRulesAt } from "../../api/node-rule.ts";
 import type { ObservedJob } from "./observed.ts";
 import { type PodOrder, type RevisionData, renderPod } from "./pod.ts";
 import type { QueueTurn } from "./queue-turn.ts";

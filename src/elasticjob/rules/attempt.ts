@@ -2,6 +2,7 @@ import type { ContainerStatus, Pod } from "../../api/core.ts";
 import { defaultContainer } from "../../api/default-container.ts";
 import { identityOf, type KubeObject } from "../../api/meta.ts";
 import { annotations, itemOfLabel, labels } from "../../api/names.ts";
+import { progressConditions } from "../../api/pod-conditions.ts";
 import { parseTime } from "../../base/time.ts";
 
 /** Why a run was started. */
@@ -83,27 +84,6 @@ export interface AttemptEnd {
   readonly message: string;
   readonly reason: string;
 }
-
-const imagePullReasons: ReadonlySet<string> = new Set([
-  "ErrImagePull",
-  "ImagePullBackOff",
-  "InvalidImageName",
-  "ErrImageNeverPull",
-  "ImageInspectError",
-  "RegistryUnavailable",
-]);
-
-/** How far a pod has come, which says nothing of why it ended. */
-const progressConditions: ReadonlySet<string> = new Set([
-  "PodReadyToStartContainers",
-  "PodScheduled",
-  "Initialized",
-  "ContainersReady",
-  "Ready",
-]);
-
-/** Whether a waiting reason of a container is about its image. */
-export const isImagePull = (reason: string | undefined): boolean => reason !== undefined && imagePullReasons.has(reason);
 
 /** Keeps of a pod what rules read; undefined when it is no attempt of ours or somebody rewrote its labels. */
 export function attemptPod(pod: Pod): AttemptPod | undefined {

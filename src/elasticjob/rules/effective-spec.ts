@@ -2,7 +2,7 @@ import type { OnReclaim } from "../../api/admission.ts";
 import type { ElasticJobSpec } from "../../api/elastic-job.gen.ts";
 import { IntervalSet } from "../../base/interval-set.ts";
 import type { CompletionPolicy } from "./completion.ts";
-import type { NodeRule } from "./node-rule.ts";
+import type { NodeRule } from "../../api/node-rule.ts";
 import type { RetryRule } from "./retry-rule.ts";
 
 /** A spec with every default filled in, as the CRD's schema fills them; durations in milliseconds. */

@@ -10,7 +10,7 @@ import { allowedFailures } from "./completion.ts";
 import type { EndedItem } from "./ended-item.ts";
 import type { LiveRun } from "./live-run.ts";
 import { afterAttempt, type NodeJudgement } from "./next-attempt.ts";
-import { excludedNodes, nodeRulesAt } from "./node-rule.ts";
+import { excludedNodes, nodeRulesAt } from "../../api/node-rule.ts";
 import type { ObservedJob } from "./observed.ts";
 import { isReduced, type Reduction, type ReduceState, writtenEnd } from "./reduce.ts";
 import { itemsOutcome, type RunOutcome } from "./run-outcome.ts";

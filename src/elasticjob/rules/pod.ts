@@ -1,13 +1,13 @@
-import type { Container, EnvVar, NodeAffinity, NodeSelectorRequirement, Pod, PodSpec, PodTemplateSpec } from "../../api/core.ts";
+import type { Container, EnvVar, Pod, PodSpec, PodTemplateSpec } from "../../api/core.ts";
 import { defaultContainer } from "../../api/default-container.ts";
 import type { PoolFields } from "../../api/admission.ts";
 import type { ElasticJob, ElasticJobSpec } from "../../api/elastic-job.gen.ts";
 import type { ObjectMeta } from "../../api/meta.ts";
 import { annotations, itemLabel, itemsPerChunk, labelPrefix, labels, reduceItem } from "../../api/names.ts";
+import { excludedNodes, type NodeRule, withPlacement, withPreferences } from "../../api/node-rule.ts";
 import { type GivenOptions, optionValues, optionVariable, withOptions } from "../../api/option-value.ts";
 import { formatSeconds } from "../../base/time.ts";
 import type { RunAnnotation } from "./attempt.ts";
-import { excludedNodes, type NodeRule, withPreferences } from "./node-rule.ts";
 import { parameterOf } from "./parameters.ts";
 import { mountResults, resultsFilePath } from "./results-volume.ts";
 import { podName } from "./run-id.ts";
@@ -99,7 +99,7 @@ export function renderPod(ordered: PodOrder): Pod {
   );
   const rules = order.nodeRules ?? [];
   const leave = [...new Set([...order.history.nodes, ...excludedNodes(rules)])];
-  const affinity = withPreferences(placement(template.spec.affinity, leave, order.history.pinned) ?? template.spec.affinity, rules);
+  const affinity = withPreferences(withPlacement(template.spec.affinity, leave, order.history.pinned), rules);
   const spec: PodSpec = {
     ...template.spec,
     restartPolicy: "Never",
@@ -222,23 +222,4 @@ function environment(order: PodOrder): readonly EnvVar[] {
     ...(item === reduceItem ? { NUPTSE_RESULTS_FILE: resultsFilePath } : ofItem),
   };
   return Object.entries(values).map(([name, value]) => ({ name, value: verbatim(value) }));
-}
-
-/** Adds our node rules to whatever affinity the template has; selector terms are alternatives, so the rule goes into each. */
-function placement(affinity: PodSpec["affinity"], leave: readonly string[], node: string | undefined): PodSpec["affinity"] {
-  if (leave.length === 0 && node === undefined) return undefined;
-  const rules: NodeSelectorRequirement[] = [];
-  if (node !== undefined) rules.push({ key: "metadata.name", operator: "In", values: [node] });
-  // matchFields takes one value an entry for NotIn too.
-  for (const name of leave) rules.push({ key: "metadata.name", operator: "NotIn", values: [name] });
-  const existing = affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [];
-  const terms =
-    existing.length === 0
-      ? [{ matchFields: rules }]
-      : existing.map((term) => ({ ...term, matchFields: [...(term.matchFields ?? []), ...rules] }));
-  const nodeAffinity: NodeAffinity = {
-    ...affinity?.nodeAffinity,
-    requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: terms },
-  };
-  return { ...affinity, nodeAffinity };
 }

@@ -1,4 +1,5 @@
 import type { ElasticJobSpecRetryRule } from "../../api/elastic-job.gen.ts";
+import { firstMatch, type MatchedRule, type RetryReason } from "../../api/retry-rule.ts";
 import type { AttemptPod, Verdict } from "./attempt.ts";
 
 /** One entry of retry.rules. */
@@ -6,15 +7,6 @@ export type RetryRule = ElasticJobSpecRetryRule;
 
 /** What a rule says of an attempt that did not succeed. */
 export type RetryAction = RetryRule["action"];
-
-/** A class of ends that rules match on. */
-type RetryReason = NonNullable<RetryRule["onReasons"]>[number];
-
-/** The rule that decides, and its place in retry.rules. */
-export interface MatchedRule {
-  readonly action: RetryAction;
-  readonly index: number;
-}
 
 /** Words for an end by which a pod was taken away while its node went on; "Preempting" is the kubelet's, for a critical pod. */
 const evictions: ReadonlySet<string> = new Set(["Evicted", "Disrupted", "Vanished", "Preempting"]);
@@ -31,21 +23,14 @@ export function matchRule(
   pod: AttemptPod,
   verdict: Verdict,
   nodeKnown: (node: string) => boolean,
-): MatchedRule | undefined {
+): MatchedRule<RetryAction> | undefined {
   if (rules.length === 0 || verdict.outcome === "Succeeded" || verdict.outcome === "Withdrawn") return undefined;
   const reason = reasonOf(pod, verdict, nodeKnown);
-  const index = rules.findIndex((rule) => matches(rule, pod, reason));
-  return index < 0 ? undefined : { action: (rules[index] as RetryRule).action, index };
-}
-
-function matches({ onExitCodes, onPodConditions, onReasons }: RetryRule, pod: AttemptPod, reason: RetryReason | undefined): boolean {
-  if (onExitCodes !== undefined) {
-    const { operator, values } = onExitCodes;
-    return (pod.end?.failedCodes ?? []).some((code) => values.includes(code) === (operator === "In"));
-  }
-  if (onPodConditions !== undefined)
-    return onPodConditions.some(({ type, status = "True" }) => pod.conditions?.includes(`${type}=${status}`) ?? false);
-  return reason !== undefined && (onReasons?.includes(reason) ?? false);
+  return firstMatch(rules, {
+    ...(pod.end?.failedCodes !== undefined && { failedCodes: pod.end.failedCodes }),
+    ...(pod.conditions !== undefined && { conditions: pod.conditions }),
+    ...(reason !== undefined && { reason }),
+  });
 }
 
 function reasonOf(pod: AttemptPod, { reason, outcome }: Verdict, nodeKnown: (node: string) => boolean): RetryReason | undefined {

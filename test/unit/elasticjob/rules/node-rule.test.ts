@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { ElasticJobSpec } from "../../../../src/api/elastic-job.gen.ts";
-import { nodeRulesAt } from "../../../../src/elasticjob/rules/node-rule.ts";
+import { nodeRulesAt } from "../../../../src/api/node-rule.ts";
 import { at, iso, plainTemplate } from "../../../support/builders/elastic-job.ts";
 import { JobWorld } from "../../../support/builders/job-world.ts";
 
