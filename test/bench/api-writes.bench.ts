@@ -32,6 +32,8 @@ const bench: Bench = async (words) => {
     "idle-jobs": 1000,
     "rest-seconds": 300,
     "option-samples": 10,
+    /** Keys of the options to be measured, with commas between; "" = all. */
+    options: "",
     profile: "",
   });
   const { items, "large-items": largeItems } = choice;
@@ -87,7 +89,7 @@ const bench: Bench = async (words) => {
         if (runs > 0) ours.set(load, await costOfElasticJobs(cluster, load, runs));
         tell(`ElasticJob, ${load.label}: ${summary(ours.get(load))}`);
       }
-      for (const load of choice["option-samples"] > 0 ? optionLoads : []) {
+      for (const load of choice["option-samples"] > 0 ? chosenOptions(choice.options) : []) {
         options.set(load, await costOfOption(cluster, load, choice["option-samples"]));
         tell(`${load.label}: ${summary(options.get(load))}`);
       }
@@ -168,6 +170,14 @@ function costRow(label: string, cost: WriteCost | undefined, budget: string): re
 
 function summary(cost: WriteCost | undefined): string {
   return cost === undefined ? "left out" : `${median(cost.writes)} writes, ${cost.etcdWrites.toFixed(1)} in etcd`;
+}
+
+function chosenOptions(keys: string): readonly OptionLoad[] {
+  if (keys === "") return optionLoads;
+  const chosen = keys.split(",").map((key) => optionLoads.find((load) => load.key === key) ?? key);
+  const unknown = chosen.filter((load) => typeof load === "string");
+  if (unknown.length > 0) throw new Error(`no options ${unknown.join(", ")}; there are ${optionLoads.map(({ key }) => key).join(", ")}`);
+  return chosen as readonly OptionLoad[];
 }
 
 export default bench;

@@ -1,3 +1,4 @@
+import { operatorRules } from "../../integration/support/operator-rights.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AuditEvent, AuditFilter } from "../../../hack/control-plane/audit.ts";
 import { type ControlPlane, type ControlPlaneOptions, startControlPlane } from "../../../hack/control-plane/control-plane.ts";
@@ -8,21 +9,6 @@ import { tell } from "./progress.ts";
 import { sideBySide } from "./side-by-side.ts";
 
 /** What a kubelet, a scheduler and a loader may do belongs to the bench; the operator has what it needs and no more. */
-const operatorRules = [
-  { apiGroups: [""], resources: ["pods"], verbs: ["get", "list", "watch", "create", "patch", "delete", "deletecollection"] },
-  { apiGroups: [""], resources: ["nodes", "namespaces", "resourcequotas", "configmaps"], verbs: ["get", "list", "watch"] },
-  { apiGroups: [""], resources: ["podtemplates"], verbs: ["create"] },
-  { apiGroups: ["apps"], resources: ["controllerrevisions"], verbs: ["get", "list", "watch", "create", "delete"] },
-  { apiGroups: ["nuptse.dev"], resources: ["elasticjobs"], verbs: ["get", "list", "watch"] },
-  { apiGroups: ["nuptse.dev"], resources: ["elasticjobs/status"], verbs: ["patch", "update"] },
-  { apiGroups: ["nuptse.dev"], resources: ["jobrequests"], verbs: ["get", "list", "watch", "delete"] },
-  { apiGroups: ["nuptse.dev"], resources: ["jobrequests/status"], verbs: ["patch"] },
-  { apiGroups: ["nuptse.dev"], resources: ["tenantqueues"], verbs: ["get", "list", "watch", "admit"] },
-  { apiGroups: ["nuptse.dev"], resources: ["tenantqueues/status"], verbs: ["patch"] },
-  { apiGroups: ["apps"], resources: ["deployments"], verbs: ["get"] },
-  { apiGroups: ["coordination.k8s.io"], resources: ["leases"], verbs: ["get", "create", "update", "patch"] },
-  { apiGroups: ["events.k8s.io"], resources: ["events"], verbs: ["create", "patch"] },
-];
 const serviceAccounts = "nuptse-system";
 /** Audit lines come in batches of 200 ms. */
 const auditLagMs = 1500;
