@@ -82,3 +82,10 @@ export const tokenReviews: Resource = {
   kind: "TokenReview",
   namespaced: false,
 };
+export const subjectAccessReviews: Resource = {
+  group: "authorization.k8s.io",
+  version: "v1",
+  plural: "subjectaccessreviews",
+  kind: "SubjectAccessReview",
+  namespaced: false,
+};
