@@ -76,7 +76,7 @@ function withQueue(run: RunView, causes: readonly Cause[], waiting: WaitingWork 
   if (causes.some(({ cause }) => cause === "Queue"))
     return causes.map((cause) => (cause.cause === "Queue" ? { ...cause, waiting } : cause));
   const { allowed, wanted, queue, since } = waiting;
-  const text = `run ${run.run} has ${allowed} of ${wanted} items from the TenantQueue ${queue}, and waits for more`;
+  const text = `run ${run.run} waits for more items: the TenantQueue ${queue} has given it ${allowed} of ${wanted}`;
   return [...causes, { cause: "Queue", text, run: run.run, since, waiting }];
 }
 

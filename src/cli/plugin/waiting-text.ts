@@ -11,7 +11,7 @@ export function waitingLines(work: WaitingWork, zone: Zone, now: number): readon
   const { queue, position, allowed, wanted, neverFits, stoppedBy, loses, gives } = work;
   const lines: (readonly [string, string])[] = [];
   const items = wanted === 1 ? "" : `; it has ${allowed} of ${wanted} items`;
-  if (position !== undefined) lines.push(["place", `${position} of those that wait in ${queue}${items}`]);
+  if (position !== undefined) lines.push(["place", `number ${position} of those that wait in ${queue}${items}`]);
   if (gives !== undefined)
     lines.push(["gives", `it is asked to give back for ${gives.claimant} itself, by ${timeText(gives.deadline, zone, now)}`]);
   if (neverFits !== undefined)
