@@ -3,12 +3,13 @@ import { type LiveQueue, type NamedWork, type QueueAnswer, type WhyAnswer, workR
 import type { TenantQueue } from "../api/tenant-queue.gen.ts";
 import type { Clock } from "../base/clock.ts";
 import { formatSeconds } from "../base/time.ts";
-import { explain } from "../quota/explain.ts";
+import { type Explanation, explain } from "../quota/explain.ts";
+import type { QuotaTree } from "../quota/quota-tree.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Reclaims } from "./reclaims.ts";
 import { type NameOf, waitingWork } from "./rules/why.ts";
 import { compareInLine, type Seat } from "./seat.ts";
-import type { StatusBoard } from "./status-board.ts";
+import { type StatusBoard, stopOf } from "./status-board.ts";
 
 export interface ExplainerOptions {
   readonly ledger: Ledger;
@@ -95,10 +96,18 @@ export class Explainer {
       allowed,
       wanted: want.wanted,
       ...(waits !== undefined && { waits }),
-      ...(tree !== undefined && seat.state !== "out" && { explanation: explain(tree, id) }),
+      ...(tree !== undefined && seat.state !== "out" && { explanation: this.#explain(tree, seat) }),
       reclaims: reclaims.for(id),
       ...(reclaim !== undefined && { asked: reclaim }),
     };
+  }
+
+  /** In the tree a stop policy is that of each queue below too; here the one that has it is named. */
+  #explain(tree: QuotaTree, { id, want }: Seat): Explanation {
+    const explanation = explain(tree, id);
+    const { world } = this.#options.ledger;
+    if (explanation.stoppedBy?.reason !== "Held" || world === undefined) return explanation;
+    return { ...explanation, stoppedBy: { queue: stopOf(world, want.queue).queue, reason: "Held" } };
   }
 
   #queued(seat: Seat, position: number, nameOf: NameOf): QueueAnswer["line"][number] {

@@ -188,7 +188,7 @@ export class StatusBoard {
 }
 
 /** The strictest policy on the way up, and the nearest queue that has it. */
-function stopOf({ forest, specs }: World, name: string): { readonly policy: EffectiveQueue["stopPolicy"]; readonly queue: string } {
+export function stopOf({ forest, specs }: World, name: string): { readonly policy: EffectiveQueue["stopPolicy"]; readonly queue: string } {
   const policy = forest.stopPolicyOf(name);
   const placement = forest.placementOf(name);
   const path = placement?.kind === "placed" ? placement.path : [name];
