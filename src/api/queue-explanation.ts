@@ -8,8 +8,8 @@ export type QuantityTexts = Readonly<Record<string, string>>;
 export interface NamedWork {
   /** Its leaf. */
   readonly queue: string;
-  /** {@link workRef} of its owner: whoever may get the owner knows its UID, and so finds the name to it. */
-  readonly ref: string;
+  /** {@link workRef} of its owner: whoever may get the owner knows its UID, and so finds the name to it. Absent where the UID is not known. */
+  readonly ref?: string;
   /** The rest is for those only who may get the owner. */
   readonly kind?: string;
   readonly namespace?: string;

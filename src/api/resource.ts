@@ -75,6 +75,11 @@ export const tenantQueues: Resource = {
   namespaced: false,
 };
 export const deployments: Resource = { group: "apps", version: "v1", plural: "deployments", kind: "Deployment", namespaced: true };
+const workload = (group: string, plural: string, kind: string): Resource => ({ group, version: "v1", plural, kind, namespaced: true });
+
+export const replicaSets = workload("apps", "replicasets", "ReplicaSet");
+export const statefulSets = workload("apps", "statefulsets", "StatefulSet");
+export const jobs = workload("batch", "jobs", "Job");
 export const tokenReviews: Resource = {
   group: "authentication.k8s.io",
   version: "v1",

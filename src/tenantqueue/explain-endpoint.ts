@@ -1,11 +1,11 @@
 import type { WorkloadOwner } from "../api/admission.ts";
-import { elasticJobs, type Resource, tenantQueues } from "../api/resource.ts";
+import { deployments, elasticJobs, jobs, pods, replicaSets, type Resource, statefulSets, tenantQueues } from "../api/resource.ts";
 import type { Clock } from "../base/clock.ts";
 import type { GetReviewer } from "../runtime/access-review.ts";
 import type { JsonAnswer, JsonEndpoint } from "../runtime/json-server.ts";
 import { TokenBucket } from "../runtime/token-bucket.ts";
 import { bearerToken, type TokenReviewer, type TokenUser } from "../runtime/token-review.ts";
-import type { Explainer, MayName } from "./explainer.ts";
+import { type Explainer, hasRandomUid, type MayName } from "./explainer.ts";
 
 export interface ExplainEndpointOptions {
   readonly explainer: Explainer;
@@ -17,7 +17,9 @@ export interface ExplainEndpointOptions {
 }
 
 /** The kinds of which workloads may be: the names of others are told to nobody. */
-const workloadKinds: Readonly<Record<string, Resource>> = { [elasticJobs.kind]: elasticJobs };
+const workloadKinds: Readonly<Record<string, Resource>> = Object.fromEntries(
+  [elasticJobs, deployments, replicaSets, statefulSets, jobs, pods].map((resource) => [resource.kind, resource]),
+);
 
 /** The decisions of the same process must not wait for those who ask. */
 const mostAnswers = { burst: 40, perSecond: 20 };
@@ -41,7 +43,9 @@ export function createExplainEndpoint(options: ExplainEndpointOptions): JsonEndp
   async function why(parameters: Parameters, user: TokenUser | undefined): Promise<JsonAnswer> {
     const { kind = elasticJobs.kind, namespace, name, uid } = parameters;
     const resource = workloadKinds[kind];
-    if (resource === undefined) return refused(400, `kind must be ${Object.keys(workloadKinds).join(" or ")}`);
+    if (resource === undefined) return refused(400, `kind must be one of ${Object.keys(workloadKinds).join(", ")}`);
+    if (user === undefined && !hasRandomUid({ kind }))
+      return refused(401, `of a ${kind} a UID proves nothing here: a bearer token is needed`);
     if (namespace === undefined || name === undefined) return refused(400, "namespace and name of the object are needed");
     if (user !== undefined && !(await mayGet(user, { resource, namespace, name })))
       return refused(403, `this user may not get ${resource.plural} ${namespace}/${name}`);

@@ -1,5 +1,6 @@
 import type { WorkloadOwner } from "../api/admission.ts";
 import { type LiveQueue, type NamedWork, type QueueAnswer, type WhyAnswer, workRef } from "../api/queue-explanation.ts";
+import { elasticJobs } from "../api/resource.ts";
 import type { TenantQueue } from "../api/tenant-queue.gen.ts";
 import type { Clock } from "../base/clock.ts";
 import { formatSeconds } from "../base/time.ts";
@@ -21,6 +22,12 @@ export interface ExplainerOptions {
 
 /** Whether whoever asks may learn the name of this object. */
 export type MayName = (owner: WorkloadOwner) => boolean;
+
+/**
+ * Whether the UID of an owner is one of Kubernetes, which only those know who may get the object. What stands for a workload of pods is made of its
+ * name: anybody could guess it.
+ */
+export const hasRandomUid = ({ kind }: Pick<WorkloadOwner, "kind">): boolean => kind === elasticJobs.kind;
 
 /** Figures of a queue are reckoned at most so often, however often they are asked for. */
 const figuresMs = 1000;
@@ -165,10 +172,11 @@ export class Explainer {
     return (id): NamedWork => {
       const seat = ledger.seat(id);
       const owner = seat?.owner;
-      const uid = owner?.uid ?? (id.split("/", 1)[0] as string);
-      const hidden = { queue: seat?.want.queue ?? "", ref: workRef(uid) };
-      if (owner === undefined || !mayName(owner)) return hidden;
-      return { ...hidden, kind: owner.kind, namespace: owner.namespace, name: owner.name, part: id.slice(uid.length + 1) };
+      const queue = seat?.want.queue ?? "";
+      if (owner === undefined) return { queue };
+      const { kind, namespace, name, uid } = owner;
+      const hidden = { queue, ...(hasRandomUid(owner) && { ref: workRef(uid) }) };
+      return mayName(owner) ? { ...hidden, kind, namespace, name, part: id.slice(uid.length + 1) } : hidden;
     };
   }
 }

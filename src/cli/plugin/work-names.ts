@@ -16,7 +16,7 @@ export async function readWorkNames(
   { client, namespace }: Pick<Cluster, "client" | "namespace">,
   works: readonly NamedWork[],
 ): Promise<(work: NamedWork) => NamedWork> {
-  const wanted = new Set(works.flatMap(({ ref, name }) => (name === undefined ? [ref] : [])));
+  const wanted = new Set(works.flatMap(({ ref, name }) => (name === undefined && ref !== undefined ? [ref] : [])));
   const found = new Map<string, { readonly kind: string; readonly namespace: string; readonly name: string }>();
   for (const scope of [{ namespace }, {}]) {
     let token: string | undefined;
@@ -31,7 +31,7 @@ export async function readWorkNames(
       if (token === undefined || token === "") break;
     }
   }
-  return (work) => ({ ...found.get(work.ref), ...work });
+  return (work) => ({ ...found.get(work.ref ?? ""), ...work });
 }
 
 /** Who may not list them finds no names. */

@@ -29,6 +29,8 @@ interface Work {
   readonly atLeast?: number;
   readonly priority?: number;
   readonly onReclaim?: "Refuse" | "Stop";
+  /** Absent = ElasticJob. */
+  readonly kind?: string;
 }
 
 interface Setting {
@@ -61,8 +63,8 @@ function settle({ queues, works, rights = {} }: Setting) {
   const reclaims = new Reclaims({ ledger, now: () => clock.now(), onState: () => undefined });
   ledger.follow(world, true);
   for (const [index, [name, work]] of Object.entries(works).entries()) {
-    const { items = 1, has = 0, atLeast = items, priority = 0, onReclaim = "Refuse" } = work;
-    const owner: WorkloadOwner = { kind: "ElasticJob", namespace: name, name, uid: `uid-${name}` };
+    const { items = 1, has = 0, atLeast = items, priority = 0, onReclaim = "Refuse", kind = "ElasticJob" } = work;
+    const owner: WorkloadOwner = { kind, namespace: name, name, uid: `uid-${name}` };
     const want = { part: "run", queue: work.queue, priority, since: start + index, item: { cpu: 1000 }, atLeast, wanted: items };
     ledger.declare(owner, [
       { ...want, atWork: has, recorded: 0, onReclaim, promiseSeconds: onReclaim === "Stop" ? 30 : Number.POSITIVE_INFINITY },
@@ -315,7 +317,12 @@ describe("tenantqueue/explain-endpoint: who is told what", () => {
       want: 403,
       says: /may not get tenantqueues corp/,
     },
-    { name: "a kind that takes part in no queue", url: `${mine}&kind=Secret&uid=uid-mine`, want: 400, says: /kind must be ElasticJob/ },
+    {
+      name: "a kind that takes part in no queue",
+      url: `${mine}&kind=Secret&uid=uid-mine`,
+      want: 400,
+      says: /kind must be one of ElasticJob, Deployment/,
+    },
     { name: "a parameter that is not known", url: `${mine}&job=x`, want: 400, says: /job is not known/ },
     { name: "a parameter twice", url: `${mine}&name=x`, want: 400, says: /name is given twice/ },
     { name: "a value that is no name", url: "/v1/why?namespace=mine&name=a%2Fb&uid=x", want: 400, says: /name must be/ },
@@ -343,6 +350,19 @@ describe("tenantqueue/explain-endpoint: who is told what", () => {
     assert.deepEqual(asked, ["ann elasticjobs mine/mine", "ann elasticjobs theirs/theirs"]);
     const named = { ...hidden("a", "theirs"), kind: "ElasticJob", namespace: "theirs", name: "theirs", part: "run" };
     assert.deepEqual((await why("mine", "boss"))?.loses?.to, named);
+  });
+
+  it("of a workload of pods a UID proves nothing, and no reference is told: both could be guessed", async () => {
+    const { ask, why } = settle({
+      ...two,
+      works: { old: { queue: "a", items: 10, has: 10 }, web: { queue: "a", kind: "Deployment" }, mine: { queue: "a" } },
+      rights: { ann: ["mine/mine", "web/web"] },
+    });
+    assert.deepEqual((await why("mine"))?.loses?.to, { queue: "a" });
+    assert.equal((await ask("/v1/why?kind=Deployment&namespace=web&name=web&uid=uid-web")).status, 401);
+    const { status, body } = await ask("/v1/why?kind=Deployment&namespace=web&name=web", "ann");
+    assert.deepEqual([status, (body as WhyAnswer).workloads[0]?.position], [200, 1]);
+    assert.equal((await why("mine", "ann"))?.loses?.to.name, "web");
   });
 
   it("a queue shows its figures, and of a leaf who waits, in order", async () => {
