@@ -40,15 +40,16 @@ try {
 }
 
 async function runOperator(options: OperatorOptions): Promise<void> {
-  const [{ loadCredentials }, { createHttpTransport }, { createServerTime }, { createPrometheusMetrics }, health, { createOperator }] =
+  const [{ loadCredentials }, { createHttpTransport }, { createServerTime }, { createPrometheusMetrics }, health, { startJsonServer }] =
     await Promise.all([
       import("./kube/credentials.ts"),
       import("./kube/http-transport.ts"),
       import("./kube/server-time.ts"),
       import("./runtime/metrics.ts"),
       import("./runtime/health.ts"),
-      import("./operator/operator.ts"),
+      import("./runtime/json-server.ts"),
     ]);
+  const { createOperator } = await import("./operator/operator.ts");
   const logger = await createProcessLogger(options);
   const credentials = await loadCredentials({
     clock,
@@ -88,6 +89,7 @@ async function runOperator(options: OperatorOptions): Promise<void> {
     ...(trace !== undefined && { trace: trace.buffer }),
     ...(outbox !== undefined && { notifications: outbox }),
     ...(options.deployment !== undefined && { deployment: { namespace, name: options.deployment } }),
+    ...(options.pod !== undefined && { pod: options.pod }),
   });
   const server = await health.startHealthServer({
     ...options.metricsAddress,
@@ -95,7 +97,16 @@ async function runOperator(options: OperatorOptions): Promise<void> {
     ready: { operator: () => operator.notReady() },
     metrics,
   });
-  logger.info("operator starts", { version: packageVersion, server: credentials.server, metricsPort: server.port });
+  const explain =
+    options.explainAddress === undefined
+      ? undefined
+      : await startJsonServer({ ...options.explainAddress, endpoint: operator.explain, logger });
+  logger.info("operator starts", {
+    version: packageVersion,
+    server: credentials.server,
+    metricsPort: server.port,
+    ...(explain !== undefined && { explainPort: explain.port }),
+  });
   endOnSignal(() => operator.stop());
   const end = await operator.run();
   if (end.kind === "lost") {
@@ -106,6 +117,7 @@ async function runOperator(options: OperatorOptions): Promise<void> {
   logger.info("operator has stopped");
   outbox?.close();
   await trace?.close();
+  await explain?.close();
   await server.close();
   transport.close();
 }

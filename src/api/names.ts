@@ -18,7 +18,12 @@ export const labels = {
   /** Pods of one namespace with the same value begin together, once there are as many as {@link labels.podGroupTotal} says. */
   podGroup: "nuptse.dev/pod-group",
   podGroupTotal: "nuptse.dev/pod-group-total",
+  /** "true" on the pod of the operator that leads, and on no other. */
+  leader: "nuptse.dev/leader",
 } as const;
+
+/** The Service in front of the leader's answers to `why` and `queue`, where nobody says otherwise; its one port has no name. */
+export const explainService = { namespace: "nuptse-system", name: "nuptse-explain" } as const;
 
 export const annotations = {
   /** JSON of {@link RunAnnotation}: what the newest attempt must tell to rebuild its item's history (decision 15). */

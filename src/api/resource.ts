@@ -75,10 +75,22 @@ export const tenantQueues: Resource = {
   namespaced: false,
 };
 export const deployments: Resource = { group: "apps", version: "v1", plural: "deployments", kind: "Deployment", namespaced: true };
+const workload = (group: string, plural: string, kind: string): Resource => ({ group, version: "v1", plural, kind, namespaced: true });
+
+export const replicaSets = workload("apps", "replicasets", "ReplicaSet");
+export const statefulSets = workload("apps", "statefulsets", "StatefulSet");
+export const jobs = workload("batch", "jobs", "Job");
 export const tokenReviews: Resource = {
   group: "authentication.k8s.io",
   version: "v1",
   plural: "tokenreviews",
   kind: "TokenReview",
+  namespaced: false,
+};
+export const subjectAccessReviews: Resource = {
+  group: "authorization.k8s.io",
+  version: "v1",
+  plural: "subjectaccessreviews",
+  kind: "SubjectAccessReview",
   namespaced: false,
 };

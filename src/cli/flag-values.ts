@@ -66,3 +66,21 @@ export function leaseDurations(text: string): LeaseDurations {
   }
   return { durationMs: duration * 1000, renewDeadlineMs: deadline * 1000, retryMs: retry * 1000 };
 }
+
+const labelForm = "[a-z0-9]([-a-z0-9]*[a-z0-9])?";
+const podForm = new RegExp(`^${labelForm}(\\.${labelForm})*$`);
+
+/** The name of a pod. */
+export function podName(text: string): string {
+  if (!podForm.test(text) || text.length > 253) throw new InvalidArgumentError("Write the name of a pod, without its namespace.");
+  return text;
+}
+
+/** "nuptse-system/nuptse-explain": a Service. */
+export function serviceReference(text: string): { readonly namespace: string; readonly name: string } {
+  const match = new RegExp(`^(${labelForm})/(${labelForm})$`).exec(text);
+  const [, namespace = "", , name = ""] = match ?? [];
+  if (match === null || namespace.length > 63 || name.length > 63)
+    throw new InvalidArgumentError("Write the namespace and the name of a Service such as nuptse-system/nuptse-explain.");
+  return { namespace, name };
+}

@@ -1,5 +1,13 @@
 import { Command, Option } from "commander";
-import { type BindAddress, bindAddress, integer, type LeaseDurations, leaseDurations, secondsAsMilliseconds } from "./flag-values.ts";
+import {
+  type BindAddress,
+  bindAddress,
+  integer,
+  type LeaseDurations,
+  leaseDurations,
+  podName,
+  secondsAsMilliseconds,
+} from "./flag-values.ts";
 import { addLoggingOptions, type LoggingOptions } from "./logging-options.ts";
 import { addTraceOptions, type TraceOptions } from "./trace-flags.ts";
 
@@ -18,6 +26,10 @@ export interface OperatorOptions extends LoggingOptions, TraceOptions {
   /** The file with the operator's configuration. */
   readonly config?: string;
   readonly metricsAddress: BindAddress;
+  /** Where the leader says why work waits; absent = nowhere. */
+  readonly explainAddress?: BindAddress;
+  /** The pod of this process, in the Lease's namespace; labelled when it leads. */
+  readonly pod?: string;
   /** Objects that are reconciled at once. */
   readonly concurrency: number;
   /** The name of the operator's own Deployment, in the Lease's namespace. */
@@ -59,6 +71,20 @@ export function operatorCommand(run: (options: OperatorOptions) => Promise<void>
       "where /metrics, /healthz and /readyz are served, over plain HTTP",
       bindAddress,
       bindAddress("127.0.0.1:8080"),
+    )
+    .option(
+      "--explain-address <address>",
+      "where the leader answers `kubectl nuptse why` and `queue`, over plain HTTP, to those who prove that they may know " +
+        "(docs/tenantqueue.md); default: nowhere",
+      bindAddress,
+    )
+    .addOption(
+      new Option(
+        "--pod <name>",
+        "the pod of this process, in the namespace of the Lease, which gets the label nuptse.dev/leader while it leads (default: none is labelled)",
+      )
+        .env("NUPTSE_POD")
+        .argParser(podName),
     )
     .option("--concurrency <count>", "objects that are reconciled at once", integer(1, 1000), 32)
     .addOption(

@@ -18,8 +18,10 @@ import { createManager, type ManagedInformer, type Manager } from "../runtime/ma
 import type { Metrics } from "../runtime/metrics.ts";
 import type { OwnWriteStore } from "../runtime/own-writes.ts";
 import { createPodGateKind } from "../podgate/kind.ts";
+import type { JsonEndpoint } from "../runtime/json-server.ts";
 import { createTenantQueueKind } from "../tenantqueue/kind.ts";
 import type { TraceBuffer } from "../trace/buffer.ts";
+import { labelLeader } from "./leader-label.ts";
 import { tellTraceTrouble } from "./trace-trouble.ts";
 import { createTroubleTeller } from "./trouble.ts";
 
@@ -46,14 +48,22 @@ export interface OperatorOptions {
   readonly trace?: TraceBuffer;
   /** The operator's own Deployment, on which troubles of the trace are told; absent = only the log tells. */
   readonly deployment?: ObjectRef;
+  /** The pod that this process is in, in the namespace of the lease; absent = not known, and nobody finds the leader by its label. */
+  readonly pod?: string;
   /** See ElasticJobControllerOptions. */
   readonly notifications?: ElasticJobKindOptions["notifications"];
   /** See ElasticJobControllerOptions. */
   readonly planElasticJob?: ElasticJobKindOptions["planElasticJob"];
 }
 
+/** The operator's life, and what is asked of it meanwhile. */
+export interface Operator extends Manager {
+  /** Says why work waits; a 503 while this process does not lead. */
+  readonly explain: JsonEndpoint;
+}
+
 /** Puts the operator with all its kinds together, the same in a process, in the playground and in the simulation. Nothing happens before `run`. */
-export function createOperator(options: OperatorOptions): Manager {
+export function createOperator(options: OperatorOptions): Operator {
   const { clock, random, logger, metrics, serverTime } = options;
   const client = createKubeClient(options.transport, {
     // Nobody knows what became of it, so the caches of that kind may be old (decision 2).
@@ -141,7 +151,8 @@ export function createOperator(options: OperatorOptions): Manager {
   elasticJob.connect(loop);
   podGate.connect(gateLoop);
   tenantQueue.connect(queueLoop);
-  return createManager({
+  const { pod, namespace } = options;
+  const manager = createManager({
     fillOrder: inStages(elasticJob.fillOrder, podGate.fillOrder, tenantQueue.fillOrder),
     controllers: [
       { loop, roots: elasticJob.roots },
@@ -156,10 +167,12 @@ export function createOperator(options: OperatorOptions): Manager {
     onLeading: () => {
       tenantQueue.beginTerm();
       elasticJob.controller.beginTerm();
+      if (pod !== undefined) void labelLeader({ client, clock, random, namespace, pod, fence: () => lease.fence(), onError });
       // What every workload has is known only when each has been looked at.
       void Promise.all([loop.swept, gateLoop.swept]).then(() => tenantQueue.begin());
     },
   });
+  return Object.assign(manager, { explain: tenantQueue.explain });
 }
 
 /** What of a kind its loop needs. */

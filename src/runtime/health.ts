@@ -1,4 +1,5 @@
-import { createServer, type Server } from "node:http";
+import { createServer } from "node:http";
+import { listenOn } from "./listening.ts";
 import type { ScrapedMetrics } from "./metrics.ts";
 
 /** undefined = all is well, else a short sentence that says what is not. Must not throw. */
@@ -56,26 +57,14 @@ export async function startHealthServer(options: HealthOptions & { readonly host
       },
     );
   });
-  await listening(server, options.host, options.port);
-  const address = server.address();
   return {
-    port: typeof address === "object" && address !== null ? address.port : options.port,
+    port: await listenOn(server, options.host, options.port),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
       }),
   };
-}
-
-function listening(server: Server, host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, host, () => {
-      server.off("error", reject);
-      resolve();
-    });
-  });
 }
 
 function verdict(checks: Readonly<Record<string, HealthCheck>>): HealthAnswer {

@@ -58,6 +58,11 @@ export class AdmissionCycle {
     this.#wake(beginAfterMs);
   }
 
+  /** Whether what waits has been decided on. */
+  get begun(): boolean {
+    return this.#begun;
+  }
+
   /** Workloads have changed. */
   work(): void {
     this.#wake(gatheringMs);

@@ -10,12 +10,17 @@ import type { KubeClient } from "../kube/client.ts";
 import { createInformer, type Informer } from "../kube/informer.ts";
 import type { Change } from "../kube/store.ts";
 import type { EventSink } from "../runtime/action-handlers.ts";
+import { createGetReviewer } from "../runtime/access-review.ts";
 import type { Controller } from "../runtime/controller.ts";
 import type { ControllerLoop } from "../runtime/controller-loop.ts";
+import type { JsonEndpoint } from "../runtime/json-server.ts";
 import type { ManagedInformer } from "../runtime/manager.ts";
 import type { Metrics } from "../runtime/metrics.ts";
+import { createTokenReviewer } from "../runtime/token-review.ts";
 import { AdmissionCycle } from "./admission-cycle.ts";
 import { createTenantQueueController, type ObservedQueueStatus } from "./controller.ts";
+import { createExplainEndpoint } from "./explain-endpoint.ts";
+import { Explainer } from "./explainer.ts";
 import { Ledger } from "./ledger.ts";
 import { NodeUsage } from "./node-usage.ts";
 import { type QueuePod, queuePod } from "./queue-pod.ts";
@@ -51,6 +56,8 @@ export interface TenantQueueKind {
   connect(loop: Pick<ControllerLoop, "enqueue">): void;
   /** This process leads, and its caches are filled; nothing is decided yet. */
   beginTerm(): void;
+  /** Says why work waits: `GET /v1/why` and `GET /v1/queue`. */
+  readonly explain: JsonEndpoint;
   /** Every owner of workloads has been looked at: from now on it is decided. */
   begin(): void;
 }
@@ -200,9 +207,18 @@ export function createTenantQueueKind(options: TenantQueueKindOptions): TenantQu
     boardLater(0);
   }
 
+  const explain = createExplainEndpoint({
+    explainer: new Explainer({ ledger, reclaims, board, stored, clock }),
+    clock,
+    mayAnswer: () => leads && options.mayDecide() && (cycle.begun || !latePods.isNeeded),
+    reviewToken: createTokenReviewer({ client, clock }),
+    mayGet: createGetReviewer(client),
+  });
+
   return {
     controller: createTenantQueueController(() => board, stored),
     admission: ledger,
+    explain,
     informers: [podCache, nodeCache, namespaceCache, queues] as unknown as readonly Informer<KubeObject>[],
     fillOrder: [[latePods, lateNodes, namespaceCache as unknown as ManagedInformer], [queues as unknown as ManagedInformer]],
     roots: () => [...queues.store.all()].map(({ metadata }) => ({ name: metadata.name })),

@@ -76,6 +76,21 @@ export class Ledger implements Admission {
     return this.#byQueue.get(queue) ?? [];
   }
 
+  /** Those of an owner. */
+  seatsOfOwner(uid: string): Iterable<Seat> {
+    return this.#owners.get(uid)?.values() ?? [];
+  }
+
+  /** The owner of that name, if it wants anything; of two the one that came last. O(owners). */
+  ownerNamed(kind: string, namespace: string, name: string): WorkloadOwner | undefined {
+    let found: WorkloadOwner | undefined;
+    for (const seats of this.#owners.values()) {
+      const owner = seats.values().next().value?.owner;
+      if (owner?.name === name && owner.namespace === namespace && owner.kind === kind) found = owner;
+    }
+    return found;
+  }
+
   treeOf(queue: string): QuotaTree | undefined {
     return this.#trees.of(queue);
   }

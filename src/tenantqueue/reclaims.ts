@@ -89,6 +89,11 @@ export class Reclaims {
     return { reclaims, debts, coolOffs };
   }
 
+  /** Open requests for a workload that waits. */
+  for(claimant: string): readonly ReclaimRecord[] {
+    return [...this.#records.values()].filter((record) => record.claimant === claimant && isOpen(record.state));
+  }
+
   /** Takes up what stands in the status of queues, in the order in which it was asked; owners have declared what they have. */
   takeUp(queues: Iterable<TenantQueue>): void {
     const { ledger } = this.#options;

@@ -1,4 +1,5 @@
 import type { AdmissionAnswer, Amounts, WorkloadOwner, WorkloadWant } from "../api/admission.ts";
+import type { Ordering } from "../quota/queue.ts";
 import type { QuotaTree } from "../quota/quota-tree.ts";
 import { multiplyResources } from "../quota/resource-vector.ts";
 import type { Submission, WorkloadSpec } from "../quota/workload-spec.ts";
@@ -290,6 +291,12 @@ function sameTerms(left: WorkloadWant, right: WorkloadWant): boolean {
     left.promiseSeconds === right.promiseSeconds &&
     left.resident === right.resident
   );
+}
+
+/** The order of what waits in a leaf with that ordering. */
+export function compareInLine(left: Seat, right: Seat, ordering: Ordering = "PriorityFIFO"): number {
+  const priority = ordering === "FIFO" ? 0 : right.want.priority - left.want.priority;
+  return priority || left.waitsSince - right.waitsSince || (left.id < right.id ? -1 : 1);
 }
 
 function sameAmounts(left: Amounts, right: Amounts): boolean {

@@ -12,7 +12,7 @@ import { lentOf } from "./rules/lending.ts";
 import { nextQueueStatus, type QueueSnapshot } from "./rules/status.ts";
 import { planStatusWrites, type StaleStatus } from "./rules/status-writes.ts";
 import type { World } from "./world.ts";
-import type { Seat } from "./seat.ts";
+import { compareInLine, type Seat } from "./seat.ts";
 
 export interface StatusBoardOptions {
   readonly ledger: Ledger;
@@ -68,10 +68,16 @@ export class StatusBoard {
   /** What is to be written of a queue; undefined when what is stored is true. */
   patchOf(name: string): { readonly queue: TenantQueue; readonly patch: Readonly<Record<string, unknown>> } | undefined {
     const queue = this.#options.stored(name);
-    const next = queue === undefined ? undefined : this.#nextOf(queue);
+    const next = this.statusOf(name);
     if (queue === undefined || next === undefined) return undefined;
     const patch = mergePatch((queue.status ?? {}) as Record<string, unknown>, next as Record<string, unknown>);
     return patch === undefined ? undefined : { queue, patch: patch as Readonly<Record<string, unknown>> };
+  }
+
+  /** What the status of a queue ought to be now; undefined while that is not known. Shares are those of the last `refresh`. */
+  statusOf(name: string): TenantQueueStatus | undefined {
+    const queue = this.#options.stored(name);
+    return queue === undefined ? undefined : this.#nextOf(queue);
   }
 
   #handOut(at: number): number | undefined {
@@ -173,7 +179,7 @@ export class StatusBoard {
     for (const seat of ledger.seatsOf(queue)) {
       if (!seat.isWaiting) continue;
       oldest = Math.min(oldest, seat.waitsSince);
-      if (first === undefined || isBefore(seat, first, ordering === "FIFO")) first = seat;
+      if (first === undefined || compareInLine(seat, first, ordering) < 0) first = seat;
     }
     if (first === undefined) return undefined;
     const waits = ledger.answerOf(first).waits ?? { reason: waitReasons.queuePending, message: "" };
@@ -181,13 +187,8 @@ export class StatusBoard {
   }
 }
 
-function isBefore(left: Seat, right: Seat, byAge: boolean): boolean {
-  const priority = byAge ? 0 : right.want.priority - left.want.priority;
-  return (priority || left.waitsSince - right.waitsSince || (left.id < right.id ? -1 : 1)) < 0;
-}
-
 /** The strictest policy on the way up, and the nearest queue that has it. */
-function stopOf({ forest, specs }: World, name: string): { readonly policy: EffectiveQueue["stopPolicy"]; readonly queue: string } {
+export function stopOf({ forest, specs }: World, name: string): { readonly policy: EffectiveQueue["stopPolicy"]; readonly queue: string } {
   const policy = forest.stopPolicyOf(name);
   const placement = forest.placementOf(name);
   const path = placement?.kind === "placed" ? placement.path : [name];

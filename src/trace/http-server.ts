@@ -1,6 +1,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { Logger } from "../api/logger.ts";
+import { listenOn } from "../runtime/listening.ts";
+import { bearerToken } from "../runtime/token-review.ts";
 import type { TraceAccess, TraceVerb } from "./access.ts";
 import { queryOf } from "./query-text.ts";
 import { checkedRows, rowProblem } from "./row-check.ts";
@@ -76,7 +78,7 @@ export async function startTraceServer(options: TraceServerOptions): Promise<Tra
   }
 
   async function refusal(request: IncomingMessage, verb: TraceVerb): Promise<Answer | undefined> {
-    const token = /^Bearer +(\S{1,16384})$/i.exec(request.headers.authorization ?? "")?.[1];
+    const token = bearerToken(request.headers.authorization);
     if (token === undefined) return { status: 401, body: { error: "a bearer token of the cluster is needed" } };
     switch (await access(token, verb)) {
       case "unauthenticated":
@@ -108,16 +110,8 @@ export async function startTraceServer(options: TraceServerOptions): Promise<Tra
     }
   }
 
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(options.port, options.host, () => {
-      server.off("error", reject);
-      resolve();
-    });
-  });
-  const address = server.address();
   return {
-    port: typeof address === "object" && address !== null ? address.port : options.port,
+    port: await listenOn(server, options.host, options.port),
     renewTls: (renewed) => tlsServer?.setSecureContext(renewed),
     close: () =>
       new Promise((resolve) => {

@@ -369,6 +369,56 @@ describe("kubectl nuptse", function () {
         lines.join("\n"),
       );
     });
+    it("and what the operator says of it: its place, what comes first, what it lacks and who has that", async () => {
+      const lines = await ok("why second");
+      const from = lines.findIndex((line) => line.startsWith("- Queue: "));
+      assert.deepEqual(lines.slice(from + 1, from + 6), [
+        " | since | TIME (SPAN)",
+        " | place | number 2 of those that wait in reports",
+        " | behind | ElasticJob plugin/first comes first in reports, by priority and age",
+        " | lacks | 1 cpu, of which 0 are free in corp; it is with reports 3 (1 borrowed)",
+        " | to do | it begins by itself when its turn comes; who has what it lacks: kubectl nuptse queue",
+      ]);
+      const { waiting } = (
+        JSON.parse((await run("why second -o json")).stdout) as { causes: { waiting?: { lacks: readonly object[] } }[] }
+      ).causes.find((cause) => cause.waiting !== undefined) ?? { waiting: undefined };
+      assert.deepEqual(waiting?.lacks, [
+        { queue: "corp", resource: "cpu", requested: "1", free: "0", holders: [{ queue: "reports", used: "3", borrowed: "1" }] },
+      ]);
+    });
+    it("a run at work that waits for more is told so too", async () => {
+      const lines = await ok("why first");
+      // Status says so too, some seconds later, in words of its own.
+      const from = lines.findIndex((line) => line.startsWith("- Queue: run RUN-r waits for more items: "));
+      assert.deepEqual(lines.slice(from + 1, from + 4), [
+        " | since | TIME (SPAN)",
+        " | place | number 1 of those that wait in reports; it has 3 of 5 items",
+        " | lacks | 1 cpu, of which 0 are free in corp; it is with reports 3 (1 borrowed)",
+      ]);
+    });
+    it("queue of a leaf shows who waits in it, in their order", async () => {
+      const lines = await ok("queue reports");
+      assert.deepEqual(lines.slice(-3), [
+        "PLACE | WAITS | PRIORITY | ITEMS | SINCE",
+        "1 | ElasticJob plugin/first | 0 | 3/5 | SPAN",
+        "2 | ElasticJob plugin/second | 0 | 0/1 | SPAN",
+      ]);
+    });
+    it("where nobody answers, status is shown and one line says why", async () => {
+      const away = "--explain-service away/nuptse-explain";
+      const said = "there is no Service away/nuptse-explain (--explain-service names another one)";
+      const why = await run(`why second ${away}`);
+      assert.equal(why.stderr, `the operator cannot be asked for its place in the queue: ${said}\n`);
+      assert.match(why.stdout, /- Queue: run \S+ waits: waits for its share of the TenantQueue reports/);
+      const queue = await run(`queue reports ${away}`);
+      assert.equal(queue.stderr, `the operator cannot be asked, so figures are from status, some 10 s old: ${said}\n`);
+      assert.match(queue.stdout, /^reports +cpu +\[/m);
+    });
+    it("--explain-service takes a namespace and a name", async () => {
+      const { code, stderr } = await run("why second --explain-service nuptse");
+      assert.equal(code, 2);
+      assert.match(stderr, /Write the namespace and the name of a Service such as nuptse-system\/nuptse-explain/);
+    });
     it("queue of a name that does not exist is one line and exit code 1", async () => {
       const { code, stderr } = await run("queue nobody");
       assert.deepEqual([code, stderr], [1, "error: there is no TenantQueue nobody\n"]);

@@ -1,3 +1,5 @@
+import type { WaitingWork } from "../../api/queue-explanation.ts";
+
 /** What keeps a job from running, or a run from going on; or why all is well. Names are for programs and stay as they are. */
 export type CauseName =
   | "AtWork"
@@ -39,6 +41,8 @@ export interface Cause {
   readonly run?: string;
   /** The items that it is about, "0-3,7". */
   readonly items?: string;
+  /** What the leader says of a run that waits for its queue. */
+  readonly waiting?: WaitingWork;
 }
 
 /** Why a job is not running, or that it is. */

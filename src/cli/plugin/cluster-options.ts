@@ -1,4 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { explainService } from "../../api/names.ts";
+import { serviceReference } from "../flag-values.ts";
 
 const nameForm = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 
@@ -18,6 +20,16 @@ export function addClusterOptions(command: Command): Command {
 /** Adds -A. */
 export function addAllNamespaces(command: Command): Command {
   return command.option("-A, --all-namespaces", "the jobs of all namespaces");
+}
+
+/** Adds --explain-service: whom to ask what only the operator knows. */
+export function addExplainService(command: Command): Command {
+  return command.addOption(
+    new Option("--explain-service <namespace/name>", "the Service of the operator, which is asked what status does not tell")
+      .env("NUPTSE_EXPLAIN_SERVICE")
+      .default(explainService, `${explainService.namespace}/${explainService.name}`)
+      .argParser(serviceReference),
+  );
 }
 
 /** How results are printed; absent: as a table or a text for people. */

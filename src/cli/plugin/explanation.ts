@@ -1,5 +1,6 @@
 import type { Node } from "../../api/core.ts";
 import type { Condition } from "../../api/meta.ts";
+import type { WaitingWork } from "../../api/queue-explanation.ts";
 import { annotations } from "../../api/names.ts";
 import { conditionReasons, conditionTypes } from "../../api/reasons.ts";
 import { formatSeconds, parseTime } from "../../base/time.ts";
@@ -23,6 +24,8 @@ export interface ExplainInput {
   readonly jitterMs: number;
   /** The nodes that its pods are on, as far as the user may read them. */
   readonly nodes: readonly Node[];
+  /** What the leader says of its runs that wait, or wait for more. */
+  readonly waiting?: readonly WaitingWork[];
 }
 
 /** Why a job is not running, from what the cluster tells of it. */
@@ -31,7 +34,13 @@ export function explainJob(input: ExplainInput): Explanation {
   const { job } = picture;
   const runs = runViews(picture);
   const live = runs.filter((run) => run.live);
-  const ofRuns = live.flatMap((run) => runCauses(run, runs, picture, input.nodes));
+  const ofRuns = live.flatMap((run) =>
+    withQueue(
+      run,
+      runCauses(run, runs, picture, input.nodes),
+      input.waiting?.find(({ part }) => part === run.run),
+    ),
+  );
   const stopped = stoppedCauses(picture, schedule);
   const next = nextFireTime(picture, schedule, stopped.length > 0);
   const quiet =
@@ -59,6 +68,16 @@ export function explainJob(input: ExplainInput): Explanation {
     ...(next !== undefined && { nextFireTime: formatSeconds(next) }),
     causes,
   };
+}
+
+/** Adds what the leader says to the cause that the run waits for its queue, or makes one of it: a run at work may wait for more. */
+function withQueue(run: RunView, causes: readonly Cause[], waiting: WaitingWork | undefined): readonly Cause[] {
+  if (waiting === undefined) return causes;
+  if (causes.some(({ cause }) => cause === "Queue"))
+    return causes.map((cause) => (cause.cause === "Queue" ? { ...cause, waiting } : cause));
+  const { allowed, wanted, queue, since } = waiting;
+  const text = `run ${run.run} waits for more items: the TenantQueue ${queue} has given it ${allowed} of ${wanted}`;
+  return [...causes, { cause: "Queue", text, run: run.run, since, waiting }];
 }
 
 /** When it fires next: not before a suspension that was asked for has ended. */

@@ -1,3 +1,4 @@
+import type { QueuedWork } from "../../api/queue-explanation.ts";
 import type { TenantQueue } from "../../api/tenant-queue.gen.ts";
 import { proportionOf } from "../../base/percentage.ts";
 import { QuantityError } from "../../quota/quantity.ts";
@@ -5,6 +6,7 @@ import { parseAmount } from "../../quota/resource-vector.ts";
 import { alignColumns } from "../cron-output.ts";
 import type { Style } from "./style.ts";
 import { spanText } from "./time-text.ts";
+import { workText } from "./work-names.ts";
 
 type Amounts = Readonly<Record<string, string>>;
 
@@ -37,10 +39,12 @@ export interface QueueView {
   }[];
   /** What is wrong with it. */
   readonly trouble?: string;
+  /** Who waits in it, in order: of the one leaf that was asked for, where the operator could be asked. */
+  readonly line?: readonly QueuedWork[];
 }
 
 /** Queues in the order of their trees: each before those below it, siblings by name; those without a place last. `top` leaves out all not below it. */
-export function queueViews(queues: readonly TenantQueue[], top?: string): readonly QueueView[] {
+export function queueViews(queues: readonly TenantQueue[], top?: string, line: readonly QueuedWork[] = []): readonly QueueView[] {
   const byName = new Map(queues.map((queue) => [queue.metadata.name, queue]));
   const below = Map.groupBy(queues, ({ spec }) => spec.parent ?? "");
   const views: QueueView[] = [];
@@ -49,7 +53,7 @@ export function queueViews(queues: readonly TenantQueue[], top?: string): readon
     const { name } = queue.metadata;
     if (seen.has(name)) return;
     seen.add(name);
-    views.push(viewOf(queue, depth, capacity));
+    views.push({ ...viewOf(queue, depth, capacity), ...(name === top && line.length > 0 && { line }) });
     for (const child of sorted(below.get(name) ?? [])) visit(child, depth + 1, capacity);
   };
   const first = top === undefined ? sorted(below.get("") ?? []) : [byName.get(top)].filter((queue) => queue !== undefined);
@@ -165,6 +169,20 @@ export function queueTree(views: readonly QueueView[], { resource, wide, style, 
     ),
     ...views.flatMap(({ name, trouble }) => (trouble === undefined ? [] : [style.bad(`${name}: ${trouble}`)])),
   ];
+}
+
+/** Who waits in a leaf, as a table; nothing when nobody does. */
+export function queueLine(line: readonly QueuedWork[], style: Style, now: number): readonly string[] {
+  if (line.length === 0) return [];
+  const rows = line.map(({ position, work, priority, allowed, wanted, since }) => [
+    String(position),
+    workText(work),
+    String(priority),
+    `${allowed}/${wanted}`,
+    spanText(since, now),
+  ]);
+  const [head = "", ...lines] = alignColumns([["PLACE", "WAITS", "PRIORITY", "ITEMS", "SINCE"], ...rows]);
+  return ["", style.bold(head), ...lines];
 }
 
 /** The lines of the tree before a name. */

@@ -44,8 +44,10 @@ export function runCauses(run: RunView, all: readonly RunView[], picture: JobPic
   if (run.phase === "Waiting") return [waitingCause(run, all)];
   const causes: Cause[] = [];
   const refused = waits[run.reason ?? ""];
-  if (refused !== undefined)
-    causes.push(wholeRun(run, refused.cause, `run ${run.run} is refused: ${run.message ?? run.reason}`, refused.advice));
+  if (refused !== undefined) {
+    const how = refused.cause === "Queue" ? "waits for more items" : "is refused";
+    causes.push(wholeRun(run, refused.cause, `run ${run.run} ${how}: ${run.message ?? run.reason}`, refused.advice));
+  }
   const pods = new Map(picture.pods.map((pod) => [pod.metadata.name, pod]));
   const stuck = new Map<string, { readonly cause: Cause; readonly items: IntervalSet }>();
   for (const item of run.items) {

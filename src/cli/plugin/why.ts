@@ -1,16 +1,22 @@
 import { Command } from "commander";
-import { addClusterOptions, addFormat, type Format } from "./cluster-options.ts";
+import type { ExplainService } from "./ask-leader.ts";
+import { addClusterOptions, addExplainService, addFormat, type Format } from "./cluster-options.ts";
 import type { ClusterFlags, PluginContext } from "./plugin-context.ts";
 
 /** The command `why`: why a job is not running. */
 export function whyCommand(context: PluginContext): Command {
   const command = new Command("why")
     .summary("why a job is not running")
-    .description("Says why a job is not running: what it waits for, since when, what can be done about it, and when it fires next.")
+    .description(
+      "Says why a job is not running: what it waits for, since when, what can be done about it, and when it fires next. Of a run that waits for " +
+        "its queue the operator is asked for its place, who comes first, what it lacks and who has that.",
+    )
     .argument("<job>", "the ElasticJob: NAME, or ej/NAME");
-  addFormat(addClusterOptions(command), "json", "yaml");
-  return command.action(async (job: string, flags: ClusterFlags & { readonly output?: Format }) => {
-    const { showWhy } = await import("./show-why.ts");
-    await showWhy(context, job, flags);
-  });
+  addFormat(addExplainService(addClusterOptions(command)), "json", "yaml");
+  return command.action(
+    async (job: string, flags: ClusterFlags & { readonly output?: Format; readonly explainService: ExplainService }) => {
+      const { showWhy } = await import("./show-why.ts");
+      await showWhy(context, job, flags);
+    },
+  );
 }

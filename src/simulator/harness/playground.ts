@@ -2,14 +2,14 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Logger, silentLogger } from "../../api/logger.ts";
+import { explainService } from "../../api/names.ts";
 import { customResourceDefinitions } from "../../api/resource.ts";
 import { type Clock, createSystemClock } from "../../base/clock.ts";
 import type { Random } from "../../base/random.ts";
 import type { KubeClient } from "../../kube/client.ts";
 import { createKubeClient } from "../../kube/kube-client.ts";
 import { createServerTime } from "../../kube/server-time.ts";
-import { createOperator } from "../../operator/operator.ts";
-import type { Manager } from "../../runtime/manager.ts";
+import { createOperator, type Operator } from "../../operator/operator.ts";
 import { noMetrics } from "../../runtime/metrics.ts";
 import type { TraceReader } from "../../trace/store.ts";
 import { startTrace, type TraceService } from "../../trace/trace-service.ts";
@@ -63,6 +63,7 @@ export async function startPlayground(options: PlaygroundOptions): Promise<Playg
   const client = clientOf("nuptse-playground");
   for (const crd of readCrds()) await client.create(customResourceDefinitions, crd);
 
+  let operator: Operator | undefined;
   let world: World | undefined;
   const logs = () => world?.logs;
   const front = await startHttpServer({
@@ -70,6 +71,8 @@ export async function startPlayground(options: PlaygroundOptions): Promise<Playg
     clock,
     port: options.port ?? 0,
     logSource: logs,
+    serviceProxy: ({ namespace, name }, url) =>
+      namespace === explainService.namespace && name === explainService.name ? operator?.explain({ method: "GET", url }) : undefined,
     onError: (error) => logger.error("the API server failed", { error }),
   });
   world = await createWorld({
@@ -84,7 +87,6 @@ export async function startPlayground(options: PlaygroundOptions): Promise<Playg
   // It holds the token.
   await writeFile(kubeconfigPath, front.kubeconfig(), { mode: 0o600 });
 
-  let operator: Manager | undefined;
   let operatorEnd: Promise<unknown> = Promise.resolve();
   let trace: TraceService | undefined;
   if (options.operator !== false) {

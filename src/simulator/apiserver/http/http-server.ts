@@ -7,7 +7,7 @@ import type { Clock } from "../../../base/clock.ts";
 import { createAuthority, issueCertificate } from "../../../base/x509.ts";
 import type { ServerCore } from "./core.ts";
 import type { LogSource } from "./log-source.ts";
-import { createRequestHandler, type RequestRecord } from "./request-handler.ts";
+import { createRequestHandler, type RequestRecord, type ServiceProxy } from "./request-handler.ts";
 
 /** What the HTTPS front of an API server is made of. */
 export interface HttpServerOptions {
@@ -20,6 +20,7 @@ export interface HttpServerOptions {
   /** An address or a name of this machine; absent = 127.0.0.1. */
   readonly host?: string;
   readonly logSource?: () => LogSource | undefined;
+  readonly serviceProxy?: ServiceProxy;
   readonly onRequest?: (record: RequestRecord) => void;
   /** Told of defects that became a 500. */
   readonly onError?: (error: unknown) => void;
@@ -55,6 +56,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     token,
     user: { name: "nuptse-admin", groups: ["system:masters", "system:authenticated"] },
     logSource: options.logSource ?? (() => undefined),
+    serviceProxy: options.serviceProxy,
     onRequest: options.onRequest,
     onError: options.onError,
   });

@@ -31,6 +31,15 @@ export interface RequestRecord extends RequestInfo {
   readonly user: string;
 }
 
+/**
+ * Answers a GET that came to a Service through the proxy of the API server; undefined = there is no such Service. As in Kubernetes it never sees
+ * the Authorization header: authentication takes it away.
+ */
+export type ServiceProxy = (
+  service: { readonly namespace: string; readonly name: string },
+  url: string,
+) => Promise<{ readonly status: number; readonly body: unknown }> | undefined;
+
 /** What the handler of requests is made of. */
 export interface HandlerParts {
   readonly server: ServerCore;
@@ -39,6 +48,8 @@ export interface HandlerParts {
   readonly user: User;
   /** Asked at every request for a log, since kubelets may come later than the server. */
   readonly logSource: () => LogSource | undefined;
+  /** What answers behind services/proxy. */
+  readonly serviceProxy?: ServiceProxy | undefined;
   readonly onRequest?: ((record: RequestRecord) => void) | undefined;
   /** Told of defects: what is no refusal, but was thrown on the way to an answer. The client got a 500. */
   readonly onError?: ((error: unknown) => void) | undefined;
@@ -81,6 +92,7 @@ async function answer(parts: HandlerParts, exchange: Exchange, authenticated: bo
     answerDocument({ request, response, path, groupVersions: () => groupVersions(resources), address });
     return;
   }
+  if (isServiceProxy(exchange.info)) return answerFromService(parts, exchange);
   const resource = resources.find(
     ({ group, version, plural }) => group === exchange.info.group && version === exchange.info.version && plural === exchange.info.resource,
   );
@@ -122,6 +134,21 @@ async function answerPodPart(parts: HandlerParts, exchange: Exchange, resource: 
   const reply = await parts.server.handle({ method: "GET", path, ...identity(request, parts.user) });
   if (reply.status !== 200) return sendReply(response, reply, "json");
   await sendLog(reply.body as Pod, query, response, { source: parts.logSource(), clock: parts.clock });
+}
+
+const isServiceProxy = ({ group, resource, subresource }: RequestInfo): boolean =>
+  group === "" && resource === "services" && (subresource === "proxy" || subresource.startsWith("proxy/"));
+
+async function answerFromService(parts: HandlerParts, { request, response, info }: Exchange): Promise<void> {
+  await skipBody(request);
+  if (request.method !== "GET") throw Refusal.of(405, "services/proxy takes GET only on this server");
+  const { namespace, name, subresource } = info;
+  const query = (request.url ?? "").split("?", 2)[1];
+  const path = `/${subresource.slice("proxy/".length)}`;
+  const answer = parts.serviceProxy?.({ namespace, name }, query === undefined ? path : `${path}?${query}`);
+  if (answer === undefined) throw Refusal.of(404, `services "${name}" not found`);
+  const { status, body } = await answer;
+  sendJson(response, status, body);
 }
 
 async function answerFromCore(parts: HandlerParts, exchange: Exchange, resource: ServedResource): Promise<void> {

@@ -27,6 +27,8 @@ export interface Given {
   /** RFC 3339. */
   readonly now?: string;
   readonly input?: string;
+  /** What stands behind the service proxy of nuptse-system/nuptse-explain; absent = there is no such Service. */
+  readonly leader?: (path: string, query: Readonly<Record<string, string>>) => { readonly status: number; readonly body: unknown };
   readonly namespace?: string;
   readonly colours?: boolean;
 }
@@ -104,7 +106,13 @@ function pictureOf(given: Given, writes: { verb: string; resource: string; objec
     deleteCollection: refuse,
     watch: refuse,
   };
-  return { client, transport: { request: refuse, stream: refuse }, namespace: namespace ?? given.namespace ?? "tenant", close() {} };
+  const request: Cluster["transport"]["request"] = ({ path, query = {} }) => {
+    const [, rest] = /^\/api\/v1\/namespaces\/nuptse-system\/services\/nuptse-explain\/proxy(\/.*)$/.exec(path) ?? [];
+    if (rest === undefined) return refuse();
+    const missing = { kind: "Status", apiVersion: "v1", status: "Failure", code: 404, reason: "NotFound", message: "not found" };
+    return Promise.resolve({ headers: {}, ...(given.leader?.(rest, query) ?? { status: 404, body: missing }) });
+  };
+  return { client, transport: { request, stream: refuse }, namespace: namespace ?? given.namespace ?? "tenant", close() {} };
 }
 
 function matches(selector: string | undefined, read: (key: string) => unknown): boolean {
