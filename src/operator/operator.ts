@@ -4,6 +4,7 @@ import { elasticJobs, resourceName } from "../api/resource.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Random } from "../base/random.ts";
 import { createElasticJobKind, type ElasticJobKindOptions } from "../elasticjob/kind.ts";
+import type { KubeClient } from "../kube/client.ts";
 import type { Informer } from "../kube/informer.ts";
 import { createKubeClient } from "../kube/kube-client.ts";
 import type { ServerTime } from "../kube/server-time.ts";
@@ -20,6 +21,8 @@ import type { OwnWriteStore } from "../runtime/own-writes.ts";
 import { createPodGateKind } from "../podgate/kind.ts";
 import { createTenantQueueKind } from "../tenantqueue/kind.ts";
 import type { TraceBuffer } from "../trace/buffer.ts";
+import type { Surroundings } from "../webhook/judge.ts";
+import { createDeploymentEvents, type TellDeployment } from "./deployment-events.ts";
 import { tellTraceTrouble } from "./trace-trouble.ts";
 import { createTroubleTeller } from "./trouble.ts";
 
@@ -44,7 +47,7 @@ export interface OperatorOptions {
   readonly concurrency: number;
   /** Where the event trace goes; absent = it is not kept. */
   readonly trace?: TraceBuffer;
-  /** The operator's own Deployment, on which troubles of the trace are told; absent = only the log tells. */
+  /** The operator's own Deployment, on which troubles of the trace and of the webhook are told; absent = only the log tells. */
   readonly deployment?: ObjectRef;
   /** See ElasticJobControllerOptions. */
   readonly notifications?: ElasticJobKindOptions["notifications"];
@@ -52,8 +55,17 @@ export interface OperatorOptions {
   readonly planElasticJob?: ElasticJobKindOptions["planElasticJob"];
 }
 
+/** The operator, and what those who serve beside it need of it. */
+export interface Operator extends Manager {
+  readonly client: KubeClient;
+  /** What admission webhooks judge with: caches that every replica fills, whoever leads. */
+  readonly surroundings: Surroundings;
+  /** Says something on the operator's Deployment, where that is known. */
+  readonly tellDeployment: TellDeployment;
+}
+
 /** Puts the operator with all its kinds together, the same in a process, in the playground and in the simulation. Nothing happens before `run`. */
-export function createOperator(options: OperatorOptions): Manager {
+export function createOperator(options: OperatorOptions): Operator {
   const { clock, random, logger, metrics, serverTime } = options;
   const client = createKubeClient(options.transport, {
     // Nobody knows what became of it, so the caches of that kind may be old (decision 2).
@@ -85,8 +97,9 @@ export function createOperator(options: OperatorOptions): Manager {
     reportingController: "nuptse.dev/operator",
     reportingInstance: options.identity.slice(0, 128),
   });
-  if (options.trace !== undefined && options.deployment !== undefined)
-    tellTraceTrouble({ trace: options.trace, recorder, client, deployment: options.deployment });
+  const { deployment } = options;
+  const tellDeployment = deployment === undefined ? () => undefined : createDeploymentEvents({ recorder, client, deployment });
+  if (options.trace !== undefined) tellTraceTrouble(options.trace, tellDeployment);
   const tenantQueue = createTenantQueueKind({
     client,
     clock,
@@ -141,7 +154,7 @@ export function createOperator(options: OperatorOptions): Manager {
   elasticJob.connect(loop);
   podGate.connect(gateLoop);
   tenantQueue.connect(queueLoop);
-  return createManager({
+  const manager = createManager({
     fillOrder: inStages(elasticJob.fillOrder, podGate.fillOrder, tenantQueue.fillOrder),
     controllers: [
       { loop, roots: elasticJob.roots },
@@ -160,6 +173,8 @@ export function createOperator(options: OperatorOptions): Manager {
       void Promise.all([loop.swept, gateLoop.swept]).then(() => tenantQueue.begin());
     },
   });
+  const surroundings = { queueWorld: () => tenantQueue.queueWorld(), job: (ref: ObjectRef) => elasticJob.job(ref) };
+  return Object.assign(manager, { client, surroundings, tellDeployment });
 }
 
 /** What of a kind its loop needs. */
