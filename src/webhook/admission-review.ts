@@ -1,8 +1,8 @@
-import { clip } from "../base/clip.ts";
-import { andOthers } from "../base/and-others.ts";
+import type { JsonPatchOperation } from "../api/json-patch.ts";
 import type { KubeObject, Status } from "../api/meta.ts";
 import { problemsText, type SpecProblem } from "../api/problem.ts";
-import type { JsonPatchOperation } from "../kube/client.ts";
+import { andOthers } from "../base/and-others.ts";
+import { clip } from "../base/clip.ts";
 
 /** The part of an AdmissionRequest (admission.k8s.io/v1) that is read here. */
 export interface AdmissionRequest {

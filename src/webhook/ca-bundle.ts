@@ -1,6 +1,7 @@
+import type { JsonPatchOperation } from "../api/json-patch.ts";
 import type { KubeObject } from "../api/meta.ts";
 import type { Resource } from "../api/resource.ts";
-import type { JsonPatchOperation, KubeClient } from "../kube/client.ts";
+import type { KubeClient } from "../kube/client.ts";
 import { Conflict, Invalid, NotFound } from "../kube/errors.ts";
 
 /** A ValidatingWebhookConfiguration or MutatingWebhookConfiguration, as far as it is read here. */

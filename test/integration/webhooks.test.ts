@@ -44,7 +44,8 @@ function pod(name: string, labels: Readonly<Record<string, string>>, fields: Pod
   return { apiVersion: "v1", kind: "Pod", metadata: { name, namespace, labels }, spec } as Pod;
 }
 
-const queued = { "nuptse.dev/queue": "team" };
+/** A queue that admits nothing, so that gates stay. */
+const queued = { "nuptse.dev/queue": "closed" };
 
 /** What the API server puts in front of a webhook's words. */
 const denied = 'admission webhook "objects.nuptse.dev" denied the request: ';
@@ -120,6 +121,7 @@ describe("admission webhooks", function () {
   it("is told of the same words as a condition, or as a request that has failed", async () => {
     await create(tenantQueues, queue("corp", { capacity: { resources: { cpu: "8", memory: "8Gi", pods: "50" } } }));
     await create(tenantQueues, queue("team", { parent: "corp", guaranteed: { cpu: "4" }, namespaceSelector: {} }));
+    await create(tenantQueues, queue("closed", { parent: "corp", namespaceSelector: {}, stopPolicy: "Hold" }));
     await create(elasticJobs, wrongJob("early"));
     for (const [name, spec] of Object.entries(wrongQueues)) await create(tenantQueues, queue(name, spec));
     await create(jobRequests, request("early", { jobName: "early", suspend: { until: "2026-01-01T00:00:00Z" } }));
@@ -214,7 +216,9 @@ describe("admission webhooks", function () {
   });
 
   it("gates the pods of a Deployment, and not those of a DaemonSet or of the operator itself", async () => {
-    const template = { metadata: { labels: { ...queued, app: "x" } }, spec: { containers: [{ name: "work", image: "busybox:1.37" }] } };
+    // Whatever ended would be started again and again, also by timers that outlive the suite.
+    const metadata = { labels: { ...queued, app: "x" }, annotations: { "test/script": JSON.stringify({ runMs: "forever" }) } };
+    const template = { metadata, spec: { containers: [{ name: "work", image: "busybox:1.37" }] } };
     const common = { apiVersion: "apps/v1", spec: { selector: { matchLabels: { app: "x" } }, template } };
     await kubectl.ok(
       ["apply", "-f", "-"],
@@ -224,7 +228,7 @@ describe("admission webhooks", function () {
     const at = armedSecond();
     await cluster().create(elasticJob(namespace, "ours", { schedule: onceAt(at), queue: { name: "team" } }));
     const podsOf = async (kind: string) => {
-      const { items } = await cluster().client.list<Pod>(pods, { namespace, labelSelector: "nuptse.dev/queue=team" });
+      const { items } = await cluster().client.list<Pod>(pods, { namespace, labelSelector: "nuptse.dev/queue=closed" });
       return items.filter(({ metadata }) => metadata.ownerReferences?.some((owner) => owner.kind === kind));
     };
     const gated = await eventually("the Deployment's pods", timeLimits.run, async () => {

@@ -13,7 +13,7 @@ import type { Logger } from "../../../src/api/logger.ts";
 import { createSeededRandom } from "../../../src/base/random.ts";
 import { settle, VirtualClock } from "../../../src/base/virtual-clock.ts";
 import { createKubeClient } from "../../../src/kube/kube-client.ts";
-import type { Transport } from "../../../src/kube/transport.ts";
+import type { Transport, TransportRequest } from "../../../src/kube/transport.ts";
 import { noMetrics } from "../../../src/runtime/metrics.ts";
 import { createApiServer } from "../../../src/simulator/apiserver/api-server.ts";
 import { inProcessTransport } from "../../../src/simulator/apiserver/in-process-transport.ts";
@@ -67,6 +67,8 @@ interface Replica {
   end(): void;
   /** While it says so, every request is refused. */
   broken?: () => boolean;
+  /** Asked before each request is sent: the request waits for it. */
+  hold?: (request: TransportRequest) => Promise<void>;
 }
 
 async function bench(times: RotationTimes) {
@@ -86,6 +88,7 @@ async function bench(times: RotationTimes) {
         if (made.broken?.() === true) return failure(403, "Forbidden", "secrets is forbidden");
         // Whoever begins at the same instant comes in between.
         await settle();
+        await made.hold?.(request);
         return inner.request(request);
       },
       stream: inner.stream.bind(inner),
@@ -184,6 +187,41 @@ describe("webhook/certificate-keeper", function () {
     assert.doesNotMatch(log, /could not be looked after/);
     for (const each of replicas) each.end();
   });
+
+  // Between any two of its requests a process may be stopped for hours; what it read before must not be written after.
+  for (const stopped of ["get validatingwebhookconfigurations", "get secrets", "patch validatingwebhookconfigurations"]) {
+    it(`a replica that stood still before its ${stopped} brings nothing back`, async () => {
+      const { clock, admin, replica, bundles, pass } = await bench({ validMs: 3 * hour, renewMs: hour, overlapMs: 10 * minute });
+      const [a, b] = [replica("a"), replica("b")];
+      await pass(2 * minute);
+      const goOn = Promise.withResolvers<void>();
+      let stands = 0;
+      a.hold = async ({ method, path }) => {
+        if (!stopped.startsWith(method === "GET" ? "get" : "patch") || !path.includes(stopped.split(" ")[1] as string)) return;
+        stands++;
+        await goOn.promise;
+      };
+      // So that it has something to write.
+      const stored = await admin.get<Configuration>(validatingWebhookConfigurations, { name: "nuptse" });
+      b.hold = () => goOn.promise;
+      await admin.replace(validatingWebhookConfigurations, { ...configuration(validatingWebhookConfigurations), metadata: stored.metadata });
+      await pass(minute);
+      delete b.hold;
+      const c = replica("c");
+      await pass(5 * hour);
+      assert.equal(stands, 1);
+      const [before] = await bundles();
+      goOn.resolve();
+      for (let round = 0; round < 50; round++) {
+        await settle();
+        for (const bundle of await bundles()) assert.ok(isTrusted(c.served.at(-1) as ServingCertificate, bundle, clock.now()));
+      }
+      assert.equal((await bundles())[0], before);
+      await pass(2 * minute);
+      assert.equal(a.served.at(-1)?.certificatePem, c.served.at(-1)?.certificatePem);
+      for (const each of [a, b, c]) each.end();
+    });
+  }
 
   it("puts back a bundle that somebody took away", async () => {
     const { admin, replica, bundles, pass } = await bench(days);
