@@ -39,14 +39,13 @@ const longestBody = 8 * 1024 * 1024;
 const mostBytes = 64 * 1024 * 1024;
 /** Calls under way at once; the API server has given up those behind before their turn would come. */
 const mostCalls = 256;
-/** The API server's own limit for a webhook is 30 s at most. */
-const requestMs = 30_000;
-const headersMs = 10_000;
+/** A body comes from a server in the same cluster. */
+const bodyMs = 10_000;
 /**
- * The API server keeps idle connections for 90 s, and a POST that meets a connection that is just being closed fails for good. So it
- * must be the one that closes.
+ * The API server keeps idle connections for 90 s, also one over which nothing came yet, and a POST that meets a connection that is just
+ * being closed fails for good. So it must be the one that closes.
  */
-const keepAliveMs = 120_000;
+const idleMs = 120_000;
 const closeMs = 5000;
 
 interface Reply {
@@ -82,9 +81,9 @@ export async function startWebhookServer(options: WebhookServerOptions): Promise
       metrics.observe("nuptse_webhook_request_seconds", { webhook: name }, (clock.monotonic() - since) / 1000);
     });
   });
-  server.requestTimeout = requestMs;
-  server.headersTimeout = headersMs;
-  server.keepAliveTimeout = keepAliveMs;
+  server.requestTimeout = idleMs;
+  server.headersTimeout = idleMs;
+  server.keepAliveTimeout = idleMs;
   // Whoever does not trust us yet says so by hanging up; it is counted where it matters, at the API server.
   server.on("tlsClientError", () => undefined);
 
@@ -95,6 +94,7 @@ export async function startWebhookServer(options: WebhookServerOptions): Promise
     try {
       const body = await readBody(request);
       if (body === "too long") return failure(413, "malformed", `a review has at most ${longestBody} bytes`);
+      if (body === "cut off") return failure(400, "malformed", `the review did not come in whole within ${bodyMs / 1000} s`);
       if (body === "too many") return failure(503, "busy", "too much is being read at once");
       const review = readReview(body.text);
       const { verdict, answer: said } = await answer(review);
@@ -110,9 +110,10 @@ export async function startWebhookServer(options: WebhookServerOptions): Promise
     }
   }
 
-  async function readBody(request: IncomingMessage): Promise<{ readonly text: string } | "too long" | "too many"> {
+  async function readBody(request: IncomingMessage): Promise<{ readonly text: string } | "too long" | "too many" | "cut off"> {
     const chunks: Buffer[] = [];
     let length = 0;
+    const timer = clock.after(bodyMs, () => request.destroy());
     try {
       for await (const chunk of request as AsyncIterable<Buffer>) {
         length += chunk.length;
@@ -122,7 +123,11 @@ export async function startWebhookServer(options: WebhookServerOptions): Promise
         chunks.push(chunk);
       }
       return { text: Buffer.concat(chunks).toString("utf8") };
+    } catch {
+      // Whoever asked has given up, or was too slow.
+      return "cut off";
     } finally {
+      timer.cancel();
       bytes -= length;
     }
   }

@@ -204,7 +204,10 @@ describe("webhook/certificate-keeper", function () {
       // So that it has something to write.
       const stored = await admin.get<Configuration>(validatingWebhookConfigurations, { name: "nuptse" });
       b.hold = () => goOn.promise;
-      await admin.replace(validatingWebhookConfigurations, { ...configuration(validatingWebhookConfigurations), metadata: stored.metadata });
+      await admin.replace(validatingWebhookConfigurations, {
+        ...configuration(validatingWebhookConfigurations),
+        metadata: stored.metadata,
+      });
       await pass(minute);
       delete b.hold;
       const c = replica("c");

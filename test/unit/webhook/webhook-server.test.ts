@@ -107,6 +107,20 @@ describe("webhook/webhook-server", () => {
     });
   }
 
+  it("forgets a review whose sender gives up, and goes on", async () => {
+    await new Promise<void>((resolve) => {
+      const request = httpsRequest({
+        ...{ host: "127.0.0.1", port: server.port, path: "/validate", method: "POST" },
+        ...{ ca: first.authorityPem, servername: "hook.test", agent: false, headers: { "content-length": "1000" } },
+      });
+      request.on("error", () => resolve());
+      request.write("{", () => request.destroy());
+    });
+    while (verdicts.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(verdicts, ['{"webhook":"validate","verdict":"malformed"}']);
+    assert.equal((await call("/validate", review)).status, 200);
+  });
+
   it("serves another certificate to new connections, while old ones go on", async () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     try {
