@@ -16,8 +16,10 @@ import { runProgram } from "./cli/run-program.ts";
 import type { TraceServerOptions } from "./cli/trace.ts";
 import { retentionOf } from "./cli/trace-flags.ts";
 import type { Outbox } from "./notify/outbox.ts";
+import type { Operator } from "./operator/operator.ts";
 import type { Metrics } from "./runtime/metrics.ts";
 import type { TraceService } from "./trace/trace-service.ts";
+import type { WebhookService } from "./webhook/webhook-service.ts";
 
 // The composition root: flags, wiring and signals. Whatever only one command needs is imported when that command runs, so that short
 // ones start fast.
@@ -91,10 +93,11 @@ async function runOperator(options: OperatorOptions): Promise<void> {
     ...(options.deployment !== undefined && { deployment: { namespace, name: options.deployment } }),
     ...(options.pod !== undefined && { pod: options.pod }),
   });
+  const webhooks = await startOperatorWebhooks(options, operator, { namespace, metrics, logger, now: () => serverTime.now() });
   const server = await health.startHealthServer({
     ...options.metricsAddress,
     alive: {},
-    ready: { operator: () => operator.notReady() },
+    ready: { operator: () => operator.notReady(), ...(webhooks !== undefined && { webhooks: () => webhooks.notReady() }) },
     metrics,
   });
   const explain =
@@ -115,11 +118,44 @@ async function runOperator(options: OperatorOptions): Promise<void> {
     process.exit(1);
   }
   logger.info("operator has stopped");
+  await webhooks?.close();
   outbox?.close();
   await trace?.close();
   await explain?.close();
   await server.close();
   transport.close();
+}
+
+/** The admission webhooks, if they are to be served. */
+async function startOperatorWebhooks(
+  options: OperatorOptions,
+  operator: Operator,
+  around: { readonly namespace: string; readonly metrics: Metrics; readonly logger: Logger; readonly now: () => number },
+): Promise<WebhookService | undefined> {
+  if (options.webhookBindAddress === undefined) return undefined;
+  const [{ startWebhooks }, { operatorEventReasons }] = await Promise.all([
+    import("./webhook/webhook-service.ts"),
+    import("./api/reasons.ts"),
+  ]);
+  const { webhookCertificateFailed, webhookCertificateRecovered } = operatorEventReasons;
+  return startWebhooks({
+    ...around,
+    ...options.webhookBindAddress,
+    client: operator.client,
+    cached: operator.surroundings,
+    clock,
+    random,
+    service: options.webhookService,
+    hosts: options.webhookHost ?? [],
+    secret: options.webhookSecret,
+    validatingConfiguration: options.webhookValidatingConfiguration,
+    mutatingConfiguration: options.webhookMutatingConfiguration,
+    times: options.webhookCertificateSeconds,
+    onTrouble: ({ kind, note }) =>
+      kind === "failed"
+        ? operator.tellDeployment("Warning", webhookCertificateFailed, note)
+        : operator.tellDeployment("Normal", webhookCertificateRecovered, note),
+  });
 }
 
 /** The outbox for notifications, as the file of --config says. */

@@ -5,3 +5,7 @@ export interface SpecProblem {
   /** What is wrong and what would be right. */
   readonly message: string;
 }
+
+/** "spec.schedule.crons[1]: what is wrong", several joined by "; ". */
+export const problemsText = (problems: readonly SpecProblem[]): string =>
+  problems.map(({ path, message }) => `${path}: ${message}`).join("; ");

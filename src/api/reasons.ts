@@ -125,9 +125,11 @@ export const requestReasons = {
   runsFailed: "RunsFailed",
 } as const;
 
-/** Reasons of events on the operator's own Deployment; docs/trace.md tells of them. */
+/** Reasons of events on the operator's own Deployment; docs/trace.md and docs/admission.md tell of them. */
 export const operatorEventReasons = {
   traceUnavailable: "TraceUnavailable",
   traceRowsDropped: "TraceRowsDropped",
   traceRecovered: "TraceRecovered",
+  webhookCertificateFailed: "WebhookCertificateFailed",
+  webhookCertificateRecovered: "WebhookCertificateRecovered",
 } as const;

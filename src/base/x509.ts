@@ -46,6 +46,8 @@ export interface AuthorityRequest {
   readonly validDays: number;
   /** Milliseconds since the epoch. */
   readonly now: number;
+  /** See CertificateRequest. */
+  readonly backdateMs?: number;
 }
 
 /** What to put into a new certificate. */
@@ -63,12 +65,13 @@ export interface CertificateRequest {
   readonly validDays: number;
   /** Milliseconds since the epoch. */
   readonly now: number;
+  /** How long before now it begins to be valid, in milliseconds, for peers whose clocks are behind; absent = 5 minutes. */
+  readonly backdateMs?: number;
   /** Positive, at most 20 bytes; 128 random bits if absent. */
   readonly serial?: bigint;
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000;
-/** Certificates begin this much before now, for peers whose clocks are behind. */
 const BACKDATE_MS = 5 * 60 * 1000;
 
 const OID = {
@@ -110,7 +113,7 @@ export function createAuthority(request: AuthorityRequest): CertificateAuthority
     issuer: subject,
     publicKey: keys.publicKey,
     signingKey: keys.privateKey,
-    notBefore: request.now - BACKDATE_MS,
+    notBefore: request.now - (request.backdateMs ?? BACKDATE_MS),
     notAfter: endOfValidity(request),
     serial: randomSerial(),
     extensions: [
@@ -138,7 +141,7 @@ export function issueCertificate(authority: CertificateAuthority, request: Certi
     issuer: subjectOf(issuer),
     publicKey: keys.publicKey,
     signingKey,
-    notBefore: request.now - BACKDATE_MS,
+    notBefore: request.now - (request.backdateMs ?? BACKDATE_MS),
     notAfter: Math.min(endOfValidity(request), issuer.validToDate.getTime()),
     serial: checkedSerial(request.serial ?? randomSerial()),
     extensions: [

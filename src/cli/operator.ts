@@ -10,9 +10,10 @@ import {
 } from "./flag-values.ts";
 import { addLoggingOptions, type LoggingOptions } from "./logging-options.ts";
 import { addTraceOptions, type TraceOptions } from "./trace-flags.ts";
+import { addWebhookOptions, checkWebhookFlags, type WebhookFlags } from "./webhook-flags.ts";
 
 /** What `nuptse operator` was told. */
-export interface OperatorOptions extends LoggingOptions, TraceOptions {
+export interface OperatorOptions extends LoggingOptions, TraceOptions, WebhookFlags {
   /** A file; absent: $KUBECONFIG, the pod's own account, or ~/.kube/config, as kubectl looks for it. */
   readonly kubeconfig?: string;
   readonly context?: string;
@@ -95,8 +96,10 @@ export function operatorCommand(run: (options: OperatorOptions) => Promise<void>
     );
   showDefaults(command);
   addTraceOptions(command);
+  addWebhookOptions(command);
   addLoggingOptions(command, "info");
   return command.action(async (flags: ParsedFlags) => {
+    checkWebhookFlags(command);
     const { leaseSeconds, maxClockSkew, ...same } = flags;
     await run({ ...same, lease: leaseSeconds, maxClockSkewMs: maxClockSkew });
   });

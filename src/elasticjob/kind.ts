@@ -43,6 +43,8 @@ export interface ElasticJobKind {
   /** The same by stages, children before roots: a stage is filled when the one before it is (decision 2). */
   readonly fillOrder: readonly (readonly ManagedInformer[])[];
   readonly roots: () => Iterable<ObjectRef>;
+  /** What the cache has under this name. */
+  job(ref: ObjectRef): ElasticJob | undefined;
   /** Of which queue the jobs of these namespaces are may have changed. */
   queuesChanged(namespaces: ReadonlySet<string>): void;
   /** Whom changes are told to, before anything starts. */
@@ -199,6 +201,7 @@ export function createElasticJobKind(options: ElasticJobKindOptions): ElasticJob
     informers: [...children, ...asked, ...roots],
     fillOrder: [[...children, configMaps], asked, roots],
     roots: () => rootsOf(jobs.store.all(), requests.store.all()),
+    job: ({ namespace, name }) => jobs.store.get(namespace, name),
     queuesChanged(namespaces) {
       for (const job of jobs.store.all())
         if (namespaces.has(job.metadata.namespace as string)) loop.enqueue(refOf(job), { priority: "low" });

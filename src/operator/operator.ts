@@ -4,6 +4,7 @@ import { elasticJobs, resourceName } from "../api/resource.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Random } from "../base/random.ts";
 import { createElasticJobKind, type ElasticJobKindOptions } from "../elasticjob/kind.ts";
+import type { KubeClient } from "../kube/client.ts";
 import type { Informer } from "../kube/informer.ts";
 import { createKubeClient } from "../kube/kube-client.ts";
 import type { ServerTime } from "../kube/server-time.ts";
@@ -21,6 +22,8 @@ import { createPodGateKind } from "../podgate/kind.ts";
 import type { JsonEndpoint } from "../runtime/json-server.ts";
 import { createTenantQueueKind } from "../tenantqueue/kind.ts";
 import type { TraceBuffer } from "../trace/buffer.ts";
+import type { Surroundings } from "../webhook/judge.ts";
+import { createDeploymentEvents, type TellDeployment } from "./deployment-events.ts";
 import { labelLeader } from "./leader-label.ts";
 import { tellTraceTrouble } from "./trace-trouble.ts";
 import { createTroubleTeller } from "./trouble.ts";
@@ -46,7 +49,7 @@ export interface OperatorOptions {
   readonly concurrency: number;
   /** Where the event trace goes; absent = it is not kept. */
   readonly trace?: TraceBuffer;
-  /** The operator's own Deployment, on which troubles of the trace are told; absent = only the log tells. */
+  /** The operator's own Deployment, on which troubles of the trace and of the webhook are told; absent = only the log tells. */
   readonly deployment?: ObjectRef;
   /** The pod that this process is in, in the namespace of the lease; absent = not known, and nobody finds the leader by its label. */
   readonly pod?: string;
@@ -56,10 +59,15 @@ export interface OperatorOptions {
   readonly planElasticJob?: ElasticJobKindOptions["planElasticJob"];
 }
 
-/** The operator's life, and what is asked of it meanwhile. */
+/** The operator, and what those who serve beside it need of it. */
 export interface Operator extends Manager {
+  readonly client: KubeClient;
+  /** What admission webhooks judge with: caches that every replica fills, whoever leads. */
+  readonly surroundings: Surroundings;
   /** Says why work waits; a 503 while this process does not lead. */
   readonly explain: JsonEndpoint;
+  /** Says something on the operator's Deployment, where that is known. */
+  readonly tellDeployment: TellDeployment;
 }
 
 /** Puts the operator with all its kinds together, the same in a process, in the playground and in the simulation. Nothing happens before `run`. */
@@ -95,8 +103,9 @@ export function createOperator(options: OperatorOptions): Operator {
     reportingController: "nuptse.dev/operator",
     reportingInstance: options.identity.slice(0, 128),
   });
-  if (options.trace !== undefined && options.deployment !== undefined)
-    tellTraceTrouble({ trace: options.trace, recorder, client, deployment: options.deployment });
+  const { deployment } = options;
+  const tellDeployment = deployment === undefined ? () => undefined : createDeploymentEvents({ recorder, client, deployment });
+  if (options.trace !== undefined) tellTraceTrouble(options.trace, tellDeployment);
   const tenantQueue = createTenantQueueKind({
     client,
     clock,
@@ -172,7 +181,8 @@ export function createOperator(options: OperatorOptions): Operator {
       void Promise.all([loop.swept, gateLoop.swept]).then(() => tenantQueue.begin());
     },
   });
-  return Object.assign(manager, { explain: tenantQueue.explain });
+  const surroundings = { queueWorld: () => tenantQueue.queueWorld(), job: (ref: ObjectRef) => elasticJob.job(ref) };
+  return Object.assign(manager, { client, explain: tenantQueue.explain, surroundings, tellDeployment });
 }
 
 /** What of a kind its loop needs. */

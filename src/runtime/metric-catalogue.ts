@@ -113,6 +113,27 @@ export const metricCatalogue = {
   },
   nuptse_notifications_waiting: { type: "gauge", labels: ["receiver"], help: "Notifications that wait for a receiver." },
   nuptse_stray_pods_total: { type: "counter", labels: [], help: "Pods of runs that were over, left by a deposed leader and deleted." },
+  nuptse_webhook_requests_total: {
+    type: "counter",
+    labels: ["webhook", "verdict"],
+    help: "Calls of the admission webhooks (validate, gate) by what was answered: allowed, refused; gated, waiting, exempt, untouched; not_ready, failed, malformed, busy.",
+  },
+  nuptse_webhook_request_seconds: {
+    type: "histogram",
+    labels: ["webhook"],
+    buckets: secondsFromMillisecondToMinute,
+    help: "Time of a call of an admission webhook, from its first byte to the last one of the answer.",
+  },
+  nuptse_webhook_certificate_expiry_timestamp_seconds: {
+    type: "gauge",
+    labels: [],
+    help: "When the certificate that this replica serves ends, in seconds since the epoch; 0 = none is served.",
+  },
+  nuptse_webhook_certificate_failures_total: {
+    type: "counter",
+    labels: [],
+    help: "Times that the webhook's certificates could not be looked after: the Secret or a configuration could not be read or written.",
+  },
   nuptse_trace_lag_seconds: {
     type: "gauge",
     labels: [],

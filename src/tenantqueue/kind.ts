@@ -18,6 +18,7 @@ import type { ManagedInformer } from "../runtime/manager.ts";
 import type { Metrics } from "../runtime/metrics.ts";
 import { createTokenReviewer } from "../runtime/token-review.ts";
 import { AdmissionCycle } from "./admission-cycle.ts";
+import type { QueueWorld } from "../validation/queue-tree.ts";
 import { createTenantQueueController, type ObservedQueueStatus } from "./controller.ts";
 import { createExplainEndpoint } from "./explain-endpoint.ts";
 import { Explainer } from "./explainer.ts";
@@ -54,6 +55,8 @@ export interface TenantQueueKind {
   readonly fillOrder: readonly (readonly ManagedInformer[])[];
   readonly roots: () => Iterable<ObjectRef>;
   connect(loop: Pick<ControllerLoop, "enqueue">): void;
+  /** All queues and namespaces, for whoever judges a queue; undefined while the caches are not filled. */
+  queueWorld(): QueueWorld | undefined;
   /** This process leads, and its caches are filled; nothing is decided yet. */
   beginTerm(): void;
   /** Says why work waits: `GET /v1/why` and `GET /v1/queue`. */
@@ -151,11 +154,13 @@ export function createTenantQueueKind(options: TenantQueueKindOptions): TenantQu
     onDecided: () => boardLater(boardIntervalMs),
   });
 
+  const namespaceLabels = () => new Map([...namespaceCache.store.all()].map(({ metadata }) => [metadata.name, metadata.labels ?? {}]));
+
   function readWorld(): World {
     return planWorld({
       queues: [...queues.store.all()],
       nodes: [...nodeCache.store.all()].map(({ pool }) => pool),
-      namespaces: new Map([...namespaceCache.store.all()].map(({ metadata }) => [metadata.name, metadata.labels ?? {}])),
+      namespaces: namespaceLabels(),
       foreign: (node, isOwn) => usage.foreign(node, isOwn),
     });
   }
@@ -224,6 +229,14 @@ export function createTenantQueueKind(options: TenantQueueKindOptions): TenantQu
     roots: () => [...queues.store.all()].map(({ metadata }) => ({ name: metadata.name })),
     connect(target) {
       loop = target;
+    },
+    queueWorld() {
+      if (!queues.store.synced || !namespaceCache.store.synced) return undefined;
+      return {
+        queues: new Map([...queues.store.all()].map((queue) => [queue.metadata.name, queue])),
+        complete: true,
+        namespaces: namespaceLabels(),
+      };
     },
     beginTerm() {
       leads = true;

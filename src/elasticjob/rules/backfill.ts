@@ -1,5 +1,7 @@
 import type { JobRequest, JobRequestStatusBackfill } from "../../api/job-request.gen.ts";
+import { problemsText } from "../../api/problem.ts";
 import { requestReasons } from "../../api/reasons.ts";
+import { backfillIntoFuture, backfillWithoutSchedule } from "../../api/request-problems.ts";
 import { canonicalJson, shortHash } from "../../base/hash.ts";
 import { IntervalSet } from "../../base/interval-set.ts";
 import { formatSeconds, parseTime } from "../../base/time.ts";
@@ -65,13 +67,8 @@ export const knowsCalendars = ({ calendars }: ObservedJob): boolean =>
 export function beginBackfill(observed: ObservedJob, request: JobRequest): RequestChange {
   const refuse = (reason: RequestChange["reason"], message: string): RequestChange => ({ phase: "Failed", reason, message, refused: true });
   const { from, to } = windowOf(request);
-  if (observed.armed === undefined)
-    return refuse(requestReasons.invalidRequest, "spec.backfill: the job has no spec.schedule, so it has no fire times to run");
-  if (to > observed.now)
-    return refuse(
-      requestReasons.invalidRequest,
-      `spec.backfill.to: must not be in the future; the latest is now, ${formatSeconds(observed.now)}`,
-    );
+  if (observed.armed === undefined) return refuse(requestReasons.invalidRequest, problemsText([backfillWithoutSchedule]));
+  if (to > observed.now) return refuse(requestReasons.invalidRequest, problemsText([backfillIntoFuture(observed.now)]));
   const times = fireTimesOf(observed.armed.schedule, from, to);
   if (times.length > mostBackfilled)
     return refuse(

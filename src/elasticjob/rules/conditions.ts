@@ -1,5 +1,6 @@
 import { withCondition } from "../../api/condition.ts";
 import type { Condition } from "../../api/meta.ts";
+import { problemsText } from "../../api/problem.ts";
 import { conditionReasons, conditionTypes } from "../../api/reasons.ts";
 import { parseTime } from "../../base/time.ts";
 import type { Lateness } from "./lateness.ts";
@@ -22,7 +23,7 @@ export function readiness(
   });
   const yes = (reason: string, message: string) => ({ ready: { status: "True" as const, reason, message } });
   if (problems.length > 0) {
-    return no(conditionReasons.invalidSpec, problems.map((problem) => `${problem.path}: ${problem.message}`).join("; "));
+    return no(conditionReasons.invalidSpec, problemsText(problems));
   }
   const { refusal: entangled } = observed.dependencies ?? {};
   if (entangled !== undefined) return no(entangled.reason, entangled.message);

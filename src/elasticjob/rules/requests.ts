@@ -14,7 +14,9 @@ import type { Action } from "../../api/action.ts";
 import type { ElasticJobRun } from "../../api/elastic-job.gen.ts";
 import type { JobRequest } from "../../api/job-request.gen.ts";
 import { givenProblem } from "../../api/option-value.ts";
+import { problemsText, type SpecProblem } from "../../api/problem.ts";
 import { requestReasons } from "../../api/reasons.ts";
+import { runItems, runOptionsProblem, suspendedUntilPast } from "../../api/request-problems.ts";
 import { IntervalSet, IntervalSetError } from "../../base/interval-set.ts";
 import { parseTime } from "../../base/time.ts";
 import { type BackfillRun, beginBackfill, knowsCalendars, stepBackfill } from "./backfill.ts";
@@ -148,6 +150,7 @@ function say(tally: Tally, request: JobRequest, change: RequestChange): void {
 }
 
 const refusal = (reason: RequestReason, message: string): RequestChange => ({ phase: "Failed", reason, message, refused: true });
+const invalid = (problem: SpecProblem): RequestChange => refusal(requestReasons.invalidRequest, problemsText([problem]));
 
 /** A request of which nothing is known to be done yet. */
 function begin(tally: Tally, request: JobRequest): RequestChange | undefined {
@@ -157,8 +160,7 @@ function begin(tally: Tally, request: JobRequest): RequestChange | undefined {
   if (spec.markSucceeded !== undefined) return markSucceeded(tally, request, spec.markSucceeded.run, spec.markSucceeded.items);
   if (spec.suspend !== undefined) {
     const { until, reason } = spec.suspend;
-    if ((parseTime(until) ?? Number.POSITIVE_INFINITY) <= observed.now)
-      return refusal(requestReasons.invalidRequest, "spec.suspend.until: is past; it must be in the future");
+    if ((parseTime(until) ?? Number.POSITIVE_INFINITY) <= observed.now) return invalid(suspendedUntilPast);
     return { phase: "Running", reason: requestReasons.accepted, message: reason ?? "" };
   }
   const id = runIdFor(tally, request);
@@ -246,27 +248,14 @@ function admit(tally: Tally, run: LiveRun, reason: string): void {
   tally.admitted.push({ run, reason, message: "" });
 }
 
-/** All items of the job that are not disabled, or those that are asked for; a text says what is wrong with these. */
-function itemsOf({ total, disabledItems }: ObservedJob["spec"], text: string | undefined): IntervalSet | string {
-  if (text === undefined) return IntervalSet.upTo(total).minus(disabledItems);
-  try {
-    const items = IntervalSet.parse(text, total - 1);
-    const disabled = new IntervalSet([...items].filter((item) => disabledItems.has(item)));
-    return disabled.size === 0 ? items : `${disabled} are disabled by the job's sharding.disabledItems; leave them out`;
-  } catch (error) {
-    if (!(error instanceof IntervalSetError)) throw error;
-    return `${error.message}; items are numbered from 0 to sharding.total - 1 = ${total - 1}`;
-  }
-}
-
 function admitRun(tally: Tally, request: JobRequest): RequestChange | undefined {
   const { observed, revision } = tally;
   if (revision.kind !== "ready") return undefined;
   const { parameter, options, items: text } = request.spec.run ?? {};
-  const wrong = givenProblem(observed.job.spec.options ?? [], options ?? {});
-  if (wrong !== undefined) return refusal(requestReasons.invalidRequest, `spec.run.options.${wrong}`);
-  const items = itemsOf(observed.spec, text);
-  if (typeof items === "string") return refusal(requestReasons.invalidRequest, `spec.run.items: ${items}`);
+  const wrong = runOptionsProblem(observed.job.spec.options ?? [], options ?? {});
+  if (wrong !== undefined) return invalid(wrong);
+  const items = runItems(observed.spec, text);
+  if (!(items instanceof IntervalSet)) return invalid(items);
   const fireTime = parseTime(request.metadata.creationTimestamp) ?? observed.now;
   const asked = {
     request: request.metadata.uid as string,

@@ -1,6 +1,6 @@
 import { withCondition } from "../../api/condition.ts";
 import type { Condition } from "../../api/meta.ts";
-import type { SpecProblem } from "../../api/problem.ts";
+import { problemsText, type SpecProblem } from "../../api/problem.ts";
 import { capacityOverlap, missingParent, overCommitmentProblem, parentCycle } from "../../api/queue-problems.ts";
 import { conditionTypes, queueReasons } from "../../api/reasons.ts";
 import type { TenantQueueStatusReclaim } from "../../api/tenant-queue.gen.ts";
@@ -34,7 +34,7 @@ type Said = Pick<Condition, "status" | "reason" | "message">;
 /** Whether the queue is placed in its tree and the capacity is known; else why not, and whether somebody must do something about it. */
 export function queueReadiness(state: QueueState): { readonly ready: Said; readonly stalled: boolean } {
   const no = (reason: string, problems: readonly SpecProblem[]) => ({
-    ready: { status: "False" as const, reason, message: problems.map(({ path, message }) => `${path}: ${message}`).join("; ") },
+    ready: { status: "False" as const, reason, message: problemsText(problems) },
     stalled: true,
   });
   const { name, placement, overlap, stop } = state;

@@ -30,22 +30,46 @@ const role = {
   rules: operatorRules,
 };
 
-/** The verbs and resources of the role as "verb group/resource", to be held against what the audit log saw. */
-export function grantedRequests(): ReadonlySet<string> {
+/** The same for an operator that serves webhooks: rules as in crds/optional/webhooks.yaml. */
+const webhookRole = {
+  apiVersion: "rbac.authorization.k8s.io/v1",
+  kind: "ClusterRole",
+  metadata: { name: `${operatorGroup}-webhook` },
+  rules: [
+    { apiGroups: [""], resources: ["secrets"], verbs: ["create"] },
+    { apiGroups: [""], resources: ["secrets"], resourceNames: ["nuptse-webhook-tls"], verbs: ["get", "update"] },
+    {
+      apiGroups: ["admissionregistration.k8s.io"],
+      resources: ["validatingwebhookconfigurations", "mutatingwebhookconfigurations"],
+      resourceNames: ["nuptse"],
+      verbs: ["get", "patch"],
+    },
+    // Kubernetes grants it to everybody who is known (system:basic-user).
+    { apiGroups: ["authentication.k8s.io"], resources: ["selfsubjectreviews"], verbs: ["create"] },
+  ],
+};
+
+/**
+ * The verbs and resources of the role as "verb group/resource", to be held against what the audit log saw.
+ * @param webhooks also what an operator may that serves webhooks
+ */
+export function grantedRequests(webhooks = false): ReadonlySet<string> {
   return new Set(
-    role.rules.flatMap(({ apiGroups: [group], resources, verbs }) =>
+    [...role.rules, ...(webhooks ? webhookRole.rules : [])].flatMap(({ apiGroups: [group], resources, verbs }) =>
       resources.flatMap((resource) => verbs.map((verb) => `${verb} ${group}/${resource}`)),
     ),
   );
 }
 
-/** Creates the role, and binds it to the group. */
+/** Creates the roles, and binds them to the group. */
 export async function grantOperatorRights(client: CertificateClient): Promise<void> {
-  await client.text({ method: "POST", path: "/apis/rbac.authorization.k8s.io/v1/clusterroles", body: role });
-  const binding = {
-    metadata: { name: operatorGroup },
-    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: operatorGroup },
-    subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "Group", name: operatorGroup }],
-  };
-  await client.text({ method: "POST", path: "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", body: binding });
+  for (const body of [role, webhookRole]) {
+    await client.text({ method: "POST", path: "/apis/rbac.authorization.k8s.io/v1/clusterroles", body });
+    const binding = {
+      metadata: body.metadata,
+      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: body.metadata.name },
+      subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "Group", name: operatorGroup }],
+    };
+    await client.text({ method: "POST", path: "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", body: binding });
+  }
 }

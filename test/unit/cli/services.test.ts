@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { nuptse } from "./program-double.ts";
 
+const webhookDefaults = {
+  webhookService: "nuptse-webhook",
+  webhookSecret: "nuptse-webhook-tls",
+  webhookValidatingConfiguration: "nuptse",
+  webhookMutatingConfiguration: "nuptse",
+  // 90 days, 30 days before the end, 10 minutes.
+  webhookCertificateSeconds: { validMs: 7_776_000_000, renewMs: 2_592_000_000, overlapMs: 600_000 },
+};
+
 describe("cli/operator", () => {
   it("has defaults for everything", async () => {
     const outcome = await nuptse(["operator"]);
@@ -15,6 +24,7 @@ describe("cli/operator", () => {
         trace: { kind: "none" },
         traceRetentionDays: 30,
         traceMaxRows: 10_000_000,
+        ...webhookDefaults,
         logLevel: "info",
       },
     ]);
@@ -27,6 +37,9 @@ describe("cli/operator", () => {
       ...["--explain-address", ":8091", "--pod", "nuptse-7d9f.x"],
       ...["--deployment", "nuptse", "--trace", "postgres://n@db/n", "--trace-password-file", "/p", "--trace-token-file", "/t"],
       ...["--trace-ca-file", "/c", "--trace-retention-days", "7", "--trace-max-rows", "5000"],
+      ...["--webhook-bind-address", ":9443", "--webhook-service", "hooks", "--webhook-host", "10.0.0.7, hooks.example.org"],
+      ...["--webhook-secret", "certs", "--webhook-validating-configuration", "v", "--webhook-mutating-configuration", "m"],
+      ...["--webhook-certificate-seconds", "3600/60/10"],
       ...["--log-level", "debug", "--log-format", "json"],
     ]);
     assert.equal(outcome.code, 0);
@@ -49,6 +62,13 @@ describe("cli/operator", () => {
         traceCaFile: "/c",
         traceRetentionDays: 7,
         traceMaxRows: 5000,
+        webhookBindAddress: { host: "0.0.0.0", port: 9443 },
+        webhookService: "hooks",
+        webhookHost: ["10.0.0.7", "hooks.example.org"],
+        webhookSecret: "certs",
+        webhookValidatingConfiguration: "v",
+        webhookMutatingConfiguration: "m",
+        webhookCertificateSeconds: { validMs: 3_600_000, renewMs: 60_000, overlapMs: 10_000 },
         logLevel: "debug",
         logFormat: "json",
       },
@@ -59,7 +79,13 @@ describe("cli/operator", () => {
     const outcome = await nuptse(["operator", "--help"]);
     assert.equal(outcome.code, 0);
     const help = outcome.results.join("\n").replaceAll(/\s+/g, " ");
-    for (const text of ["(default: 15/10/2)", "(default: 30)", "(default: 127.0.0.1:8080)", "(default: 4000)"]) {
+    for (const text of [
+      "(default: 15/10/2)",
+      "(default: 30)",
+      "(default: 127.0.0.1:8080)",
+      "(default: 4000)",
+      "(default: 7776000/2592000/600)",
+    ]) {
       assert.ok(help.includes(text), `${text} in ${help}`);
     }
   });
@@ -82,6 +108,32 @@ describe("cli/operator", () => {
     { name: "a trace that is no store", args: ["--trace", "mysql://x"], want: /--trace.*sqlite:<path>/ },
     { name: "a PostgreSQL without a database", args: ["--trace", "postgres://n@db"], want: /must name a database/ },
     { name: "a trace kept for no day", args: ["--trace-retention-days", "0"], want: /from 1 to 3650/ },
+    { name: "a webhook without a port", args: ["--webhook-bind-address", "localhost"], want: /such as 127\.0\.0\.1:8080/ },
+    {
+      name: "a webhook's Service where none is served",
+      args: ["--webhook-service", "hooks"],
+      want: /^error: --webhook-service has no effect without --webhook-bind-address/,
+    },
+    {
+      name: "a webhook's host that is none",
+      args: ["--webhook-bind-address", ":1", "--webhook-host", "a,b_c"],
+      want: /--webhook-host.*with commas between/,
+    },
+    {
+      name: "a Secret that cannot be one",
+      args: ["--webhook-bind-address", ":1", "--webhook-secret", "My_Secret"],
+      want: /--webhook-secret.*lower-case letters/,
+    },
+    {
+      name: "a certificate that is renewed after its end",
+      args: ["--webhook-bind-address", ":1", "--webhook-certificate-seconds", "60/60/1"],
+      want: /--webhook-certificate-seconds.*7776000\/2592000\/600/,
+    },
+    {
+      name: "a certificate that ends before it is replaced",
+      args: ["--webhook-bind-address", ":1", "--webhook-certificate-seconds", "60/20/10"],
+      want: /more than twice the third/,
+    },
     { name: "an unknown log level", args: ["--log-level", "trace"], want: /Allowed choices are debug, info, warn, error/ },
     { name: "an argument that it does not take", args: ["now"], want: /too many arguments/ },
   ];

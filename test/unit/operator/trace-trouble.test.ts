@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { EventAction } from "../../../src/api/action.ts";
 import { settle } from "../../../src/base/virtual-clock.ts";
 import { createKubeClient } from "../../../src/kube/kube-client.ts";
+import { createDeploymentEvents } from "../../../src/operator/deployment-events.ts";
 import { tellTraceTrouble } from "../../../src/operator/trace-trouble.ts";
 import type { TraceTrouble } from "../../../src/trace/buffer.ts";
 import { type Answer, failure, ok, scriptedTransport } from "../runtime/scripted-transport.ts";
@@ -9,12 +10,12 @@ import { type Answer, failure, ok, scriptedTransport } from "../runtime/scripted
 async function told(answer: Answer, troubles: readonly TraceTrouble[]): Promise<readonly EventAction[]> {
   const recorded: EventAction[] = [];
   let listener: (trouble: TraceTrouble) => void = () => undefined;
-  tellTraceTrouble({
-    trace: { onTrouble: (tell) => (listener = tell) },
+  const tell = createDeploymentEvents({
     recorder: { record: (action) => void recorded.push(action) },
     client: createKubeClient(scriptedTransport(() => answer).transport),
     deployment: { namespace: "nuptse-system", name: "nuptse" },
   });
+  tellTraceTrouble({ onTrouble: (listen) => (listener = listen) }, tell);
   for (const trouble of troubles) listener(trouble);
   await settle();
   return recorded;
