@@ -235,8 +235,7 @@ export class Ledger implements Admission {
   }
 
   answerOf(seat: Seat): AdmissionAnswer {
-    const { want, held, target } = seat;
-    const allowed = target === undefined ? held : Math.min(held, target);
+    const { want, allowed } = seat;
     const spec = this.#world?.specs.get(want.queue);
     const root = this.#rootOf(want.queue);
     const pool = root === undefined ? undefined : this.#world?.trees.get(root)?.pool;

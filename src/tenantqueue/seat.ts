@@ -43,6 +43,8 @@ export class Seat {
   #steps = 0;
   /** Steps that wait. */
   #growing = 0;
+  /** Of what it has: pods that exist beyond what was decided, and that its owner does not count. */
+  #lingering = 0;
   /** Pods of it that exist and have not ended, by name. */
   readonly #pods = new Map<string, Amounts>();
 
@@ -61,6 +63,15 @@ export class Seat {
   /** Items that are admitted. */
   get held(): number {
     return this.state === "admitted" ? this.#base + this.#steps : 0;
+  }
+
+  /**
+   * Items that may be at work: those that are admitted, without pods that take room and are not at work for their owner any more, such as those
+   * whose program has ended and whose phase does not tell yet. Their places are not given a second time before they are gone.
+   */
+  get allowed(): number {
+    const allowed = this.held - this.#lingering;
+    return this.target === undefined ? allowed : Math.min(allowed, this.target);
   }
 
   /** What one item counts as. */
@@ -93,6 +104,7 @@ export class Seat {
     this.#tree = tree;
     this.#item = this.#itemNow();
     const had = this.#had();
+    this.#lingering = Math.max(0, had - Math.max(this.want.atWork, Math.min(this.want.recorded, this.want.wanted)));
     if (had > 0) this.#restore(had);
     else if (this.want.wanted > 0) this.#submit();
   }
@@ -105,6 +117,7 @@ export class Seat {
     this.#base = 0;
     this.#steps = 0;
     this.#growing = 0;
+    this.#lingering = 0;
     this.submission = undefined;
     this.#tree = undefined;
   }
@@ -158,9 +171,13 @@ export class Seat {
   #settleAdmitted(now: number): void {
     const tree = this.#tree as QuotaTree;
     const atWork = this.#atWork();
+    this.#letGo(atWork);
     const most = Math.max(this.target === undefined ? this.want.wanted : Math.min(this.target, this.want.wanted), atWork);
     if (this.held <= most) {
-      if (atWork > this.held) this.#rebase(this.#base + atWork - this.held);
+      if (atWork > this.held) {
+        this.#lingering += Math.max(0, atWork - Math.max(this.held, this.want.atWork));
+        this.#rebase(this.#base + atWork - this.held);
+      }
       const growing = this.target === undefined ? most - this.held : 0;
       if (growing > this.#growing) tree.grow(this.id, growing - this.#growing, now);
       else if (growing < this.#growing) tree.cancelGrowth(this.id, this.#growing - growing);
@@ -179,6 +196,14 @@ export class Seat {
       this.waitsSince = now;
       if (this.want.wanted > 0) this.#submit();
     } else if (this.#base > most) this.#rebase(most);
+  }
+
+  /** Lingering pods that are gone, or that the owner counts after all, are none any more; the room of those that are gone is free. */
+  #letGo(atWork: number): void {
+    const before = this.#lingering;
+    this.#lingering = Math.max(0, Math.min(before, atWork - this.want.atWork));
+    const gone = Math.min(before - this.#lingering, this.held - Math.max(1, atWork), this.#base - 1);
+    if (gone > 0) this.#rebase(this.#base - gone);
   }
 
   #settleWaiting(): void {

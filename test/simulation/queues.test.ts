@@ -169,6 +169,22 @@ describe("simulation of queues", function () {
     assert.deepEqual(await atWork(stage, "red"), { firm: 5 });
   });
 
+  it("the place of an item that has ended is given to one other, though its pod goes on being there for a second", async () => {
+    const stage = await halves();
+    await stage.create(elasticJobs, job("red", "first", { items: 4, runMs: "forever", queue: { onReclaim: "Refuse" } }));
+    await stage.advance(minuteMs + 10_000);
+    await stage.create(
+      elasticJobs,
+      job("red", "second", { items: 6, runMs: minuteMs, cron: "0 2 12 * * ?", queue: { onReclaim: "Refuse" } }),
+    );
+    for (const _ of ["first item", "second item", "third item"]) {
+      await stage.advance(minuteMs + 2000);
+      assert.deepEqual(await atWork(stage, "red"), { first: 4, second: 1 });
+    }
+    const { status } = await stage.get<TenantQueue & KubeObject>(tenantQueues, { name: "red" });
+    assert.equal(status?.summary?.used, "cpu 5");
+  });
+
   it("a gang begins as a whole or not at all", async () => {
     const stage = await halves();
     await stage.create(elasticJobs, job("red", "firm", { items: 3, runMs: 120_000, queue: { onReclaim: "Refuse" } }));
