@@ -131,7 +131,7 @@ function quantity(resource: string): (text: string) => string {
     try {
       parseAmount(resource, text, "Down");
     } catch (error) {
-      if (error instanceof QuantityError) throw new InvalidArgumentError(`Write a quantity: ${error.message}.`);
+      if (error instanceof QuantityError) throw new InvalidArgumentError(`${error.message}.`);
       throw error;
     }
     return text;

@@ -44,8 +44,8 @@ export function workloadProblems({ spec }: Workload, span: Span): readonly SpecP
   for (const [index, pattern] of spec.arrivals.entries()) {
     const path = `spec.arrivals[${index}]`;
     if (pattern.every !== undefined && lengthOf(pattern.every) < 1000) add(`${path}.every`, "must be at least 1s");
-    if (pattern.during !== undefined && minuteOf(pattern.during.from) === minuteOf(pattern.during.to))
-      add(`${path}.during.to`, "must differ from from; leave both out for the whole day");
+    const [start, end] = hoursOf(pattern.during ?? {});
+    if (start === end) add(`${path}.during.to`, "must differ from from; leave both out for the whole day");
     if (pattern.cron !== undefined) problems.push(...cronProblems(pattern.cron, spec.timeZone, span, `${path}.cron`));
     for (const [at, text] of (pattern.at ?? []).entries()) {
       try {
@@ -106,9 +106,8 @@ function* timesOf(pattern: WorkloadSpecArrival, { span, zone, timeZone, seed }: 
   if (pattern.perHour !== undefined) {
     // What falls outside of the hours is dropped afterwards, which leaves a Poisson process of the same rate within them.
     const random = createSeededRandom(seed);
-    const meanMs = hourMs / pattern.perHour;
-    for (let at = span.from - meanMs * Math.log(1 - random.next()); at < span.to; at -= meanMs * Math.log(1 - random.next()))
-      yield Math.floor(at);
+    const gapMs = () => (-hourMs / (pattern.perHour as number)) * Math.log(1 - random.next());
+    for (let at = span.from + gapMs(); at < span.to; at += gapMs()) yield Math.floor(at);
   } else if (pattern.every !== undefined) {
     const stepMs = lengthOf(pattern.every);
     for (let at = span.from; at < span.to; at += stepMs) yield at;
@@ -138,8 +137,9 @@ export function itemDurationMs({ spec }: Workload, seed: number, job: string, it
 }
 
 /** @param wall local time as if it were UTC */
-function isDuring({ days, from, to }: WorkloadSpecArrivalDuring, wall: number): boolean {
-  const [start, end] = [minuteOf(from ?? "00:00"), minuteOf(to ?? "24:00")];
+function isDuring(during: WorkloadSpecArrivalDuring, wall: number): boolean {
+  const { days } = during;
+  const [start, end] = hoursOf(during);
   const minute = Math.floor(wall / 60_000) % minutesOfDay;
   const isOvernight = end < start;
   const within = isOvernight ? minute >= start || minute < end : minute >= start && minute < end;
@@ -149,10 +149,11 @@ function isDuring({ days, from, to }: WorkloadSpecArrivalDuring, wall: number): 
   return days.includes(day);
 }
 
-const minuteOf = (text: string | undefined): number => {
-  const [hours = 0, minutes = 0] = (text ?? "").split(":").map(Number);
-  return hours * 60 + minutes;
-};
+/** In minutes of the day. */
+function hoursOf({ from = "00:00", to = "24:00" }: WorkloadSpecArrivalDuring): readonly [number, number] {
+  const minuteOf = (text: string) => Number(text.slice(0, 2)) * 60 + Number(text.slice(3));
+  return [minuteOf(from), minuteOf(to)];
+}
 
 /** Of a text that the schema admitted. */
 const lengthOf = (text: string): number => parseDuration(text) ?? 0;
