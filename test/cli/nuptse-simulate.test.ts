@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import type { SimulationReport } from "../../src/cli/simulate/report.ts";
@@ -75,13 +76,21 @@ red/filler   red     1      0s     0s     0s     0s     0       0
     );
   });
 
+  it("the documented week is what the example gives", async () => {
+    const guide = await readFile(join(root, "docs/simulate.md"), "utf8");
+    const [, typed = "", shown] = /```console\n\$ nuptse simulate (.*two-tenants.*)\n([^`]*)```/.exec(guide) ?? [];
+    const { code, out, err } = await simulate(typed.split(" "));
+    assert.deepEqual({ code, err }, { code: 0, err: "" });
+    assert.equal(out, shown);
+  });
+
   it("the same seed prints the same bytes, another one others", async () => {
-    const week = (seed: string) =>
+    const night = (seed: string) =>
       simulate(["-f", "examples/simulate", "--nodes", "4", "--node-cpu", "16", "--for", "12h", "--seed", seed, "-o", "json"]);
-    const first = await week("5");
+    const first = await night("5");
     assert.equal(first.code, 0, first.err);
-    assert.equal((await week("5")).out, first.out);
-    assert.notEqual((await week("6")).out.replace('"seed": 6', '"seed": 5'), first.out);
+    assert.equal((await night("5")).out, first.out);
+    assert.notEqual((await night("6")).out.replace('"seed": 6', '"seed": 5'), first.out);
   });
 
   it("a job on a schedule, a node of a file, and a queue that nobody opened: what waits says why", async () => {
