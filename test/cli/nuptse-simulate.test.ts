@@ -13,7 +13,7 @@ async function simulate(
   args: readonly string[],
   input = "",
 ): Promise<{ readonly code: number | null; readonly out: string; readonly err: string }> {
-  const child = spawn(process.execPath, [program, "simulate", ...args], { cwd: root, stdio: "pipe", timeout: 110_000 });
+  const child = spawn(process.execPath, [program, "simulate", ...args], { cwd: root, stdio: "pipe", timeout: 300_000 });
   const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
   child.stdin.end(input);
   const [out, err, code] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
@@ -23,7 +23,7 @@ async function simulate(
 const lending = ["-f", "test/cli/testdata/lender-and-owner.yaml", "--for", "2h", "--node-cpu", "4"];
 
 describe("nuptse simulate", function () {
-  this.timeout(120_000);
+  this.timeout(330_000);
 
   it("an owner that wants its half back waits for the grace of whoever borrowed it", async () => {
     const { code, out, err } = await simulate([...lending, "--nodes", "1"]);
@@ -89,6 +89,8 @@ red/filler   red     1      0s     0s     0s     0s     0       0
       simulate(["-f", "examples/simulate", "--nodes", "4", "--node-cpu", "16", "--for", "12h", "--seed", seed, "-o", "json"]);
     const first = await night("5");
     assert.equal(first.code, 0, first.err);
+    const { queues } = JSON.parse(first.out) as SimulationReport;
+    assert.equal(queues[0]?.share["cpu"]?.peak, 1, "it is full at times, and never more than that");
     assert.equal((await night("5")).out, first.out);
     assert.notEqual((await night("6")).out.replace('"seed": 6', '"seed": 5'), first.out);
   });
@@ -186,6 +188,11 @@ spec: {queue: opne, requests: {cpu: 1}, duration: {fixed: 1m}, arrivals: [{at: [
       name: "one name twice",
       input: `${workload("")}\n---\n${workload("").replace(queue, "")}`,
       want: ["stdin#3: Workload shop/w: stands in stdin#2 as well; each name may be there once", problem],
+    },
+    {
+      name: "a job that has the name of an arrival",
+      input: `${workload("")}\n---\n{apiVersion: nuptse.dev/v1alpha1, kind: ElasticJob, metadata: {name: w-12, namespace: shop}, spec: {template: {spec: {containers: [{name: main, image: x}]}}}}`,
+      want: ["error: ElasticJob shop/w-12 has the name of an arrival of Workload w; give one of them another name"],
     },
     {
       name: "no queue",

@@ -53,6 +53,7 @@ export async function readScenario(names: readonly string[], parts: ScenarioPart
     throw new UsageError("there is no TenantQueue in these files, so there is nothing to be shared; see docs/simulate.md");
   if (jobs.length + workloads.length === 0)
     throw new UsageError("there is no Workload and no ElasticJob in these files, so nothing would ever arrive; see docs/simulate.md");
+  refuseClashes(jobs, workloads);
   return {
     namespaces: [...namespaces.values()],
     nodes: (ofKind("Node") as Node[]).map(nodeSpec),
@@ -61,6 +62,20 @@ export async function readScenario(names: readonly string[], parts: ScenarioPart
     jobs: jobs as unknown as ElasticJob[],
     workloads: workloads as unknown as Workload[],
   };
+}
+
+/** An arrival becomes a job of the workload's name and a number. */
+function refuseClashes(jobs: readonly KubeObject[], workloads: readonly KubeObject[]): void {
+  for (const { metadata: job } of jobs) {
+    const clash = workloads.find(({ metadata: { name, namespace } }) => {
+      const rest = job.namespace === namespace && job.name.startsWith(`${name}-`) ? job.name.slice(name.length + 1) : "";
+      return /^\d+$/.test(rest);
+    });
+    if (clash !== undefined)
+      throw new UsageError(
+        `ElasticJob ${job.namespace}/${job.name} has the name of an arrival of Workload ${clash.metadata.name}; give one of them another name`,
+      );
+  }
 }
 
 async function acceptAll(names: readonly string[], { clock, output, span, readInput }: ScenarioParts): Promise<readonly Accepted[]> {
