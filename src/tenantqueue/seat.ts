@@ -104,9 +104,15 @@ export class Seat {
     this.#tree = tree;
     this.#item = this.#itemNow();
     const had = this.#had();
-    this.#lingering = Math.max(0, had - Math.max(this.want.atWork, Math.min(this.want.recorded, this.want.wanted)));
     if (had > 0) this.#restore(had);
     else if (this.want.wanted > 0) this.#submit();
+    this.countLingering();
+  }
+
+  /** Of what pods gave it before its owner spoke, all that nobody decided and the owner does not count is lingering. */
+  countLingering(): void {
+    const { atWork, recorded, wanted } = this.want;
+    this.#lingering = Math.max(0, this.held - Math.max(atWork, Math.min(recorded, wanted)));
   }
 
   /** Takes it out of its tree, with all that it has there. */
@@ -202,8 +208,14 @@ export class Seat {
   #letGo(atWork: number): void {
     const before = this.#lingering;
     this.#lingering = Math.max(0, Math.min(before, atWork - this.want.atWork));
-    const gone = Math.min(before - this.#lingering, this.held - Math.max(1, atWork), this.#base - 1);
-    if (gone > 0) this.#rebase(this.#base - gone);
+    const gone = Math.min(before - this.#lingering, this.held - Math.max(1, atWork));
+    if (gone <= 0) return;
+    // Where they were counted: on top of its request, or by a new leader among the steps.
+    const onTop = Math.min(gone, Math.max(0, this.#base - this.#beginsWith()));
+    const steps = Math.min(gone - onTop, this.#steps);
+    if (steps > 0) (this.#tree as QuotaTree).shrink(this.id, steps);
+    this.#steps -= steps;
+    if (gone > steps) this.#rebase(this.#base - (gone - steps));
   }
 
   #settleWaiting(): void {
