@@ -45,6 +45,8 @@ export class Seat {
   #growing = 0;
   /** Of what it has: pods that exist beyond what was decided, and that its owner does not count. */
   #lingering = 0;
+  /** It had a share in this term and gave all of it back: what is recorded of that time is nothing to begin with. */
+  #gaveBack = false;
   /** Pods of it that exist and have not ended, by name. */
   readonly #pods = new Map<string, Amounts>();
 
@@ -147,6 +149,7 @@ export class Seat {
       return;
     }
     this.state = "admitted";
+    this.#gaveBack = false;
     this.submission = undefined;
     this.#base = this.#beginsWith();
     this.#growing = this.want.wanted - this.#base;
@@ -199,6 +202,7 @@ export class Seat {
       tree.release(this.id);
       this.state = "out";
       this.#base = 0;
+      this.#gaveBack = true;
       this.waitsSince = now;
       if (this.want.wanted > 0) this.#submit();
     } else if (this.#base > most) this.#rebase(most);
@@ -302,7 +306,7 @@ export class Seat {
   /** What it had before this process: never less than what exists, never more than it could use. */
   #had(): number {
     const atWork = this.#atWork();
-    return Math.max(atWork, Math.min(this.want.recorded, this.want.wanted));
+    return Math.max(atWork, this.#gaveBack ? 0 : Math.min(this.want.recorded, this.want.wanted));
   }
 
   #itemNow(): Amounts {

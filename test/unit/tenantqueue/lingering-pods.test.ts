@@ -32,9 +32,15 @@ class Run {
 
   /** Its owner looks, then it is decided: nothing is decided at any other time. */
   look(wanted: number, atWork: number, recorded = atWork, atLeast = 1): this {
+    this.declare(wanted, atWork, recorded, atLeast);
+    this.ledger.decide(1000);
+    return this;
+  }
+
+  /** Its owner looks. */
+  declare(wanted: number, atWork: number, recorded: number, atLeast = 1): this {
     const terms = { priority: 0, since: start, item: { cpu: 1000, pods: 1 }, atLeast, onReclaim: "Stop", promiseSeconds: 30 } as const;
     this.ledger.declare(owner, [{ part: "run", queue: "corp", wanted, atWork, recorded, ...terms }]);
-    this.ledger.decide(1000);
     return this;
   }
 
@@ -107,5 +113,17 @@ describe("a pod that is there and not at work for its owner any more", () => {
   it("the end of the run takes all along", () => {
     const run = atWork().look(9, 1).pod("c", true).look(9, 2).look(0, 0).pod("a", false).pod("b", false).pod("c", false);
     assert.deepEqual([run.allowed, run.used], [0, undefined]);
+  });
+});
+
+describe("a run that gave back all that it had", () => {
+  it("waits for its turn again, whatever is still recorded of the time before", () => {
+    // Its only item found no node, was stopped, and waits for its back-off.
+    const run = new Run().look(1, 0).pod("a", true).look(1, 1).pod("a", false).look(0, 0, 1);
+    assert.deepEqual([run.allowed, run.used ?? 0], [0, 0]);
+    run.declare(1, 0, 1);
+    assert.deepEqual([run.allowed, run.used ?? 0], [0, 0]);
+    run.look(1, 0, 1);
+    assert.deepEqual([run.allowed, run.used], [1, 1000]);
   });
 });
