@@ -53,9 +53,12 @@ interface CrdManifest {
   };
 }
 
-/** Reads every CustomResourceDefinition of `<root>/crds/*.yaml`, file by file in the order of their names. Other objects are passed over. */
+/**
+ * Reads every CustomResourceDefinition of `<root>/crds`, file by file in the order of their names; those in folders are of kinds that no cluster
+ * knows. Other objects are passed over.
+ */
 export function readCrds(root: string): readonly CrdVersion[] {
-  return readdirSync(join(root, "crds"))
+  return readdirSync(join(root, "crds"), { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".yaml"))
     .sort()
     .flatMap((name) => parseCrds(readFileSync(join(root, "crds", name), "utf8"), `crds/${name}`));

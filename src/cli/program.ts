@@ -4,6 +4,7 @@ import { convertCommand } from "./convert.ts";
 import { cronCommand } from "./cron.ts";
 import { type OperatorOptions, operatorCommand } from "./operator.ts";
 import { type PlaygroundOptions, playgroundCommand } from "./playground.ts";
+import { simulateCommand } from "./simulate.ts";
 import { type TraceServerOptions, traceCommand } from "./trace.ts";
 import { versionCommand } from "./version.ts";
 
@@ -24,5 +25,6 @@ export function createProgram(context: CommandContext, services: Services): Comm
     .addCommand(traceCommand((options) => services.runTrace(options)))
     .addCommand(cronCommand(context))
     .addCommand(convertCommand(context))
+    .addCommand(simulateCommand(context))
     .addCommand(versionCommand(context));
 }

@@ -20,7 +20,7 @@ import type { Metrics } from "../runtime/metrics.ts";
 import type { OwnWriteStore } from "../runtime/own-writes.ts";
 import { createPodGateKind } from "../podgate/kind.ts";
 import type { JsonEndpoint } from "../runtime/json-server.ts";
-import { createTenantQueueKind } from "../tenantqueue/kind.ts";
+import { createTenantQueueKind, type TenantQueueKindOptions } from "../tenantqueue/kind.ts";
 import type { TraceBuffer } from "../trace/buffer.ts";
 import type { Surroundings } from "../webhook/judge.ts";
 import { createDeploymentEvents, type TellDeployment } from "./deployment-events.ts";
@@ -57,6 +57,8 @@ export interface OperatorOptions {
   readonly notifications?: ElasticJobKindOptions["notifications"];
   /** See ElasticJobControllerOptions. */
   readonly planElasticJob?: ElasticJobKindOptions["planElasticJob"];
+  /** See TenantQueueKindOptions. */
+  readonly onReclaim?: TenantQueueKindOptions["onReclaim"];
 }
 
 /** The operator, and what those who serve beside it need of it. */
@@ -122,6 +124,7 @@ export function createOperator(options: OperatorOptions): Operator {
       elasticJob.queuesChanged(namespaces);
       podGate.queuesChanged(namespaces);
     },
+    ...(options.onReclaim !== undefined && { onReclaim: options.onReclaim }),
   });
   const podGate = createPodGateKind({ client, clock, random, onError, admission: tenantQueue.admission });
   const elasticJob = createElasticJobKind({

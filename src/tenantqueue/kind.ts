@@ -44,6 +44,8 @@ export interface TenantQueueKindOptions {
   readonly onAnswer: (owner: WorkloadOwner) => void;
   /** Which queue workloads of a namespace are of may have changed. */
   readonly onChoice: (namespaces: ReadonlySet<string>) => void;
+  /** Told each state of a request to give back, which goes on changing: for whoever counts them one by one. */
+  readonly onReclaim?: (record: ReclaimRecord) => void;
 }
 
 /** The kind TenantQueue with its caches and its admission cycle: what a manager runs. */
@@ -191,6 +193,7 @@ export function createTenantQueueKind(options: TenantQueueKindOptions): TenantQu
   }
 
   function tellReclaim(record: ReclaimRecord): void {
+    options.onReclaim?.(record);
     const regarding = stored(record.queue);
     if (record.isOverdue && regarding !== undefined)
       options.recorder.record({

@@ -129,11 +129,13 @@ export class Ledger implements Admission {
       const id = workloadId(owner.uid, want.part);
       const known = this.#seats.get(id);
       const seat = known ?? new Seat(id, want);
+      const isFound = known?.owner === undefined;
       seat.owner = owner;
       if (known === undefined) this.#add(seat);
       else if (known.want.queue !== want.queue) this.#move(seat, want);
       else if (seat.answered && sameWant(known.want, want)) continue;
       else seat.renew(want);
+      if (isFound) seat.countLingering();
       seat.answered = true;
       own.set(want.part, seat);
       this.#settle(seat);
@@ -235,8 +237,7 @@ export class Ledger implements Admission {
   }
 
   answerOf(seat: Seat): AdmissionAnswer {
-    const { want, held, target } = seat;
-    const allowed = target === undefined ? held : Math.min(held, target);
+    const { want, allowed } = seat;
     const spec = this.#world?.specs.get(want.queue);
     const root = this.#rootOf(want.queue);
     const pool = root === undefined ? undefined : this.#world?.trees.get(root)?.pool;

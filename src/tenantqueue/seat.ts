@@ -43,6 +43,10 @@ export class Seat {
   #steps = 0;
   /** Steps that wait. */
   #growing = 0;
+  /** Of what it has: pods that exist beyond what was decided, and that its owner does not count. */
+  #lingering = 0;
+  /** It had a share in this term and gave all of it back: what is recorded of that time is nothing to begin with. */
+  #gaveBack = false;
   /** Pods of it that exist and have not ended, by name. */
   readonly #pods = new Map<string, Amounts>();
 
@@ -61,6 +65,15 @@ export class Seat {
   /** Items that are admitted. */
   get held(): number {
     return this.state === "admitted" ? this.#base + this.#steps : 0;
+  }
+
+  /**
+   * Items that may be at work: those that are admitted, without pods that take room and are not at work for their owner any more, such as those
+   * whose program has ended and whose phase does not tell yet. Their places are not given a second time before they are gone.
+   */
+  get allowed(): number {
+    const allowed = this.held - this.#lingering;
+    return this.target === undefined ? allowed : Math.min(allowed, this.target);
   }
 
   /** What one item counts as. */
@@ -95,6 +108,13 @@ export class Seat {
     const had = this.#had();
     if (had > 0) this.#restore(had);
     else if (this.want.wanted > 0) this.#submit();
+    this.countLingering();
+  }
+
+  /** Of what pods gave it before its owner spoke, all that nobody decided and the owner does not count is lingering. */
+  countLingering(): void {
+    const { atWork, recorded, wanted } = this.want;
+    this.#lingering = Math.max(0, this.held - Math.max(atWork, Math.min(recorded, wanted)));
   }
 
   /** Takes it out of its tree, with all that it has there. */
@@ -105,6 +125,7 @@ export class Seat {
     this.#base = 0;
     this.#steps = 0;
     this.#growing = 0;
+    this.#lingering = 0;
     this.submission = undefined;
     this.#tree = undefined;
   }
@@ -128,6 +149,7 @@ export class Seat {
       return;
     }
     this.state = "admitted";
+    this.#gaveBack = false;
     this.submission = undefined;
     this.#base = this.#beginsWith();
     this.#growing = this.want.wanted - this.#base;
@@ -158,9 +180,13 @@ export class Seat {
   #settleAdmitted(now: number): void {
     const tree = this.#tree as QuotaTree;
     const atWork = this.#atWork();
+    this.#letGo(atWork);
     const most = Math.max(this.target === undefined ? this.want.wanted : Math.min(this.target, this.want.wanted), atWork);
     if (this.held <= most) {
-      if (atWork > this.held) this.#rebase(this.#base + atWork - this.held);
+      if (atWork > this.held) {
+        this.#lingering += Math.max(0, atWork - Math.max(this.held, this.want.atWork));
+        this.#rebase(this.#base + atWork - this.held);
+      }
       const growing = this.target === undefined ? most - this.held : 0;
       if (growing > this.#growing) tree.grow(this.id, growing - this.#growing, now);
       else if (growing < this.#growing) tree.cancelGrowth(this.id, this.#growing - growing);
@@ -176,9 +202,24 @@ export class Seat {
       tree.release(this.id);
       this.state = "out";
       this.#base = 0;
+      this.#gaveBack = true;
       this.waitsSince = now;
       if (this.want.wanted > 0) this.#submit();
     } else if (this.#base > most) this.#rebase(most);
+  }
+
+  /** Lingering pods that are gone, or that the owner counts after all, are none any more; the room of those that are gone is free. */
+  #letGo(atWork: number): void {
+    const before = this.#lingering;
+    this.#lingering = Math.max(0, Math.min(before, atWork - this.want.atWork));
+    const gone = Math.min(before - this.#lingering, this.held - Math.max(1, atWork));
+    if (gone <= 0) return;
+    // Where they were counted: on top of its request, or by a new leader among the steps.
+    const onTop = Math.min(gone, Math.max(0, this.#base - this.#beginsWith()));
+    const steps = Math.min(gone - onTop, this.#steps);
+    if (steps > 0) (this.#tree as QuotaTree).shrink(this.id, steps);
+    this.#steps -= steps;
+    if (gone > steps) this.#rebase(this.#base - (gone - steps));
   }
 
   #settleWaiting(): void {
@@ -265,7 +306,7 @@ export class Seat {
   /** What it had before this process: never less than what exists, never more than it could use. */
   #had(): number {
     const atWork = this.#atWork();
-    return Math.max(atWork, Math.min(this.want.recorded, this.want.wanted));
+    return Math.max(atWork, this.#gaveBack ? 0 : Math.min(this.want.recorded, this.want.wanted));
   }
 
   #itemNow(): Amounts {

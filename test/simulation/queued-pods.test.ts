@@ -4,7 +4,7 @@ import type { ElasticJob } from "../../src/api/elastic-job.gen.ts";
 import type { KubeObject } from "../../src/api/meta.ts";
 import { elasticJobs, events, pods, tenantQueues } from "../../src/api/resource.ts";
 import type { TenantQueue } from "../../src/api/tenant-queue.gen.ts";
-import { Stage } from "./support/stage.ts";
+import { Stage } from "../../src/simulator/harness/stage.ts";
 
 const from = Date.UTC(2026, 10, 21, 12, 0, 0);
 const gate = "nuptse.dev/queue";

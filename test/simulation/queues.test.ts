@@ -4,7 +4,7 @@ import type { ElasticJob } from "../../src/api/elastic-job.gen.ts";
 import type { KubeObject } from "../../src/api/meta.ts";
 import { elasticJobs, pods, tenantQueues } from "../../src/api/resource.ts";
 import type { TenantQueue } from "../../src/api/tenant-queue.gen.ts";
-import { Stage } from "./support/stage.ts";
+import { Stage } from "../../src/simulator/harness/stage.ts";
 
 const from = Date.UTC(2026, 10, 21, 12, 0, 0);
 const minuteMs = 60_000;
@@ -167,6 +167,22 @@ describe("simulation of queues", function () {
     await stage.create(elasticJobs, job("red", "firm", { items: 10, runMs: "forever", queue: { onReclaim: "Refuse" } }));
     await stage.advance(3 * minuteMs);
     assert.deepEqual(await atWork(stage, "red"), { firm: 5 });
+  });
+
+  it("the place of an item that has ended is given to one other, though its pod goes on being there for a second", async () => {
+    const stage = await halves();
+    await stage.create(elasticJobs, job("red", "first", { items: 4, runMs: "forever", queue: { onReclaim: "Refuse" } }));
+    await stage.advance(minuteMs + 10_000);
+    await stage.create(
+      elasticJobs,
+      job("red", "second", { items: 6, runMs: minuteMs, cron: "0 2 12 * * ?", queue: { onReclaim: "Refuse" } }),
+    );
+    for (const _ of ["first item", "second item", "third item"]) {
+      await stage.advance(minuteMs + 2000);
+      assert.deepEqual(await atWork(stage, "red"), { first: 4, second: 1 });
+    }
+    const { status } = await stage.get<TenantQueue & KubeObject>(tenantQueues, { name: "red" });
+    assert.equal(status?.summary?.used, "cpu 5");
   });
 
   it("a gang begins as a whole or not at all", async () => {

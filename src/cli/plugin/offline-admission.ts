@@ -23,6 +23,8 @@ export interface Verdict {
   /** One line each, with the field's path where it is about a field. */
   readonly problems: readonly string[];
   readonly warnings: readonly string[];
+  /** The object with its defaults; absent where admission refuses it. */
+  readonly admitted?: KubeObject;
 }
 
 /** Admission without a cluster: an API server in this process that knows our kinds. */
@@ -34,12 +36,19 @@ export interface OfflineAdmission {
   check(document: unknown, beside?: readonly unknown[]): Promise<Verdict | undefined>;
 }
 
+export interface OfflineAdmissionParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Kinds beside those that clusters know. */
+  readonly definitions?: readonly CustomResourceDefinition[];
+}
+
 /** Starts it; takes some 0.1 s, so only a command that checks something imports this. */
-export async function createOfflineAdmission(parts: { readonly clock: Clock; readonly random: Random }): Promise<OfflineAdmission> {
+export async function createOfflineAdmission(parts: OfflineAdmissionParts): Promise<OfflineAdmission> {
   const client = createKubeClient(inProcessTransport(createApiServer(parts), { userAgent: "kubectl-nuptse" }));
   const kinds = new Map<string, Resource>();
   const schemas = new Map<string, JsonSchema>();
-  for (const definition of readCrds()) {
+  for (const definition of [...readCrds(), ...(parts.definitions ?? [])]) {
     await client.create<CustomResourceDefinition>(customResourceDefinitions, definition);
     const { group, names, versions, scope } = definition.spec;
     const schema = versions[0]?.schema?.openAPIV3Schema;
@@ -74,13 +83,14 @@ export async function createOfflineAdmission(parts: { readonly clock: Clock; rea
       const object = (namespace === undefined ? document : { ...document, metadata: { ...metadata, namespace } }) as KubeObject;
       try {
         const admitted = await client.create(resource, object, { dryRun: true, fieldValidation: "Strict" });
-        if (kind === "TenantQueue") return { name, problems: await queueProblems(resource, admitted as TenantQueue, beside), warnings: [] };
-        if (kind !== "ElasticJob") return { name, problems: [], warnings: [] };
+        if (kind === "TenantQueue")
+          return { name, problems: await queueProblems(resource, admitted as TenantQueue, beside), warnings: [], admitted };
+        if (kind !== "ElasticJob") return { name, problems: [], warnings: [], admitted };
         const job = admitted as ElasticJob;
         const problems = elasticJobProblems(job.spec).map((each) => `${each.path}: ${each.message}`);
         const template = problems.length > 0 ? [] : await templateProblems(job, namespace ?? "default");
         const warnings = scheduleOfJob(job)?.warnings.map((warning) => `spec.schedule.${warning}`) ?? [];
-        return { name, problems: [...problems, ...template], warnings };
+        return { name, problems: [...problems, ...template], warnings, admitted };
       } catch (error) {
         if (!(error instanceof ApiError)) throw error;
         return { name, problems: problemsOf(error).map((each) => withSuggestion(each, schemas.get(kind))), warnings: [] };

@@ -186,8 +186,8 @@ export function queueLine(line: readonly QueuedWork[], style: Style, now: number
 }
 
 /** The lines of the tree before a name. */
-function branch(views: readonly QueueView[], index: number): string {
-  const { depth } = views[index] as QueueView;
+export function branch(views: readonly { readonly depth: number }[], index: number): string {
+  const { depth } = views[index] as { readonly depth: number };
   let text = "";
   for (let level = 1; level <= depth; level++) {
     // Whether another queue of this level follows before the tree goes back above it.

@@ -63,11 +63,13 @@ export function stepStatus(observed: ObservedJob, input: StatusInput): StatusSte
   const next = nextStatus(observed, input);
   if (input.pending && !observed.memory.namespaceTerminating && !isUrgentOfRuns(input.runs)) return { next, wakeAt: never };
   const patch = mergePatch(current as Record<string, unknown>, next as Record<string, unknown>);
+  const moved = patch !== undefined && !onlyClockMoved(current, next);
+  // Whatever moves later wakes the job by itself: a long run costs nothing while nothing happens.
+  if (!moved) return { next, wakeAt: never };
   const firstMs = firstProgressMs(observed);
   const wakeAt = Math.min(...input.runs.steps.map((step) => progressDue(step, now, firstMs)), never);
-  const moved = patch !== undefined && !onlyClockMoved(current, next);
-  if (moved && (isUrgent(observed, input, next) || wakeAt <= now)) return { patch: patch as Record<string, unknown>, next, wakeAt: never };
-  return { next, wakeAt: wakeAt <= now ? nextProgressPoint(input.runs.steps, now, firstMs) : wakeAt };
+  if (isUrgent(observed, input, next) || wakeAt <= now) return { patch: patch as Record<string, unknown>, next, wakeAt: never };
+  return { next, wakeAt };
 }
 
 function nextStatus(observed: ObservedJob, input: StatusInput): ElasticJobStatus {
@@ -342,13 +344,4 @@ function pointAfter(startedAt: number, instant: number, firstMs: number): number
   const age = Math.max(0, instant - startedAt) / 1000;
   if (age * 1000 < firstMs) return startedAt + firstMs;
   return startedAt + (15 + 30 * Math.max(0, Math.floor((age - 15) / 30) + 1)) * 1000;
-}
-
-function nextProgressPoint(steps: readonly RunStep[], now: number, firstMs: number): number {
-  return Math.min(
-    ...steps.map(({ run, outcome }) =>
-      run.startedAt === undefined || outcome !== undefined ? never : pointAfter(run.startedAt, now, firstMs),
-    ),
-    never,
-  );
 }

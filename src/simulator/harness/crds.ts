@@ -8,7 +8,15 @@ import type { CustomResourceDefinition } from "../../api/core.ts";
  * @throws Error when the package is incomplete.
  */
 export function readCrds(): readonly CustomResourceDefinition[] {
-  const folder = findUpwards(import.meta.dirname, "crds");
+  return readFolder(findUpwards(import.meta.dirname, "crds"));
+}
+
+/** The definitions of kinds that only `nuptse simulate` reads, and no cluster knows. @throws Error when the package is incomplete. */
+export function readSimulationCrds(): readonly CustomResourceDefinition[] {
+  return readFolder(join(findUpwards(import.meta.dirname, "crds"), "simulate"));
+}
+
+function readFolder(folder: string): readonly CustomResourceDefinition[] {
   const files = readdirSync(folder).filter((name) => name.endsWith(".yaml"));
   const objects = files.sort().flatMap((name) => loadAll(readFileSync(join(folder, name), "utf8")) as CustomResourceDefinition[]);
   // Roles and policies stand beside them.

@@ -98,5 +98,6 @@ describe("what a run writes besides the creation of its first pods", () => {
     world.forgetLog();
     world.to("12:59:00");
     assert.deepEqual(world.writes, []);
+    assert.equal(world.plans.length < 3, true, "nor does it look again and again");
   });
 });

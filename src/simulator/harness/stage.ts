@@ -1,27 +1,39 @@
-import { silentLogger } from "../../../src/api/logger.ts";
-import type { KubeObject, ObjectRef } from "../../../src/api/meta.ts";
-import { customResourceDefinitions, namespaces, type Resource } from "../../../src/api/resource.ts";
-import { createSeededRandom } from "../../../src/base/random.ts";
-import { settle, VirtualClock } from "../../../src/base/virtual-clock.ts";
-import type { KubeClient } from "../../../src/kube/client.ts";
-import { createKubeClient } from "../../../src/kube/kube-client.ts";
-import { createServerTime } from "../../../src/kube/server-time.ts";
-import { createOperator } from "../../../src/operator/operator.ts";
-import type { Manager } from "../../../src/runtime/manager.ts";
-import { noMetrics } from "../../../src/runtime/metrics.ts";
-import { createApiServer } from "../../../src/simulator/apiserver/api-server.ts";
-import { inProcessTransport } from "../../../src/simulator/apiserver/in-process-transport.ts";
-import { readCrds } from "../../../src/simulator/harness/crds.ts";
-import { withServerDate } from "../../../src/simulator/harness/server-date.ts";
-import { annotatedScript } from "../../../src/simulator/world/pod-script.ts";
-import { createWorld, type World } from "../../../src/simulator/world/world.ts";
+import type { Pod } from "../../api/core.ts";
+import { silentLogger } from "../../api/logger.ts";
+import type { KubeObject, ObjectRef } from "../../api/meta.ts";
+import { customResourceDefinitions, namespaces, type Resource } from "../../api/resource.ts";
+import { createSeededRandom, type Random } from "../../base/random.ts";
+import { settle, VirtualClock } from "../../base/virtual-clock.ts";
+import type { KubeClient } from "../../kube/client.ts";
+import { createKubeClient } from "../../kube/kube-client.ts";
+import { createServerTime } from "../../kube/server-time.ts";
+import { createOperator, type OperatorOptions } from "../../operator/operator.ts";
+import type { Manager } from "../../runtime/manager.ts";
+import { noMetrics } from "../../runtime/metrics.ts";
+import { type Commit, createApiServer } from "../apiserver/api-server.ts";
+import { inProcessTransport } from "../apiserver/in-process-transport.ts";
+import { readCrds } from "./crds.ts";
+import { withServerDate } from "./server-date.ts";
+import type { NodeSpec } from "../world/node-life.ts";
+import { annotatedScript, type PodScript } from "../world/pod-script.ts";
+import { createWorld, type World } from "../world/world.ts";
 
 /** What a stage is made of. */
 export interface StageOptions {
   /** Virtual time at which it begins, milliseconds since the epoch. */
   readonly from: number;
-  readonly nodes: readonly { readonly name: string; readonly capacity?: Readonly<Record<string, string>> }[];
+  readonly nodes: readonly NodeSpec[];
   readonly namespaces: readonly { readonly name: string; readonly labels?: Readonly<Record<string, string>> }[];
+  /** Equal for equal histories; absent = 1. */
+  readonly seed?: number;
+  /** How pods are played; absent = by their annotations. */
+  readonly behaviour?: (pod: Pod) => PodScript;
+  /** Absent = as in a real cluster: a renewal every 2 s. */
+  readonly leaseTimings?: OperatorOptions["leaseTimings"];
+  /** See OperatorOptions. */
+  readonly onReclaim?: OperatorOptions["onReclaim"];
+  /** Told of every change, in order, from the first node on. */
+  readonly onCommit?: (commit: Commit) => void;
 }
 
 /** A whole cluster with the operator on virtual time, without faults: for stories with an expected end. */
@@ -33,25 +45,31 @@ export class Stage {
   #world: World | undefined;
   #operator: Manager | undefined;
   #operators = 0;
+  readonly #options: StageOptions;
+  readonly #random: () => Random;
 
-  private constructor(clock: VirtualClock) {
+  private constructor(clock: VirtualClock, options: StageOptions) {
     this.clock = clock;
-    this.#server = createApiServer({ clock, random: createSeededRandom(1), managedFields: false });
+    this.#options = options;
+    const seeds = createSeededRandom(options.seed ?? 1);
+    this.#random = () => createSeededRandom(Math.floor(seeds.next() * 2 ** 32));
+    this.#server = createApiServer({ clock, random: this.#random(), managedFields: false });
+    if (options.onCommit !== undefined) this.#server.onCommit(options.onCommit);
     this.client = createKubeClient(inProcessTransport(this.#server, { userAgent: "people" }));
   }
 
   /** A cluster with CRDs, namespaces, nodes and a leading operator. */
   static async open(options: StageOptions): Promise<Stage> {
-    const stage = new Stage(new VirtualClock(options.from));
+    const stage = new Stage(new VirtualClock(options.from), options);
     await stage.during(async () => {
       for (const crd of readCrds()) await stage.client.create(customResourceDefinitions, crd);
       for (const metadata of options.namespaces) await stage.client.create(namespaces, { metadata });
       stage.#world = await createWorld({
         client: createKubeClient(inProcessTransport(stage.#server, { userAgent: "world" })),
         clock: stage.clock,
-        random: createSeededRandom(2),
+        random: stage.#random(),
         nodes: options.nodes,
-        kubelet: { kind: "stages", behaviour: annotatedScript },
+        kubelet: { kind: "stages", behaviour: options.behaviour ?? annotatedScript },
       });
     });
     stage.startOperator();
@@ -61,13 +79,14 @@ export class Stage {
 
   /** Another process of the operator. */
   startOperator(): void {
+    const { leaseTimings, onReclaim } = this.#options;
     const serverTime = createServerTime(this.clock);
     const identity = `operator-${++this.#operators}`;
     const transport = inProcessTransport(this.#server, { userAgent: identity });
     this.#operator = createOperator({
       transport: withServerDate(transport, serverTime, this.clock, this.clock),
       clock: this.clock,
-      random: createSeededRandom(3),
+      random: this.#random(),
       logger: silentLogger,
       metrics: noMetrics,
       serverTime,
@@ -77,6 +96,8 @@ export class Stage {
       maxClockSkewMs: 30_000,
       retainedPods: 4000,
       concurrency: 64,
+      ...(leaseTimings !== undefined && { leaseTimings }),
+      ...(onReclaim !== undefined && { onReclaim }),
     });
     void this.#operator.run();
   }
@@ -86,8 +107,16 @@ export class Stage {
     this.#operator?.kill("killed");
   }
 
+  /** Ends it: nothing is written any more. */
+  async close(): Promise<void> {
+    this.killOperator();
+    await this.#world?.close();
+    this.#server.close();
+    await settle();
+  }
+
   /** Another node, with its kubelet. */
-  addNode(node: StageOptions["nodes"][number]): Promise<void> {
+  addNode(node: NodeSpec): Promise<void> {
     return this.during(async () => {
       await this.#world?.addNode(node);
     });
