@@ -120,6 +120,7 @@ export function createOperator(options: OperatorOptions): Operator {
       if (owner.kind === elasticJobs.kind) loop.enqueue({ namespace: owner.namespace, name: owner.name });
       else podGate.answered(owner);
     },
+    workloadOfPod: (namespace, name) => podGate.workloadOfPod(namespace, name),
     onChoice(namespaces) {
       elasticJob.queuesChanged(namespaces);
       podGate.queuesChanged(namespaces);

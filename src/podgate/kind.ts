@@ -14,7 +14,7 @@ import { createPodGateController } from "./controller.ts";
 import { Rollouts } from "./rollouts.ts";
 import type { ObservedPodWorkload } from "./rules/plan.ts";
 import { type QueuedPod, queuedPod } from "./rules/queued-pod.ts";
-import { workloadName } from "./rules/workload-key.ts";
+import { workloadName, workloadUid } from "./rules/workload-key.ts";
 
 export interface PodGateKindOptions {
   readonly client: KubeClient;
@@ -34,6 +34,8 @@ export interface PodGateKind {
   connect(loop: Pick<ControllerLoop, "enqueue">): void;
   /** An answer to a workload of it has changed. */
   answered(owner: WorkloadOwner): void;
+  /** The workload that a pod is of, with the pod's UID. */
+  workloadOfPod(namespace: string, name: string): { readonly podUid: string; readonly owner: WorkloadOwner } | undefined;
   /** Which queues the workloads of these namespaces may use may have changed. */
   queuesChanged(namespaces: ReadonlySet<string>): void;
 }
@@ -85,6 +87,12 @@ export function createPodGateKind(options: PodGateKindOptions): PodGateKind {
     roots,
     connect(target) {
       loop = target;
+    },
+    workloadOfPod(namespace, name) {
+      const pod = cache.store.get(namespace, name);
+      if (pod === undefined) return undefined;
+      const owner = { ...pod.workload, namespace, uid: workloadUid(refOf(pod)) };
+      return { podUid: pod.metadata.uid as string, owner };
     },
     answered: ({ namespace, ...workload }) => loop.enqueue({ namespace, name: workloadName(workload) }),
     queuesChanged(namespaces) {

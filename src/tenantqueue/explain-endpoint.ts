@@ -44,17 +44,28 @@ export function createExplainEndpoint(options: ExplainEndpointOptions): JsonEndp
     const { kind = elasticJobs.kind, namespace, name, uid } = parameters;
     const resource = workloadKinds[kind];
     if (resource === undefined) return refused(400, `kind must be one of ${Object.keys(workloadKinds).join(", ")}`);
-    if (user === undefined && !hasRandomUid({ kind }))
+    const isPod = kind === pods.kind;
+    if (user === undefined && !isPod && !hasRandomUid({ kind }))
       return refused(401, `of a ${kind} a UID proves nothing here: a bearer token is needed`);
     if (namespace === undefined || name === undefined) return refused(400, "namespace and name of the object are needed");
     if (user !== undefined && !(await mayGet(user, { resource, namespace, name })))
       return refused(403, `this user may not get ${resource.plural} ${namespace}/${name}`);
-    const owner = uid === undefined ? explainer.ownerNamed(kind, namespace, name) : explainer.ownerOf(uid);
+    const owner = isPod ? ownerOfPod(namespace, name, uid) : ownerOf({ kind, namespace, name }, uid);
     // The same words whether there is no such object, or the UID is another's: who does not know it learns nothing.
-    if (owner === undefined || owner.kind !== kind || owner.namespace !== namespace || owner.name !== name)
-      return refused(404, `no ${kind} ${namespace}/${name} of that UID asks a queue for its share`);
+    if (owner === undefined) return refused(404, `no ${kind} ${namespace}/${name} of that UID asks a queue for its share`);
     const mayName = await namesFor(user, owner.uid, (record) => explainer.why(owner, record));
     return { status: 200, body: explainer.why(owner, mayName) };
+  }
+
+  function ownerOf({ kind, namespace, name }: Omit<WorkloadOwner, "uid">, uid: string | undefined): WorkloadOwner | undefined {
+    const owner = uid === undefined ? explainer.ownerNamed(kind, namespace, name) : explainer.ownerOf(uid);
+    return owner?.kind === kind && owner.namespace === namespace && owner.name === name ? owner : undefined;
+  }
+
+  /** Of a pod the answer is about its workload: all pods of its controller, or its group. */
+  function ownerOfPod(namespace: string, name: string, uid: string | undefined): WorkloadOwner | undefined {
+    const workload = explainer.workloadOfPod(namespace, name);
+    return workload !== undefined && (uid === undefined || workload.podUid === uid) ? workload.owner : undefined;
   }
 
   async function queue({ name, uid }: Parameters, user: TokenUser | undefined): Promise<JsonAnswer> {

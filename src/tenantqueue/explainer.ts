@@ -18,6 +18,14 @@ export interface ExplainerOptions {
   readonly board: Pick<StatusBoard, "statusOf">;
   readonly stored: (name: string) => TenantQueue | undefined;
   readonly clock: Pick<Clock, "now" | "monotonic">;
+  /** The workload that a pod of somebody else is of; undefined when it is of none. */
+  readonly workloadOfPod: (namespace: string, name: string) => PodWorkload | undefined;
+}
+
+/** A pod's UID, and whose share it takes. */
+export interface PodWorkload {
+  readonly podUid: string;
+  readonly owner: WorkloadOwner;
 }
 
 /** Whether whoever asks may learn the name of this object. */
@@ -51,6 +59,11 @@ export class Explainer {
   /** The owner of that name, if it wants anything. O(owners). */
   ownerNamed(kind: string, namespace: string, name: string): WorkloadOwner | undefined {
     return this.#options.ledger.ownerNamed(kind, namespace, name);
+  }
+
+  /** The workload that a pod is of, if that wants anything. */
+  workloadOfPod(namespace: string, name: string): PodWorkload | undefined {
+    return this.#options.workloadOfPod(namespace, name);
   }
 
   /** The stored queue of that name. */

@@ -21,7 +21,7 @@ import { AdmissionCycle } from "./admission-cycle.ts";
 import type { QueueWorld } from "../validation/queue-tree.ts";
 import { createTenantQueueController, type ObservedQueueStatus } from "./controller.ts";
 import { createExplainEndpoint } from "./explain-endpoint.ts";
-import { Explainer } from "./explainer.ts";
+import { Explainer, type ExplainerOptions } from "./explainer.ts";
 import { Ledger } from "./ledger.ts";
 import { NodeUsage } from "./node-usage.ts";
 import { type QueuePod, queuePod } from "./queue-pod.ts";
@@ -42,6 +42,8 @@ export interface TenantQueueKindOptions {
   readonly mayDecide: () => boolean;
   /** An answer to a workload of it has changed. */
   readonly onAnswer: (owner: WorkloadOwner) => void;
+  /** See ExplainerOptions. */
+  readonly workloadOfPod: ExplainerOptions["workloadOfPod"];
   /** Which queue workloads of a namespace are of may have changed. */
   readonly onChoice: (namespaces: ReadonlySet<string>) => void;
   /** Told each state of a request to give back, which goes on changing: for whoever counts them one by one. */
@@ -216,7 +218,7 @@ export function createTenantQueueKind(options: TenantQueueKindOptions): TenantQu
   }
 
   const explain = createExplainEndpoint({
-    explainer: new Explainer({ ledger, reclaims, board, stored, clock }),
+    explainer: new Explainer({ ledger, reclaims, board, stored, clock, workloadOfPod: options.workloadOfPod }),
     clock,
     mayAnswer: () => leads && options.mayDecide() && (cycle.begun || !latePods.isNeeded),
     reviewToken: createTokenReviewer({ client, clock }),

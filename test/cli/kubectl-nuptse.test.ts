@@ -404,6 +404,32 @@ describe("kubectl nuptse", function () {
         "2 | ElasticJob plugin/second | 0 | 0/1 | SPAN",
       ]);
     });
+    it("why of a pod of somebody else tells its place, or that no queue keeps it back", async () => {
+      const pod = (name: string, more: object) =>
+        dump({
+          apiVersion: "v1",
+          kind: "Pod",
+          metadata: { name, ...more },
+          spec: { ...core, schedulingGates: [{ name: "nuptse.dev/queue" }] },
+        });
+      await create(pod("batch", { labels: { "nuptse.dev/queue": "reports" } }), pod("stranger", {}));
+      await eventually("the operator to know it", timeLimits.settled, async () => {
+        assert.deepEqual((await ok("why pod/batch")).slice(0, 5), [
+          "Pod batch in plugin waits for its queue, the TenantQueue reports.",
+          "- QueuePending: waits for its share of the TenantQueue reports; see: kubectl nuptse queue reports",
+          " | place | number 3 of those that wait in reports",
+          " | behind | ElasticJob plugin/first comes first in reports, by priority and age",
+          " | lacks | 1 cpu, of which 0 are free in corp; it is with reports 3 (1 borrowed)",
+        ]);
+        return true;
+      });
+      assert.deepEqual(await ok("why pod/stranger"), [
+        "Pod stranger in plugin is Pending. It has no label nuptse.dev/queue, so no queue keeps it back.",
+      ]);
+      const { code, stderr } = await run("why pod/nobody");
+      assert.deepEqual([code, stderr], [1, 'error: there is no pod "nobody" in namespace "plugin"\n']);
+      await kubectl.ok(["delete", "pod", "batch", "stranger"]);
+    });
     it("where nobody answers, status is shown and one line says why", async () => {
       const away = "--explain-service away/nuptse-explain";
       const said = "there is no Service away/nuptse-explain (--explain-service names another one)";

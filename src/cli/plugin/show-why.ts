@@ -12,7 +12,7 @@ import { printValue } from "./print.ts";
 import { readPicture } from "./read-picture.ts";
 import { jitterOfJob, scheduleOfJob, zoneOfJob } from "./schedule-of-job.ts";
 import { withCluster } from "./with-cluster.ts";
-import { readWorkNames } from "./work-names.ts";
+import { withNames } from "./work-names.ts";
 
 /** Prints why a job is not running. */
 export async function showWhy(
@@ -54,19 +54,7 @@ async function askAbout(cluster: Cluster, { job }: JobPicture, service: ExplainS
   if (!isQueued || uid === undefined) return undefined;
   const word = await askLeader(cluster, service, "why", { kind: elasticJobs.kind, namespace, name, uid });
   if (word.kind === "silent") return { workloads: [], problem: word.problem };
-  const { workloads } = word.answer;
-  const works = workloads.flatMap(({ loses, reclaims }) => [
-    ...(loses === undefined ? [] : [loses.to]),
-    ...reclaims.map(({ from }) => from),
-  ]);
-  const named = await readWorkNames(cluster, works);
-  return {
-    workloads: workloads.map((work) => ({
-      ...work,
-      ...(work.loses !== undefined && { loses: { ...work.loses, to: named(work.loses.to) } }),
-      reclaims: work.reclaims.map((reclaim) => ({ ...reclaim, from: named(reclaim.from) })),
-    })),
-  };
+  return { workloads: await withNames(cluster, word.answer.workloads) };
 }
 
 /** Nodes that are asked for; the first few tell enough. */

@@ -6,15 +6,18 @@ import type { ClusterFlags, PluginContext } from "./plugin-context.ts";
 /** The command `why`: why a job is not running. */
 export function whyCommand(context: PluginContext): Command {
   const command = new Command("why")
-    .summary("why a job is not running")
+    .summary("why a job, or a pod of a queue, is not running")
     .description(
       "Says why a job is not running: what it waits for, since when, what can be done about it, and when it fires next. Of a run that waits for " +
-        "its queue the operator is asked for its place, who comes first, what it lacks and who has that.",
+        "its queue, and of a pod with the label nuptse.dev/queue, the operator is asked for its place, who comes first, what it lacks and who has that.",
     )
-    .argument("<job>", "the ElasticJob: NAME, or ej/NAME");
+    .argument("<job>", "the ElasticJob: NAME, or ej/NAME; or pod/NAME");
   addFormat(addExplainService(addClusterOptions(command)), "json", "yaml");
   return command.action(
     async (job: string, flags: ClusterFlags & { readonly output?: Format; readonly explainService: ExplainService }) => {
+      const { podNameOf, showWhyOfPod } = await import("./show-why-pod.ts");
+      const pod = podNameOf(job);
+      if (pod !== undefined) return await showWhyOfPod(context, pod, flags);
       const { showWhy } = await import("./show-why.ts");
       await showWhy(context, job, flags);
     },

@@ -1,5 +1,5 @@
 import type { KubeObject } from "../../api/meta.ts";
-import { type NamedWork, workRef } from "../../api/queue-explanation.ts";
+import { type NamedWork, type WaitingWork, workRef } from "../../api/queue-explanation.ts";
 import { elasticJobs } from "../../api/resource.ts";
 import { ApiError } from "../../kube/errors.ts";
 import type { Cluster } from "./plugin-context.ts";
@@ -32,6 +32,23 @@ export async function readWorkNames(
     }
   }
   return (work) => ({ ...found.get(work.ref ?? ""), ...work });
+}
+
+/** What waits, with the names of what is in its way, as far as the caller may list that. */
+export async function withNames(
+  cluster: Pick<Cluster, "client" | "namespace">,
+  workloads: readonly WaitingWork[],
+): Promise<readonly WaitingWork[]> {
+  const works = workloads.flatMap(({ loses, reclaims }) => [
+    ...(loses === undefined ? [] : [loses.to]),
+    ...reclaims.map(({ from }) => from),
+  ]);
+  const named = await readWorkNames(cluster, works);
+  return workloads.map((work) => ({
+    ...work,
+    ...(work.loses !== undefined && { loses: { ...work.loses, to: named(work.loses.to) } }),
+    reclaims: work.reclaims.map((reclaim) => ({ ...reclaim, from: named(reclaim.from) })),
+  }));
 }
 
 /** Who may not list them finds no names. */

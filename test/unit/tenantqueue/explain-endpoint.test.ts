@@ -81,6 +81,9 @@ function settle({ queues, works, rights = {} }: Setting) {
       board: { statusOf: (name) => ({ waiting: ledger.treeOf(name)?.usageOf(name).waiting ?? 0 }) },
       stored: (name) => world.objects.get(name),
       clock,
+      // The one pod of the Deployment web.
+      workloadOfPod: (namespace, name) =>
+        name === "web-1" ? { podUid: "uid-of-web-1", owner: { kind: "Deployment", namespace, name: "web", uid: "uid-web" } } : undefined,
     }),
     clock,
     mayAnswer: () => leads,
@@ -363,6 +366,20 @@ describe("tenantqueue/explain-endpoint: who is told what", () => {
     const { status, body } = await ask("/v1/why?kind=Deployment&namespace=web&name=web", "ann");
     assert.deepEqual([status, (body as WhyAnswer).workloads[0]?.position], [200, 1]);
     assert.equal((await why("mine", "ann"))?.loses?.to.name, "web");
+  });
+
+  it("a pod's UID opens the explanation of the workload that the pod is of", async () => {
+    const { ask } = settle({
+      queues: [below("corp", "a")],
+      works: { old: { queue: "a", items: 10, has: 10 }, web: { queue: "a", kind: "Deployment" } },
+    });
+    const pod = "/v1/why?kind=Pod&namespace=web&name=web-1";
+    const { status, body } = await ask(`${pod}&uid=uid-of-web-1`);
+    const { kind, name, workloads } = body as WhyAnswer;
+    assert.deepEqual([status, kind, name, workloads.map(({ position }) => position)], [200, "Deployment", "web", [1]]);
+    assert.equal((await ask(`${pod}&uid=uid-web`)).status, 404);
+    assert.equal((await ask("/v1/why?kind=Pod&namespace=web&name=web-2&uid=uid-of-web-1")).status, 404);
+    assert.equal((await ask(pod)).status, 401);
   });
 
   it("a queue shows its figures, and of a leaf who waits, in order", async () => {
