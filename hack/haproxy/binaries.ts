@@ -5,7 +5,7 @@
  */
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { access, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { access, glob, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { cacheFolder } from "../control-plane/binaries.ts";
@@ -51,24 +51,30 @@ async function fetchTree(branch: HaproxyBranch, folder: string): Promise<void> {
       if (name.endsWith(".deb")) await run("dpkg-deb", ["-x", join(archives, name), join(staged, "tree")]);
     }
     await rm(apt, { recursive: true });
-    await writeFile(join(staged, "haproxy"), startScript, { mode: 0o755 });
-    const found = await branchOf(join(staged, "haproxy"));
-    if (found !== branch) throw new Error(`the suite ${suites[branch]} now holds ${found ?? "none that runs here"}`);
+    await writeFile(join(staged, "haproxy"), await startScript(staged, folder), { mode: 0o755 });
     await rename(staged, folder);
+    const found = await branchOf(join(folder, "haproxy"));
+    if (found === branch) return;
+    await rm(folder, { recursive: true });
+    throw new Error(`the suite ${suites[branch]} now holds ${found ?? "none that runs here"}`);
   } catch (error) {
     await rm(staged, { recursive: true, force: true });
     throw missing(`fetching it failed: ${lastLine(error)}`, error);
   }
 }
 
-/** HAProxy's master starts itself anew by its argv[0] when it reloads, which therefore has to be this script. */
-const startScript = `#!/bin/sh
-here=\${0%/*}/tree
-loader=$(echo "$here"/usr/lib64/ld-linux-*.so.* "$here"/usr/lib/ld-linux-*.so.* "$here"/lib64/ld-linux-*.so.* "$here"/lib/ld-linux-*.so.*)
-for file in $loader; do [ -e "$file" ] && loader=$file && break; done
-libraries=$(echo "$here"/usr/lib/*-linux-gnu "$here"/lib/*-linux-gnu | tr ' ' ':')
-exec "$loader" --argv0 "$0" --library-path "$libraries" "$here"/usr/sbin/haproxy "$@"
-`;
+/**
+ * HAProxy's master starts itself anew by its argv[0] when it reloads, which therefore has to be this script. It does nothing but to become
+ * HAProxy: a shell that waited for a child of its own would also take notice of workers that end meanwhile, in the master's place.
+ */
+async function startScript(staged: string, folder: string): Promise<string> {
+  const found = async (pattern: string) => (await Array.fromAsync(glob(`tree/${pattern}`, { cwd: staged }))).sort();
+  const [loader] = [...(await found("usr/lib*/ld-linux*.so.*")), ...(await found("lib*/ld-linux*.so.*"))];
+  const libraries = [...(await found("usr/lib/*-linux-gnu")), ...(await found("lib/*-linux-gnu"))];
+  if (loader === undefined) throw new Error("the packages hold no loader of programs");
+  const path = libraries.map((library) => join(folder, library)).join(":");
+  return `#!/bin/sh\nexec '${join(folder, loader)}' --argv0 "$0" --library-path '${path}' '${join(folder, "tree/usr/sbin/haproxy")}' "$@"\n`;
+}
 
 /** A root of apt's own, so that neither the machine's sources nor its packages matter. */
 async function writeAptFolder(folder: string, mirror: string, suite: string): Promise<void> {

@@ -10,8 +10,9 @@ import type { Logger } from "../api/logger.ts";
 import type { SpecProblem } from "../api/problem.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import type { MasterSocket } from "../haproxy/master-socket.ts";
-import type { HaproxyProgram } from "../haproxy/program.ts";
-import { type Configuration, configurationOf, withinStructure } from "../haproxy/rules/configuration.ts";
+import { type HaproxyProgram, versionProblem } from "../haproxy/program.ts";
+import { backendName } from "../haproxy/rules/backend.ts";
+import { type Configuration, configurationOf, type PlannedBackend, withinStructure } from "../haproxy/rules/configuration.ts";
 import { diff, isNotYet, type RunningState } from "../haproxy/rules/diff.ts";
 import { type PublishedService, serviceKey } from "../haproxy/rules/published-service.ts";
 import type { ServerState } from "../haproxy/rules/replies.ts";
@@ -127,6 +128,7 @@ export function createAgent(options: AgentOptions): Agent {
   let lastFileAt = Number.NEGATIVE_INFINITY;
   let fileIsOld = false;
   let synced = false;
+  let tooOld: string | undefined;
   let reachable = false;
   let pendingSince: number | undefined;
   /** Since when HAProxy has another structure than it shall have. */
@@ -176,6 +178,8 @@ export function createAgent(options: AgentOptions): Agent {
 
   async function sync(): Promise<void> {
     const info = await lookAtProcess(runtime);
+    tooOld = versionProblem(info.version);
+    if (tooOld !== undefined) throw new Error(tooOld);
     if (info.pid !== runningPid) {
       // Another worker than the one we know: by our reload, somebody else's, or HAProxy died and is back from the file.
       if (runningPid !== undefined) logger.info("HAProxy has another worker", { pid: info.pid, before: runningPid });
@@ -201,6 +205,15 @@ export function createAgent(options: AgentOptions): Agent {
     if (isStale()) await holdFailedServers();
   }
 
+  /** What HAProxy serves as it is asked for is not what a later configuration fails by. */
+  function proveServed(services: readonly PublishedService[], desired: Configuration, all: boolean): void {
+    for (const service of services) {
+      if (refusals.isProven(service) || (!all && service.tls.mode === "Terminate")) continue;
+      const name = backendName(service);
+      if (all || sameStructure(desired.backends.get(name), running?.backends.get(name))) refusals.prove(service);
+    }
+  }
+
   const isStale = () => source.view().silentForMs > timings.staleAfterMs;
 
   async function bringUpToDate(offered: readonly PublishedService[], found: string | undefined, changeIsFrom: number): Promise<void> {
@@ -212,7 +225,7 @@ export function createAgent(options: AgentOptions): Agent {
     if (desired.structure !== structure) {
       structureWaitsSince ??= changeIsFrom;
       if (now() - lastReloadAt >= timings.reloadGapMs) {
-        await changeStructure(chosen.services, current);
+        await changeStructure(chosen.services, current, structure);
         chosen = select(offered);
         desired = build(chosen.services, new Set(running?.backends.keys() ?? current));
         const info = await lookAtProcess(runtime);
@@ -227,6 +240,7 @@ export function createAgent(options: AgentOptions): Agent {
     // Of a HAProxy that somebody else started anew nothing is known but its name, until the next reload.
     if (running === undefined || running.structure !== structure) return;
     await applyAtRuntime(withinStructure(desired, running), now());
+    proveServed(chosen.services, desired, desired.structure === structure);
     tell(chosen);
     if (desired.structure === structure) synced = true;
   }
@@ -245,7 +259,11 @@ export function createAgent(options: AgentOptions): Agent {
   const build = (services: readonly PublishedService[], current: ReadonlySet<string>): Configuration =>
     configurationOf(services, choosePool(services, current, settings), settings);
 
-  async function changeStructure(services: readonly PublishedService[], current: ReadonlySet<string>): Promise<void> {
+  async function changeStructure(
+    services: readonly PublishedService[],
+    current: ReadonlySet<string>,
+    present: string | undefined,
+  ): Promise<void> {
     const suspects = services.filter((service) => !refusals.isProven(service)).map(serviceKey);
     const buildWithout = (without: ReadonlySet<string>) =>
       build(
@@ -254,7 +272,7 @@ export function createAgent(options: AgentOptions): Agent {
       );
     lastReloadAt = now();
     const reason = running === undefined ? "first" : "changed";
-    const { loaded, refused } = await changer.change(buildWithout, suspects);
+    const { loaded, refused } = await changer.change(buildWithout, present, suspects);
     lastReloadAt = now();
     lastFullAt = Number.NEGATIVE_INFINITY;
     for (const service of services) {
@@ -262,6 +280,7 @@ export function createAgent(options: AgentOptions): Agent {
       if (said !== undefined) refusals.refuse(service, said);
       else if (loaded !== undefined) refusals.prove(service);
     }
+    if (loaded?.structure === present) return;
     if (loaded === undefined) throw new Error(`HAProxy did not take a new configuration: ${[...refused.values()][0] ?? "no reason"}`);
     running = loaded;
     logger.info("HAProxy was reloaded", { reason, structure: loaded.structure, services: services.length, refused: refused.size });
@@ -390,6 +409,7 @@ export function createAgent(options: AgentOptions): Agent {
     },
     notReady() {
       if (leaving) return "it is about to leave";
+      if (tooOld !== undefined) return tooOld;
       if (!reachable) return "HAProxy does not answer";
       if (synced) return undefined;
       if (hadFile && !source.view().complete && now() - startedAt >= timings.readyWithoutSyncMs) return undefined;
@@ -401,6 +421,9 @@ export function createAgent(options: AgentOptions): Agent {
     },
   };
 }
+
+const sameStructure = (one: PlannedBackend | undefined, other: PlannedBackend | undefined): boolean =>
+  one !== undefined && other !== undefined && one.serverOptions === other.serverOptions && one.lines.join() === other.lines.join();
 
 function countServers({ backends }: Configuration): number {
   let count = 0;

@@ -35,9 +35,14 @@ export interface StructureOutcome {
 export interface StructureChanger {
   /**
    * @param build the configuration without the named services' changes
+   * @param present the structure that runs: nothing is done where only refused changes differ from it
    * @param suspects services that are new or changed, of which one may be what HAProxy does not take
    */
-  change(build: (without: ReadonlySet<string>) => Configuration, suspects: readonly string[]): Promise<StructureOutcome>;
+  change(
+    build: (without: ReadonlySet<string>) => Configuration,
+    present: string | undefined,
+    suspects: readonly string[],
+  ): Promise<StructureOutcome>;
   readonly render: (configuration: Configuration) => RenderedFile;
 }
 
@@ -91,7 +96,7 @@ export function createStructureChanger(options: StructureOptions): StructureChan
 
   return {
     render,
-    async change(build, suspects) {
+    async change(build, present, suspects) {
       const refused = new Map<string, string>();
       const leftOut = (extra: readonly string[] = []) => new Set([...refused.keys(), ...extra]);
       const refuse = (blamed: readonly string[], log: string) => {
@@ -100,6 +105,7 @@ export function createStructureChanger(options: StructureOptions): StructureChan
       };
       for (let round = 0; round < mostRounds; round++) {
         const configuration = build(leftOut());
+        if (configuration.structure === present) return { loaded: configuration, refused };
         const left = suspects.filter((key) => !refused.has(key));
         const checked = await check(configuration);
         if (!checked.ok) {

@@ -33,6 +33,8 @@ export function commandError(reply: string): string | undefined {
   if (reply === "") return undefined;
   const [, severity, text = reply] = /^\[(\d)\]: ?([\s\S]*)$/.exec(reply) ?? [];
   if (severity !== undefined && Number(severity) >= 5 && !text.startsWith("Unknown command")) return undefined;
+  // What `set server addr` did it tells as a warning.
+  if (/^(?:IP|port) changed from '|^no need to change /.test(text)) return undefined;
   return text.split("\n", 1)[0]?.trim() || "no answer";
 }
 

@@ -46,7 +46,7 @@ export async function createTestHaproxy(program: string, overrides: Partial<Gate
     maxConnections: 2000,
     gateways: 1,
     threads: 2,
-    hardStopAfterSeconds: 60,
+    hardStopAfterSeconds: 10,
     sparePorts: 20,
     ...overrides,
   };
