@@ -8,8 +8,8 @@ import { type GatewaySettings, inRange } from "./settings.ts";
 
 const label = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 const podName = /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/;
-/** pchar of RFC 3986 without the quote, and slashes. */
-const path = /^\/(?:[A-Za-z0-9._~!$&()*+,;=:@/-]|%[0-9A-Fa-f]{2})*$/;
+/** pchar of RFC 3986 and slashes, without the quote, and without the semicolon, which separates commands on HAProxy's socket. */
+const path = /^\/(?:[A-Za-z0-9._~!$&()*+,=:@/-]|%[0-9A-Fa-f]{2})*$/;
 const longestPath = 1024;
 const mostHosts = 32;
 const mostPaths = 32;
