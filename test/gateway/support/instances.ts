@@ -9,6 +9,8 @@ export interface TestInstance {
   readonly requests: number;
   /** Requests and connections that are there now. */
   readonly busy: number;
+  /** Answers /healthz with 500. */
+  failChecks: boolean;
   asInstance(state?: Instance["state"]): Instance;
   /** As a well-behaved server ends: what is under way is finished. */
   close(): Promise<void>;
@@ -20,10 +22,12 @@ export interface TestInstance {
 export async function startInstance(name: string): Promise<TestInstance> {
   let requests = 0;
   let busy = 0;
+  let failChecks = false;
   const server: Server = createServer((request, response) => {
     requests++;
     busy++;
     response.on("close", () => busy--);
+    if (failChecks && request.url === "/healthz") response.statusCode = 500;
     const delay = Number(new URL(request.url ?? "/", "http://test").searchParams.get("delayMs") ?? 0);
     request.resume();
     request.on("end", () => setTimeout(() => response.end(name), delay));
@@ -41,6 +45,12 @@ export async function startInstance(name: string): Promise<TestInstance> {
     },
     get busy() {
       return busy;
+    },
+    get failChecks() {
+      return failChecks;
+    },
+    set failChecks(fail: boolean) {
+      failChecks = fail;
     },
     asInstance: (state = "ready") => ({ uid, pod: name, address: "127.0.0.1", port, state }),
     close: () =>
