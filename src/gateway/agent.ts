@@ -69,6 +69,8 @@ const defaultTimings: AgentTimings = {
   staleAfterMs: 60_000,
 };
 
+const longestReloadGapMs = 300_000;
+
 /** What the gateway has done so far. */
 export interface AgentState {
   /** Counts changes of what is told here. */
@@ -124,6 +126,7 @@ export function createAgent(options: AgentOptions): Agent {
   let running: Configuration | undefined;
   let runningPid: number | undefined;
   let lastReloadAt = Number.NEGATIVE_INFINITY;
+  let reloadFailures = 0;
   let lastFullAt = Number.NEGATIVE_INFINITY;
   let lastFileAt = Number.NEGATIVE_INFINITY;
   let fileIsOld = false;
@@ -169,7 +172,7 @@ export function createAgent(options: AgentOptions): Agent {
     busy = false;
     metrics.set("nuptse_gateway_lag_seconds", {}, lagMs() / 1000);
     const changesAt = source.view().changesAt ?? Number.POSITIVE_INFINITY;
-    const reloadAt = structureWaitsSince === undefined ? Number.POSITIVE_INFINITY : lastReloadAt + timings.reloadGapMs;
+    const reloadAt = structureWaitsSince === undefined ? Number.POSITIVE_INFINITY : nextReloadAt();
     const retryMs = failures > 0 ? Math.min(timings.probeMs, timings.gatherMs * failures) : timings.probeMs;
     wakeIn(Math.max(timings.gatherMs / 2, Math.min(retryMs, reloadAt - now(), changesAt - now())));
     if (again || (pendingSince !== undefined && failures === 0)) wakeIn(timings.gatherMs / 2);
@@ -214,6 +217,8 @@ export function createAgent(options: AgentOptions): Agent {
     }
   }
 
+  /** Twice as far away with each try in a row that failed. */
+  const nextReloadAt = () => lastReloadAt + Math.min(longestReloadGapMs, timings.reloadGapMs * 2 ** reloadFailures);
   const isStale = () => source.view().silentForMs > timings.staleAfterMs;
 
   async function bringUpToDate(offered: readonly PublishedService[], found: string | undefined, changeIsFrom: number): Promise<void> {
@@ -224,7 +229,7 @@ export function createAgent(options: AgentOptions): Agent {
     let desired = build(chosen.services, current);
     if (desired.structure !== structure) {
       structureWaitsSince ??= changeIsFrom;
-      if (now() - lastReloadAt >= timings.reloadGapMs) {
+      if (now() >= nextReloadAt()) {
         await changeStructure(chosen.services, current, structure);
         chosen = select(offered);
         desired = build(chosen.services, new Set(running?.backends.keys() ?? current));
@@ -281,7 +286,14 @@ export function createAgent(options: AgentOptions): Agent {
       else if (loaded !== undefined) refusals.prove(service);
     }
     if (loaded?.structure === present) return;
-    if (loaded === undefined) throw new Error(`HAProxy did not take a new configuration: ${[...refused.values()][0] ?? "no reason"}`);
+    if (loaded === undefined) {
+      // What all services together need is not there; each further try costs the time of two reloads.
+      reloadFailures += 1;
+      const reason = [...refused.values()][0] ?? "no reason";
+      logger.warn("HAProxy did not take a new configuration; what it has stays", { reason, failures: reloadFailures });
+      throw new Error(`HAProxy did not take a new configuration: ${reason}`);
+    }
+    reloadFailures = 0;
     running = loaded;
     logger.info("HAProxy was reloaded", { reason, structure: loaded.structure, services: services.length, refused: refused.size });
   }

@@ -118,6 +118,7 @@ export function createStructureChanger(options: StructureOptions): StructureChan
         const loaded = await load(configuration);
         if (loaded.ok) return { loaded: configuration, refused };
         const tries = async (only: readonly string[]) => (await load(build(leftOut(left.filter((key) => !only.includes(key)))))).ok;
+        if (isNobodysFault(loaded.log)) return { refused: new Map([["", firstAlert(loaded.log)]]) };
         const blamed = known(loaded.blamed, left) ?? (await bisect(left, tries));
         if (blamed.length === 0) return { refused: new Map([["", firstAlert(loaded.log)]]) };
         refuse(blamed, loaded.log);
@@ -132,6 +133,9 @@ function blamedBy(log: string, path: string, rendered: RenderedFile): readonly s
   const ofLines = complainedLines(log, path).map((line) => rendered.ownerOfLine(line));
   return [...new Set(ofLines.filter((owner) => owner !== undefined))];
 }
+
+/** What all services together need and this machine does not have: no service is better than another, so all keep what they have. */
+const isNobodysFault = (log: string): boolean => /FD limit|file descriptors|out of memory|not enough memory/i.test(log);
 
 /** Undefined where HAProxy blames nobody whose change could be taken back. */
 function known(blamed: readonly string[], suspects: readonly string[]): readonly string[] | undefined {

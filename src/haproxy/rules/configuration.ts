@@ -70,13 +70,20 @@ export function configurationOf(
   }
   const list = listed.length === 0 ? undefined : addFile(files, settings, "list", listed.join(""));
   const head = [...globalLines(settings), "", ...portsFrontend(ownPorts, settings), "", ...sharedFrontends(list, settings)];
-  const structural = [
-    ...head,
-    ...frontends.flatMap(({ lines }) => lines),
-    ...[...sorted.values()].map(({ name, lines, serverOptions }) => `${name}\n${lines.join("\n")}\n${serverOptions}`),
-  ].join("\n");
+  const structural = [...head, ...frontends.flatMap(({ lines }) => lines), ...[...sorted.values()].map(structuralText)].join("\n");
   const maps = mapsOf(services, list !== undefined);
   return { structure: shortHash(structural, 16), head, frontends, backends: sorted, maps, certificates: files };
+}
+
+const structuralTexts = new WeakMap<readonly string[], string>();
+
+/** All of a backend that takes a reload to change. Computed once: the lines of a backend come with its options. */
+function structuralText({ name, lines, serverOptions }: PlannedBackend): string {
+  const known = structuralTexts.get(lines);
+  if (known !== undefined) return known;
+  const text = `${name}\n${lines.join("\n")}\n${serverOptions}`;
+  structuralTexts.set(lines, text);
+  return text;
 }
 
 const noServers: ReadonlyMap<string, Server> = new Map();

@@ -24,7 +24,7 @@ export function selectServices(candidates: readonly PublishedService[], settings
   const services: PublishedService[] = [];
   for (const service of candidates.toSorted(byAge)) {
     const base = `spec.services[${JSON.stringify(service.name)}]`;
-    const found = serviceProblems(service, settings);
+    const found = problemsOf(service, settings);
     if (found.length > 0) {
       refuse(service, found);
       continue;
@@ -48,9 +48,36 @@ export function selectServices(candidates: readonly PublishedService[], settings
         refuse(service, [{ path: `${base}.hostnames`, message: `NameConflict: ${host} with one of these paths belongs to an older one` }]);
       return !taken;
     });
-    services.push({ ...service, hostnames, instances: service.instances.filter(isServableInstance) });
+    services.push(served(service, hostnames));
   }
   return { services: services.sort((one, other) => one.port - other.port), problems };
+}
+
+const servable = new WeakMap<PublishedService, PublishedService>();
+
+/** The same object for the same service, lest what has not changed be taken for a change. */
+function served(service: PublishedService, hostnames: readonly string[]): PublishedService {
+  if (hostnames.length < service.hostnames.length) return { ...withServableInstances(service), hostnames };
+  return withServableInstances(service);
+}
+
+function withServableInstances(service: PublishedService): PublishedService {
+  const known = servable.get(service);
+  if (known !== undefined) return known;
+  const instances = service.instances.filter(isServableInstance);
+  const result = instances.length === service.instances.length ? service : { ...service, instances };
+  servable.set(service, result);
+  return result;
+}
+
+const checked = new WeakMap<GatewaySettings["pools"], WeakMap<PublishedService, readonly SpecProblem[]>>();
+
+function problemsOf(service: PublishedService, settings: Pick<GatewaySettings, "pools">): readonly SpecProblem[] {
+  const known = checked.get(settings.pools) ?? new WeakMap<PublishedService, readonly SpecProblem[]>();
+  checked.set(settings.pools, known);
+  const found = known.get(service) ?? serviceProblems(service, settings);
+  known.set(service, found);
+  return found;
 }
 
 /** Map keys under which a host's requests come to the service; one kind of key for each of the maps. */

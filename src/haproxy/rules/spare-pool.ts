@@ -4,8 +4,18 @@ import { type GatewaySettings, inRange } from "./settings.ts";
 
 type PoolSettings = Pick<GatewaySettings, "pools" | "sparePorts" | "gateways">;
 
+const classes = new WeakMap<PublishedService, { readonly gateways: number; readonly isPlain: boolean }>();
+
 /** Whether a service asks for nothing that the backend prepared for its port does not have. */
 export function isOfPoolClass(service: PublishedService, settings: PoolSettings): boolean {
+  const known = classes.get(service);
+  if (known?.gateways === settings.gateways) return known.isPlain;
+  const isPlain = asksForNothing(service, settings);
+  classes.set(service, { gateways: settings.gateways, isPlain });
+  return isPlain;
+}
+
+function asksForNothing(service: PublishedService, settings: PoolSettings): boolean {
   if (service.tls.mode === "Terminate") return false;
   const own = backendOf(service, settings);
   const spare = spareBackend(own.name, settings);
