@@ -57,6 +57,13 @@ const errors: readonly { readonly name: string; readonly reply: string; readonly
   { name: "something without a severity", reply: "Permission denied", want: "Permission denied" },
 ];
 
+describe("haproxy/replies: an answer with the sign of the prompt in it", () => {
+  it("is one answer", () =>
+    assert.deepEqual(new ReplyCollector(1).add("[6]: Unknown command: 'x' -> see help\n  help\n> "), [
+      "[6]: Unknown command: 'x' -> see help\n  help",
+    ]));
+});
+
 describe("haproxy/replies: which answers are refusals", () => {
   for (const tc of errors) it(tc.name, () => assert.equal(commandError(tc.reply), tc.want));
 });
