@@ -134,6 +134,7 @@ export function createAgent(options: AgentOptions): Agent {
   let tooOld: string | undefined;
   let reachable = false;
   let pendingSince: number | undefined;
+  let inHandSince: number | undefined;
   /** Since when HAProxy has another structure than it shall have. */
   let structureWaitsSince: number | undefined;
   /** Servers are held back that only a full comparison brings back. */
@@ -199,11 +200,15 @@ export function createAgent(options: AgentOptions): Agent {
     const begunAt = now();
     const changeIsFrom = pendingSince;
     pendingSince = undefined;
+    // Until HAProxy has it, it counts as not done; what comes meanwhile is younger.
+    inHandSince = changeIsFrom;
     try {
       await bringUpToDate(view.services, info.structure, changeIsFrom ?? begunAt);
     } catch (error) {
-      pendingSince ??= changeIsFrom ?? begunAt;
+      pendingSince = changeIsFrom ?? pendingSince ?? begunAt;
       throw error;
+    } finally {
+      inHandSince = undefined;
     }
     if (isStale()) await holdFailedServers();
   }
@@ -392,7 +397,7 @@ export function createAgent(options: AgentOptions): Agent {
   }
 
   function lagMs(): number {
-    const oldest = Math.min(pendingSince ?? Number.POSITIVE_INFINITY, structureWaitsSince ?? Number.POSITIVE_INFINITY);
+    const oldest = Math.min(...[pendingSince, inHandSince, structureWaitsSince].map((since) => since ?? Number.POSITIVE_INFINITY));
     return Math.max(0, now() - oldest, source.view().silentForMs);
   }
 
