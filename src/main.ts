@@ -11,6 +11,7 @@ import { nodeVersionProblem } from "./cli/node-version.ts";
 import { packageVersion } from "./cli/package-version.ts";
 import type { PlaygroundOptions } from "./cli/playground.ts";
 import { createProcessOutput } from "./cli/process-output.ts";
+import { type GatewayOptions, settingsOf } from "./cli/gateway.ts";
 import { createProgram } from "./cli/program.ts";
 import { runProgram } from "./cli/run-program.ts";
 import type { TraceServerOptions } from "./cli/trace.ts";
@@ -33,7 +34,7 @@ if (problem !== undefined) {
   output.note(`error: ${problem}`);
   process.exit(1);
 }
-const program = createProgram({ clock, output, version: packageVersion }, { runOperator, runPlayground, runTrace });
+const program = createProgram({ clock, output, version: packageVersion }, { runOperator, runPlayground, runTrace, runGateway });
 try {
   process.exitCode = await runProgram(program, process.argv.slice(2), output);
 } catch (error) {
@@ -196,7 +197,7 @@ async function runTrace(options: TraceServerOptions): Promise<void> {
       import("./kube/credentials.ts"),
       import("./kube/http-transport.ts"),
       import("./kube/kube-client.ts"),
-      import("./trace/access.ts"),
+      import("./runtime/token-access.ts"),
       import("./trace/http-server.ts"),
     ]);
   const [{ createSqliteStore }, { startHousekeeping }] = await Promise.all([
@@ -221,8 +222,7 @@ async function runTrace(options: TraceServerOptions): Promise<void> {
     access: createTokenAccess({
       client: createKubeClient(transport),
       clock,
-      writers: options.writer,
-      readers: options.reader,
+      allowed: { write: options.writer, read: options.reader },
       ...(options.audience !== undefined && { audiences: options.audience }),
     }),
     logger,
@@ -247,6 +247,51 @@ async function runTrace(options: TraceServerOptions): Promise<void> {
   await store.close();
   transport.close();
   logger.info("trace has stopped");
+}
+
+async function runGateway(options: GatewayOptions): Promise<void> {
+  const [{ loadCredentials }, { createHttpTransport }, { createKubeClient }, { createPrometheusMetrics }, { startGateway }] =
+    await Promise.all([
+      import("./kube/credentials.ts"),
+      import("./kube/http-transport.ts"),
+      import("./kube/kube-client.ts"),
+      import("./runtime/metrics.ts"),
+      import("./gateway/gateway.ts"),
+    ]);
+  const logger = await createProcessLogger(options);
+  const credentials = await loadCredentials({
+    clock,
+    ...(options.kubeconfig !== undefined && { kubeconfig: options.kubeconfig }),
+    ...(options.context !== undefined && { context: options.context }),
+  });
+  const transport = createHttpTransport({ credentials, clock, random, userAgent: `nuptse/${packageVersion} (gateway)` });
+  const { stateTlsCertFile, stateTlsKeyFile } = options;
+  const pod = process.env.POD_NAME;
+  const gateway = await startGateway({
+    settings: settingsOf(options),
+    program: options.haproxy,
+    client: createKubeClient(transport),
+    clock,
+    random,
+    logger,
+    metrics: await createPrometheusMetrics({ process: true }),
+    metricsAddress: options.metricsAddress,
+    stateAddress: options.stateAddress,
+    stateReaders: options.stateReader,
+    signal: (pid, signal) => process.kill(pid, signal),
+    ...(stateTlsCertFile !== undefined &&
+      stateTlsKeyFile !== undefined && {
+        stateTls: () => ({ cert: readFileSync(stateTlsCertFile, "utf8"), key: readFileSync(stateTlsKeyFile, "utf8") }),
+      }),
+    ...(pod !== undefined && { pod: { namespace: process.env.POD_NAMESPACE ?? ownNamespace(), name: pod } }),
+  });
+  logger.info("gateway starts", { version: packageVersion, server: credentials.server, haproxy: gateway.haproxyVersion });
+  const stopped = Promise.withResolvers<void>();
+  endOnSignal(stopped.resolve);
+  await stopped.promise;
+  await gateway.leave();
+  transport.close();
+  logger.info("gateway has stopped");
 }
 
 async function runPlayground(options: PlaygroundOptions): Promise<void> {

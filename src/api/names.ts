@@ -43,6 +43,8 @@ export const annotations = {
   evacuate: "nuptse.dev/evacuate",
   /** On a node that is being taken: no instance is left on it. */
   evacuated: "nuptse.dev/evacuated",
+  /** On a gateway's pod that is about to end: it is out of all slices of published services. */
+  unpublished: "nuptse.dev/unpublished",
   defaultContainer: "kubectl.kubernetes.io/default-container",
 } as const;
 

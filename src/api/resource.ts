@@ -80,6 +80,14 @@ const workload = (group: string, plural: string, kind: string): Resource => ({ g
 export const replicaSets = workload("apps", "replicasets", "ReplicaSet");
 export const statefulSets = workload("apps", "statefulsets", "StatefulSet");
 export const jobs = workload("batch", "jobs", "Job");
+export const runnerApps: Resource = { group: "nuptse.dev", version: "v1alpha1", plural: "runnerapps", kind: "RunnerApp", namespaced: true };
+export const endpointSlices: Resource = {
+  group: "discovery.k8s.io",
+  version: "v1",
+  plural: "endpointslices",
+  kind: "EndpointSlice",
+  namespaced: true,
+};
 export const tokenReviews: Resource = {
   group: "authentication.k8s.io",
   version: "v1",

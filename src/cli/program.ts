@@ -2,6 +2,7 @@ import { Command } from "commander";
 import type { CommandContext } from "./command-context.ts";
 import { convertCommand } from "./convert.ts";
 import { cronCommand } from "./cron.ts";
+import { type GatewayOptions, gatewayCommand } from "./gateway.ts";
 import { type OperatorOptions, operatorCommand } from "./operator.ts";
 import { type PlaygroundOptions, playgroundCommand } from "./playground.ts";
 import { simulateCommand } from "./simulate.ts";
@@ -13,6 +14,7 @@ export interface Services {
   runOperator(options: OperatorOptions): Promise<void>;
   runPlayground(options: PlaygroundOptions): Promise<void>;
   runTrace(options: TraceServerOptions): Promise<void>;
+  runGateway(options: GatewayOptions): Promise<void>;
 }
 
 /** The program `nuptse`; give it to runProgram. */
@@ -23,6 +25,7 @@ export function createProgram(context: CommandContext, services: Services): Comm
     .addCommand(operatorCommand((options) => services.runOperator(options)))
     .addCommand(playgroundCommand((options) => services.runPlayground(options)))
     .addCommand(traceCommand((options) => services.runTrace(options)))
+    .addCommand(gatewayCommand((options) => services.runGateway(options)))
     .addCommand(cronCommand(context))
     .addCommand(convertCommand(context))
     .addCommand(simulateCommand(context))

@@ -145,6 +145,18 @@ export const metricCatalogue = {
     labels: ["reason"],
     help: "Rows of the event trace that were lost: full (too many waited), refused (the store will not have them), closed (the process ended).",
   },
+  nuptse_gateway_lag_seconds: {
+    type: "gauge",
+    labels: [],
+    help: "Of a gateway: how long ago the oldest change came that its HAProxy does not have; how long the API server has been silent, if that is more.",
+  },
+  nuptse_gateway_reloads_total: { type: "counter", labels: ["result"], help: "Reloads of a gateway's HAProxy: succeeded, failed." },
+  nuptse_gateway_commands_total: {
+    type: "counter",
+    labels: ["result"],
+    help: "Commands that a gateway sent to its HAProxy to change servers and maps: done, refused.",
+  },
+  nuptse_gateway_servers: { type: "gauge", labels: [], help: "Servers that a gateway's HAProxy has, drained ones included." },
 } as const satisfies Readonly<Record<string, MetricDescriptor>>;
 
 type Catalogue = typeof metricCatalogue;

@@ -1,4 +1,5 @@
 import { type Clock, sleepWith } from "../../../src/base/clock.ts";
+import type { GatewayOptions } from "../../../src/cli/gateway.ts";
 import type { OperatorOptions } from "../../../src/cli/operator.ts";
 import type { PlaygroundOptions } from "../../../src/cli/playground.ts";
 import type { TraceServerOptions } from "../../../src/cli/trace.ts";
@@ -13,6 +14,7 @@ export interface Outcome {
   readonly operator: readonly OperatorOptions[];
   readonly playground: readonly PlaygroundOptions[];
   readonly trace: readonly TraceServerOptions[];
+  readonly gateway: readonly GatewayOptions[];
 }
 
 const after: Clock["after"] = () => ({ cancel() {} });
@@ -24,6 +26,7 @@ export async function nuptse(args: readonly string[], now = "2026-11-21T16:00:00
   const operator: OperatorOptions[] = [];
   const playground: PlaygroundOptions[] = [];
   const trace: TraceServerOptions[] = [];
+  const gateway: GatewayOptions[] = [];
   const output = { result: (line: string) => void results.push(line), note: (line: string) => void notes.push(line) };
   const clock: Clock = { now: () => Date.parse(now), monotonic: () => 0, after, sleep: sleepWith(after) };
   const program = createProgram(
@@ -32,8 +35,9 @@ export async function nuptse(args: readonly string[], now = "2026-11-21T16:00:00
       runOperator: async (options) => void operator.push(options),
       runPlayground: async (options) => void playground.push(options),
       runTrace: async (options) => void trace.push(options),
+      runGateway: async (options) => void gateway.push(options),
     },
   );
   const code = await runProgram(program, args, output);
-  return { code, results, notes, operator, playground, trace };
+  return { code, results, notes, operator, playground, trace, gateway };
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { settingsOf } from "../../../src/cli/gateway.ts";
 import { nuptse } from "./program-double.ts";
 
 const webhookDefaults = {
@@ -199,6 +200,83 @@ describe("cli/trace", () => {
   }
 });
 
+describe("cli/gateway", () => {
+  it("has defaults for all but the folder", async () => {
+    const outcome = await nuptse(["gateway", "--folder", "/run/gateway/"]);
+    assert.deepEqual(outcome.notes, []);
+    assert.deepEqual(outcome.gateway, [
+      {
+        folder: "/run/gateway",
+        haproxy: "haproxy",
+        openPorts: { first: 21_000, last: 23_999 },
+        restrictedPorts: { first: 24_000, last: 26_999 },
+        httpPort: 8080,
+        httpsPort: 8443,
+        maxConnections: 20_000,
+        gateways: 2,
+        hardStopAfter: 600,
+        sparePorts: 100,
+        metricsAddress: { host: "127.0.0.1", port: 8092 },
+        stateAddress: { host: "127.0.0.1", port: 8091 },
+        stateReader: [],
+        logLevel: "info",
+      },
+    ]);
+  });
+
+  it("makes settings of what was typed", async () => {
+    const flags = [
+      "--bind",
+      "::",
+      "10.0.0.1",
+      "--haproxy-metrics",
+      "[::1]:9",
+      "--threads",
+      "2",
+      "--gateways",
+      "3",
+      "--open-ports",
+      "2000-2999",
+    ];
+    const [options] = (await nuptse(["gateway", "--folder", "/g", ...flags])).gateway;
+    assert.deepEqual(settingsOf(options as NonNullable<typeof options>), {
+      folder: "/g",
+      bind: ["::", "10.0.0.1"],
+      pools: [
+        { first: 2000, last: 2999 },
+        { first: 24_000, last: 26_999 },
+      ],
+      httpPort: 8080,
+      httpsPort: 8443,
+      metricsBind: "[::1]:9",
+      maxConnections: 20_000,
+      gateways: 3,
+      threads: 2,
+      hardStopAfterSeconds: 600,
+      sparePorts: 100,
+    });
+  });
+
+  const refused = [
+    { name: "no folder", args: [], want: /--folder/ },
+    { name: "a folder that is not absolute", args: ["--folder", "here"], want: /absolute path/ },
+    { name: "a folder with a blank, which would end a word of HAProxy's file", args: ["--folder", "/a b"], want: /absolute path/ },
+    { name: "a name instead of an address", args: ["--folder", "/g", "--bind", "localhost"], want: /IP address/ },
+    { name: "ranges that overlap", args: ["--folder", "/g", "--open-ports", "21000-24000"], want: /overlap/ },
+    { name: "a range that goes back", args: ["--folder", "/g", "--open-ports", "3000-2000"], want: /two ports/ },
+    { name: "a shared port within a range", args: ["--folder", "/g", "--http-port", "21000"], want: /outside of them/ },
+    { name: "one shared port for both", args: ["--folder", "/g", "--http-port", "8443"], want: /must differ/ },
+    { name: "a certificate without its key", args: ["--folder", "/g", "--state-tls-cert-file", "c"], want: /belong together/ },
+  ];
+  for (const tc of refused) {
+    it(`refuses ${tc.name} with exit code 2 and one line`, async () => {
+      const outcome = await nuptse(["gateway", ...tc.args]);
+      assert.deepEqual({ code: outcome.code, lines: outcome.notes.length, started: outcome.gateway }, { code: 2, lines: 1, started: [] });
+      assert.match(outcome.notes[0] ?? "", tc.want);
+    });
+  }
+});
+
 describe("cli/program", () => {
   const cases = [
     { name: "version prints the version", args: ["version"], wantCode: 0, wantResult: "1.2.3" },
@@ -230,6 +308,7 @@ describe("cli/program", () => {
         runOperator: () => Promise.reject(new Error("no cluster")),
         runPlayground: () => Promise.resolve(),
         runTrace: () => Promise.resolve(),
+        runGateway: () => Promise.resolve(),
       },
     );
     await assert.rejects(runProgram(program, ["operator"], output), /no cluster/);

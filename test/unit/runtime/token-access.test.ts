@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { VirtualClock } from "../../../src/base/virtual-clock.ts";
 import { createKubeClient } from "../../../src/kube/kube-client.ts";
-import { createTokenAccess } from "../../../src/trace/access.ts";
+import { createTokenAccess } from "../../../src/runtime/token-access.ts";
 import { failure, ok, scriptedTransport } from "../runtime/scripted-transport.ts";
 
 const operator = "system:serviceaccount:nuptse-system:nuptse";
@@ -18,8 +18,7 @@ function bench(users: Readonly<Record<string, { readonly username: string; reado
   const access = createTokenAccess({
     client: createKubeClient(script.transport),
     clock,
-    writers: [operator],
-    readers: ["alice", "group:platform"],
+    allowed: { write: [operator], read: ["alice", "group:platform"] },
     audiences: ["nuptse-trace"],
   });
   return { clock, access, ...script, breakDown: () => (down = true) };
@@ -32,7 +31,7 @@ const users = {
   eve: { username: "eve", groups: ["alice"] },
 };
 
-describe("trace/access: who may write to and read from nuptse trace, decision 29", () => {
+describe("runtime/token-access: who may do what, decision 29", () => {
   const cases = [
     { name: "the operator's account may write", token: "op", verb: "write", want: "allowed" },
     { name: "and not read, unless named for it", token: "op", verb: "read", want: "forbidden" },
