@@ -4,6 +4,7 @@ import type { CustomResourceDefinition, CustomResourceVersion } from "../../api/
 import type { Status } from "../../api/meta.ts";
 import { customResourceDefinitions, namespaces, type Resource } from "../../api/resource.ts";
 import { type Change, Collection, keyOf } from "./collection.ts";
+import { DisruptionController } from "./controllers/disruption-controller.ts";
 import { EventExpiry } from "./controllers/event-expiry.ts";
 import { GarbageCollector } from "./controllers/garbage-collector.ts";
 import { NamespaceController } from "./controllers/namespace-controller.ts";
@@ -12,6 +13,7 @@ import { customType } from "./crd/custom-kind.ts";
 import { definitionType } from "./crd/definition-kind.ts";
 import { type DeleteEnvironment, deletedBody, deleteObject, deleteOptionsOf, isGone } from "./deletion.ts";
 import { type StoredObject, withMetadata } from "./json.ts";
+import { evictPod } from "./kinds/eviction.ts";
 import { builtinType } from "./kinds/builtin-kind.ts";
 import { builtinKinds } from "./kinds/core-kinds.ts";
 import { admitByQuota } from "./quota.ts";
@@ -91,6 +93,7 @@ export class ApiServer {
   readonly #listeners = new Set<(commit: Commit) => void>();
   readonly #writes: WriteEnvironment & DeleteEnvironment;
   readonly #expiry: EventExpiry;
+  #disruption: DisruptionController | undefined;
   #revision = firstRevision;
 
   constructor(options: ApiServerOptions) {
@@ -119,6 +122,7 @@ export class ApiServer {
   /** Ends what it would do later by itself, so that a process can end. Nothing may be asked of it after that. */
   close(): void {
     this.#expiry.close();
+    this.#disruption?.close();
   }
 
   /** The version of the last change. */
@@ -202,6 +206,11 @@ export class ApiServer {
     if (subresource === "binding") {
       if (request.method !== "POST") throw methodNotAllowed();
       return reply(201, bindPod(this.#writes, type, target.namespace, target.name, request));
+    }
+    if (subresource === "eviction") {
+      if (request.method !== "POST") throw methodNotAllowed();
+      const budgets = this.#types.get("policy/v1/poddisruptionbudgets") as ResourceType;
+      return reply(201, evictPod(this.#writes, { pods: type, budgets }, target.namespace as string, target.name, request));
     }
     const address = { type, subresource, name: target.name, ...(target.namespace === undefined ? {} : { namespace: target.namespace }) };
     switch (request.method) {
@@ -396,10 +405,13 @@ export class ApiServer {
     const collector = new GarbageCollector(this, later, agent);
     const contents = new NamespaceController(this, later, agent);
     const quota = new QuotaController(this, later, agent);
+    const disruption = new DisruptionController(this, this.#clock, later, agent);
+    this.#disruption = disruption;
     this.onCommit((commit) => {
       collector.observe(commit);
       if (commit.resource === namespaces) contents.observe(commit);
       quota.observe(commit);
+      disruption.observe(commit);
     });
   }
 }

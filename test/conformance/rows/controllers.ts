@@ -12,8 +12,8 @@ const ownedBy = (owner: { readonly metadata: { readonly name: string; readonly u
 const gone = (api: Api, resource: Parameters<Api["peek"]>[0], name: string): Promise<void> =>
   api.until(`${name} goes`, async () => (await api.peek(resource, name)).status === 404);
 
-/** The garbage collector waits until it knows of a new kind; a first collection proves that it does. */
-async function warm(api: Api): Promise<void> {
+/** The garbage collector waits until it knows of a new kind; a first collection proves that it does, and that pods can be made here. */
+export async function warm(api: Api): Promise<void> {
   const owner = await api.create(things, thing("warm"), { show: "nothing" });
   await api.create(configMaps, configMap("warm", {}, ownedBy(owner.body)), { show: "nothing" });
   await api.delete(things, "warm", undefined, { show: "nothing" });

@@ -66,8 +66,8 @@ interface Exchange {
 
 /** Paths that tell nothing and are open to everybody, as in Kubernetes. */
 const publicPaths = /^\/(version|healthz|livez|readyz)(\/|$)/;
-/** Parts of a pod that need a stream in both directions, or a controller, which the front does not have. */
-const unsupportedPodParts = new Set(["exec", "attach", "portforward", "proxy", "eviction", "ephemeralcontainers", "resize"]);
+/** Parts of a pod that need a stream in both directions, which the front does not have. */
+const unsupportedPodParts = new Set(["exec", "attach", "portforward", "proxy", "ephemeralcontainers"]);
 const coreMethods = new Set(["GET", "POST", "PUT", "PATCH", "DELETE"]);
 
 /** Returns what answers a request. It never throws and never rejects: whatever goes wrong becomes an answer, or a closed connection. */

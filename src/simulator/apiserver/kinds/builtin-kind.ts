@@ -68,7 +68,7 @@ export function builtinType(kind: BuiltinKind, collection: Collection): Resource
         if (live.metadata.ownerReferences === undefined) result = withMetadata(result, { ownerReferences: undefined });
       }
       result = kind.prepareUpdate?.(result, live, subresource) ?? result;
-      const changed = kind.counted === true && subresource === "" && !sameJson(specOf(result), specOf(live));
+      const changed = kind.counted === true && subresource !== "status" && !sameJson(specOf(result), specOf(live));
       return changed ? withMetadata(result, { generation: (live.metadata.generation ?? 0) + 1 }) : result;
     },
     validateCreate: (object) => kind.validate?.(object) ?? [],

@@ -145,8 +145,13 @@ function decodeStruct(spec: Spec & { readonly as: "struct" }, value: Fields, pat
   return copy ?? value;
 }
 
-/** Texts that are pointers in Go: empty is a value there. */
-const keptWhenEmpty = new Set(["coordination.v1.LeaseSpec holderIdentity", "core.v1.PersistentVolumeClaimSpec storageClassName"]);
+/** Texts that are written even when empty, most of them since they are pointers in Go. */
+const keptWhenEmpty = new Set([
+  "coordination.v1.LeaseSpec holderIdentity",
+  "core.v1.PersistentVolumeClaimSpec storageClassName",
+  // no pointer, but written whatever it is
+  "meta.v1.Condition message",
+]);
 
 /** A field of a structure; undefined when Go would not write it out again. */
 function decodeField(spec: Spec, value: unknown, path: string, owner: string, state: DecodeState): unknown {

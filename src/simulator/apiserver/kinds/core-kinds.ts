@@ -13,6 +13,7 @@ import { type Fields, isFields, type StoredObject, sameJson, withField } from ".
 import { labelNameErrors, pathSegmentErrors } from "../object-meta.ts";
 import { type FieldError, forbiddenField, invalidValue, requiredValue, unsupportedValue } from "../status.ts";
 import { type BuiltinKind, textAt } from "./builtin-kind.ts";
+import { disruptionBudgetKind } from "./disruption-budget-kind.ts";
 import { coreEventKind, newEventKind } from "./event-kind.ts";
 import { defaultTemplate, podKind, podTemplateKind, templateErrors } from "./pod-kind.ts";
 
@@ -312,13 +313,7 @@ export const builtinKinds: readonly BuiltinKind[] = [
     counted: true,
     defaults: (object) => ({ preemptionPolicy: "PreemptLowerPriority", ...object }),
   }),
-  held("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", "policy.v1.PodDisruptionBudget", {
-    shortNames: ["pdb"],
-    subresources: ["status"],
-    counted: true,
-    conditionalUpdate: true,
-    emptyObject: { spec: {}, status: {} },
-  }),
+  disruptionBudgetKind,
   held("rbac.authorization.k8s.io", "v1", "roles", "Role", "rbac.v1.Role", rbacNames),
   held("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding", "rbac.v1.RoleBinding", {
     ...rbacNames,

@@ -165,7 +165,10 @@ function resourceErrors(resources: unknown, path: string): readonly FieldError[]
   }
   for (const [name, amount] of Object.entries(requests)) {
     const limit = limits[name];
-    if (limit === undefined) continue;
+    if (limit === undefined) {
+      if (!standardResources.has(name)) errors.push(requiredValue(`${path}.limits`, "Limit must be set for non overcommitable resources"));
+      continue;
+    }
     const wanted = parseQuantity(String(amount))?.nano ?? 0n;
     if (wanted > (parseQuantity(String(limit))?.nano ?? 0n))
       errors.push(invalidValue(`${path}.requests`, amount, `must be less than or equal to ${name} limit of ${String(limit)}`));
