@@ -7,6 +7,7 @@ import { deletingRows } from "./rows/deleting.ts";
 import { evictionRows } from "./rows/evictions.ts";
 import { metadataRows } from "./rows/metadata.ts";
 import { podRows } from "./rows/pods.ts";
+import { policyRows } from "./rows/policies.ts";
 import { readingRows } from "./rows/reading.ts";
 import { resizeRows } from "./rows/resizes.ts";
 import { watchingRows } from "./rows/watching.ts";
@@ -24,6 +25,7 @@ export const rows: readonly Row[] = [
   ...podRows,
   ...evictionRows,
   ...resizeRows,
+  ...policyRows,
   ...builtinRows,
   ...controllerRows,
 ];

@@ -3,6 +3,10 @@ import { type Random, randomInteger } from "../../base/random.ts";
 import type { CustomResourceDefinition, CustomResourceVersion } from "../../api/core.ts";
 import type { Status } from "../../api/meta.ts";
 import { customResourceDefinitions, namespaces, type Resource } from "../../api/resource.ts";
+import { PolicyAdmission } from "./admission/policies.ts";
+import { userOf } from "./admission/attributes.ts";
+import { RbacAuthorizer } from "./authorization/rbac.ts";
+import { answerReview, reviewResources } from "./authorization/reviews.ts";
 import { type Change, Collection, keyOf } from "./collection.ts";
 import { DisruptionController } from "./controllers/disruption-controller.ts";
 import { EventExpiry } from "./controllers/event-expiry.ts";
@@ -92,6 +96,7 @@ export class ApiServer {
   readonly #customCollections = new Map<string, Collection>();
   readonly #listeners = new Set<(commit: Commit) => void>();
   readonly #writes: WriteEnvironment & DeleteEnvironment;
+  readonly #authorizer: RbacAuthorizer;
   readonly #expiry: EventExpiry;
   #disruption: DisruptionController | undefined;
   #revision = firstRevision;
@@ -101,7 +106,13 @@ export class ApiServer {
     this.#clock = options.clock;
     this.#random = options.random;
     this.#watches = new Watches(options.clock, options.random, () => this.#revision);
+    this.#authorizer = new RbacAuthorizer((group, version, plural) => this.typeOf(group, version, plural));
     this.#writes = {
+      admission: new PolicyAdmission({
+        authorizer: this.#authorizer,
+        typeOf: (group, version, plural) => this.typeOf(group, version, plural),
+        types: () => this.types(),
+      }),
       managesFields: options.managedFields !== false,
       now: () => this.#clock.now(),
       newUid: options.uid ?? (() => randomUid(this.#random)),
@@ -137,7 +148,7 @@ export class ApiServer {
 
   /** What discovery says of all served kinds. */
   resources(): readonly ServedResource[] {
-    return this.types().map(servedResource);
+    return [...this.types().map(servedResource), ...reviewResources];
   }
 
   /** The kind at an address. */
@@ -191,7 +202,7 @@ export class ApiServer {
   #route(request: ApiRequest): ApiReply {
     const target = parsePath(request.path);
     const type = target === undefined ? undefined : this.typeOf(target.group, target.version, target.plural);
-    if (target === undefined || type === undefined) return this.#unknown(target);
+    if (target === undefined || type === undefined) return this.#review(target, request) ?? this.#unknown(target);
     if (!type.resource.namespaced && target.namespace !== undefined) {
       if (type.custom) return pageNotFound;
       throw resourceUnknown();
@@ -286,6 +297,16 @@ export class ApiServer {
       default:
         throw methodNotAllowed();
     }
+  }
+
+  /** The answer to a question about users; undefined when it is none. */
+  #review(target: RequestTarget | undefined, request: ApiRequest): ApiReply | undefined {
+    const resource = reviewResources.find(
+      ({ group, version, plural }) => group === target?.group && version === target.version && plural === target.plural,
+    );
+    if (target === undefined || resource === undefined) return undefined;
+    if (request.method !== "POST" || target.name !== undefined) throw methodNotAllowed();
+    return reply(201, answerReview(resource, request.body, target.namespace, userOf(request), this.#authorizer));
   }
 
   #unknown(target: RequestTarget | undefined): ApiReply {

@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Pod } from "../../../api/core.ts";
 import type { Clock } from "../../../base/clock.ts";
+import type { User } from "../authorization/rbac.ts";
 import type { ApiRequest } from "../request-path.ts";
 import type { ServedResource } from "../served-resource.ts";
 import type { ServerCore } from "./core.ts";
@@ -12,7 +13,6 @@ import { negotiate } from "./negotiation.ts";
 import { sendLog } from "./pod-log.ts";
 import { readBody, skipBody } from "./request-body.ts";
 import { type RequestInfo, requestInfo } from "./request-info.ts";
-import { answerReview, reviewResources, type User } from "./reviews.ts";
 import { sendJson, sendReply } from "./send.ts";
 import { includeObject, isObject, shapeEvents, shaper } from "./shape.ts";
 import { failure, Refusal } from "./status.ts";
@@ -85,7 +85,7 @@ export function createRequestHandler(parts: HandlerParts): (request: IncomingMes
 async function answer(parts: HandlerParts, exchange: Exchange, authenticated: boolean): Promise<void> {
   const { request, response, path } = exchange;
   if (!authenticated && !publicPaths.test(path)) throw Refusal.of(401, "Unauthorized");
-  const resources = servedResources(parts.server);
+  const resources = parts.server.resources();
   if (!exchange.info.isResource) {
     await skipBody(request);
     const address = request.headers.host ?? "";
@@ -97,14 +97,9 @@ async function answer(parts: HandlerParts, exchange: Exchange, authenticated: bo
     ({ group, version, plural }) => group === exchange.info.group && version === exchange.info.version && plural === exchange.info.resource,
   );
   if (resource === undefined) await answerUnknown(parts, exchange);
-  else if (reviewResources.includes(resource)) await answerAboutUser(parts, exchange, resource);
   else if (resource.plural === "pods" && resource.group === "" && exchange.info.subresource !== "")
     await answerPodPart(parts, exchange, resource);
   else await answerFromCore(parts, exchange, resource);
-}
-
-function servedResources(server: ServerCore): readonly ServedResource[] {
-  return [...server.resources(), ...reviewResources];
 }
 
 /** What nobody serves: the core knows whether its group is one that tells so in a Status or in plain text. */
@@ -113,15 +108,6 @@ async function answerUnknown(parts: HandlerParts, { request, response, path, que
   const asked = parts.server.handle({ method: "GET", path, query, ...identity(request, parts.user) });
   await skipBody(request);
   sendReply(response, await asked, "json");
-}
-
-async function answerAboutUser(parts: HandlerParts, exchange: Exchange, resource: ServedResource): Promise<void> {
-  const { request, response, info } = exchange;
-  // typed clients ask in protobuf; the answer does not depend on the question, so it need not be read
-  const readable = request.headers["content-type"]?.startsWith("application/json") ?? false;
-  const body = readable ? (await readBody(request)).value : await skipBody(request);
-  const reply = answerReview(resource, info.verb, (body as { readonly spec?: unknown } | undefined)?.spec, parts.user);
-  sendJson(response, reply.status, reply.body);
 }
 
 async function answerPodPart(parts: HandlerParts, exchange: Exchange, resource: ServedResource): Promise<void> {
@@ -177,8 +163,8 @@ async function answerFromCore(parts: HandlerParts, exchange: Exchange, resource:
   streamWatch(watch, response, shapeEvents(form, resource, parts.clock, query));
 }
 
-function identity(request: IncomingMessage, user: User): { readonly userAgent: string; readonly user: string } {
-  return { userAgent: request.headers["user-agent"] ?? "", user: user.name };
+function identity(request: IncomingMessage, user: User): Pick<ApiRequest, "userAgent" | "user" | "groups"> {
+  return { userAgent: request.headers["user-agent"] ?? "", user: user.name, groups: user.groups };
 }
 
 function parseExchange(request: IncomingMessage, response: ServerResponse): Exchange {

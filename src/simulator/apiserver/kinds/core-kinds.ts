@@ -9,6 +9,7 @@ import {
   secrets,
   services,
 } from "../../../api/resource.ts";
+import { policyKinds } from "../admission/policy-kinds.ts";
 import { type Fields, isFields, type StoredObject, sameJson, withField } from "../json.ts";
 import { labelNameErrors, pathSegmentErrors } from "../object-meta.ts";
 import { type FieldError, forbiddenField, invalidValue, requiredValue, unsupportedValue } from "../status.ts";
@@ -314,6 +315,7 @@ export const builtinKinds: readonly BuiltinKind[] = [
     defaults: (object) => ({ preemptionPolicy: "PreemptLowerPriority", ...object }),
   }),
   disruptionBudgetKind,
+  ...policyKinds,
   held("rbac.authorization.k8s.io", "v1", "roles", "Role", "rbac.v1.Role", rbacNames),
   held("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding", "rbac.v1.RoleBinding", {
     ...rbacNames,

@@ -1,5 +1,6 @@
 import type { Status } from "../../../api/meta.ts";
 import { formatSeconds } from "../../../base/time.ts";
+import { admitPart } from "../admission/attributes.ts";
 import { keyOf } from "../collection.ts";
 import { type DeleteEnvironment, type DeleteOptions, deleteObject, deleteOptionsOf } from "../deletion.ts";
 import { type Fields, isFields, type StoredObject, withField } from "../json.ts";
@@ -18,6 +19,8 @@ export interface EvictionTypes {
 const maxDisruptedPods = 2_000;
 const tooMany = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.";
 
+const evictionKind = { group: "policy", version: "v1", kind: "Eviction" };
+
 const statusOf = (object: StoredObject): Fields => (isFields(object.status) ? object.status : {});
 const numberAt = (fields: Fields, name: string): number => (typeof fields[name] === "number" ? fields[name] : 0);
 
@@ -31,6 +34,11 @@ export function evictPod(env: DeleteEnvironment, types: EvictionTypes, namespace
   const metadata = isFields(body.metadata) ? body.metadata : {};
   if (metadata.name !== name) throw badRequest("name in URL does not match name in Eviction object");
   const options = optionsOf(body, request);
+  admitPart(
+    env.admission,
+    { type: types.pods, subresource: "eviction", written: evictionKind, namespace, name, object: body, dryRun: options.dryRun },
+    request,
+  );
   const pod = types.pods.collection.get(keyOf(namespace, name));
   if (pod === undefined) throw notFound(types.pods.resource, name);
   if (!needsNoBudget(pod)) {
