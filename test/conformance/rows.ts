@@ -10,6 +10,7 @@ import { podRows } from "./rows/pods.ts";
 import { policyRows } from "./rows/policies.ts";
 import { readingRows } from "./rows/reading.ts";
 import { resizeRows } from "./rows/resizes.ts";
+import { strategicRows } from "./rows/strategic.ts";
 import { watchingRows } from "./rows/watching.ts";
 import { writingRows } from "./rows/writing.ts";
 
@@ -25,6 +26,7 @@ export const rows: readonly Row[] = [
   ...podRows,
   ...evictionRows,
   ...resizeRows,
+  ...strategicRows,
   ...policyRows,
   ...builtinRows,
   ...controllerRows,

@@ -5,8 +5,9 @@ import type { Status } from "../../api/meta.ts";
 import { customResourceDefinitions, namespaces, type Resource } from "../../api/resource.ts";
 import { PolicyAdmission } from "./admission/policies.ts";
 import { userOf } from "./admission/attributes.ts";
-import { RbacAuthorizer } from "./authorization/rbac.ts";
+import { type Access, type Decision, RbacAuthorizer, type User } from "./authorization/rbac.ts";
 import { answerReview, reviewResources } from "./authorization/reviews.ts";
+import { userOfToken } from "./authorization/tokens.ts";
 import { type Change, Collection, keyOf } from "./collection.ts";
 import { DisruptionController } from "./controllers/disruption-controller.ts";
 import { EventExpiry } from "./controllers/event-expiry.ts";
@@ -144,6 +145,17 @@ export class ApiServer {
   /** All served kinds at all their addresses, built-in ones first. */
   types(): readonly ResourceType[] {
     return [...this.#types.values()];
+  }
+
+  /** Whose token it is, by the Secrets that make tokens known. */
+  authenticate(token: string): User | undefined {
+    const secrets = this.#types.get("/v1/secrets");
+    return secrets === undefined ? undefined : userOfToken(secrets, token);
+  }
+
+  /** Whether the user may, by the roles and bindings that are stored now. `handle` itself does not ask: its callers are trusted. */
+  authorize(user: User, access: Access): Decision {
+    return this.#authorizer.authorize(user, access);
   }
 
   /** What discovery says of all served kinds. */

@@ -313,7 +313,15 @@ function checkName(object: StoredObject, name: string): void {
   if (found === "") throw badRequest(`the name of the object (based on URL) was undeterminable: name must be provided`);
 }
 
-const patchTypes = ["application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml"];
+const strategicMergeType = "application/strategic-merge-patch+json";
+
+/** The kinds of patches that a kind takes, in the order in which a refusal names them. */
+const patchTypesOf = (type: ResourceType): readonly string[] => [
+  "application/json-patch+json",
+  "application/merge-patch+json",
+  ...(type.strategicMerge === undefined ? [] : [strategicMergeType]),
+  "application/apply-patch+yaml",
+];
 
 /** PATCH of an object or of one of its subresources that have the same shape. */
 export function patchObject(env: WriteEnvironment, target: WriteTarget, request: ApiRequest): WriteReply {
@@ -321,13 +329,13 @@ export function patchObject(env: WriteEnvironment, target: WriteTarget, request:
   const { type } = target;
   if (mediaType === "application/apply-patch+yaml" || mediaType === "application/apply-patch+json")
     return applyObject(env, target, request);
-  if (!patchTypes.includes(mediaType)) throw unsupportedMediaType(patchTypes);
+  if (!patchTypesOf(type).includes(mediaType)) throw unsupportedMediaType(patchTypesOf(type));
   const options = optionsOf(request, "PatchOptions");
   const name = target.name ?? "";
   const stored = type.collection.get(keyOf(target.namespace, name));
   if (stored === undefined) throw notFound(type.resource, name);
   const live = shown(type, stored);
-  const patched = patchedBody(mediaType, live, request.body);
+  const patched = patchedBody(mediaType, live, request.body, type.strategicMerge);
   if (!isFields(patched)) throw badRequest("json: cannot unmarshal into Go value of type map[string]interface {}");
   const { object, warnings } = asPatchFailure(patched, () => decoded(type, patched, options, patched));
   checkName(object, name);
@@ -335,10 +343,18 @@ export function patchObject(env: WriteEnvironment, target: WriteTarget, request:
 }
 
 /** What a patch makes of an object; refused with 422 where it does not fit. */
-export function patchedBody(mediaType: string, live: unknown, patch: unknown): unknown {
-  if (mediaType === "application/merge-patch+json") {
-    if (!isFields(patch)) throw badRequest("error decoding patch: json: cannot unmarshal into Go value of type map[string]interface {}");
-    return applyMergePatch(live, patch);
+export function patchedBody(mediaType: string, live: unknown, patch: unknown, strategicMerge?: ResourceType["strategicMerge"]): unknown {
+  if (mediaType === "application/merge-patch+json" || mediaType === strategicMergeType) {
+    if (!isFields(patch)) {
+      const found = Array.isArray(patch) ? "array " : "";
+      const why = `json: cannot unmarshal ${found}into Go value of type map[string]interface {}`;
+      throw badRequest(
+        mediaType === strategicMergeType
+          ? why
+          : "error decoding patch: json: cannot unmarshal into Go value of type map[string]interface {}",
+      );
+    }
+    return mediaType === strategicMergeType && strategicMerge !== undefined ? strategicMerge(live, patch) : applyMergePatch(live, patch);
   }
   if (!Array.isArray(patch))
     throw badRequest("error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp");

@@ -1,10 +1,10 @@
-import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Pod } from "../../../api/core.ts";
 import type { Clock } from "../../../base/clock.ts";
 import type { User } from "../authorization/rbac.ts";
 import type { ApiRequest } from "../request-path.ts";
 import type { ServedResource } from "../served-resource.ts";
+import { authenticator, authorized } from "./access.ts";
 import type { ServerCore } from "./core.ts";
 import { groupVersions } from "./discovery.ts";
 import { answerDocument } from "./documents.ts";
@@ -62,29 +62,34 @@ interface Exchange {
   readonly path: string;
   readonly query: Readonly<Record<string, string>>;
   readonly info: RequestInfo;
+  /** In whose name it is answered. */
+  user: User;
 }
 
 /** Paths that tell nothing and are open to everybody, as in Kubernetes. */
 const publicPaths = /^\/(version|healthz|livez|readyz)(\/|$)/;
 /** Parts of a pod that need a stream in both directions, which the front does not have. */
 const unsupportedPodParts = new Set(["exec", "attach", "portforward", "proxy", "ephemeralcontainers"]);
+/** Who reads what is open to all. */
+const nobody: User = { name: "system:anonymous", groups: ["system:unauthenticated"] };
 const coreMethods = new Set(["GET", "POST", "PUT", "PATCH", "DELETE"]);
 
 /** Returns what answers a request. It never throws and never rejects: whatever goes wrong becomes an answer, or a closed connection. */
 export function createRequestHandler(parts: HandlerParts): (request: IncomingMessage, response: ServerResponse) => void {
-  const expectedToken = digest(parts.token);
+  const authenticate = authenticator(parts.server, parts.token, parts.user);
   return (request, response) => {
     const exchange = parseExchange(request, response);
-    const authenticated = bearerMatches(request.headers.authorization, expectedToken);
-    observe(parts, exchange, authenticated);
+    const sender = authenticate(request.headers);
+    observe(parts, exchange, sender);
     response.on("error", () => response.destroy());
-    answer(parts, exchange, authenticated).catch((error: unknown) => answerFailure(parts, exchange, error));
+    answer(parts, exchange, sender).catch((error: unknown) => answerFailure(parts, exchange, error));
   };
 }
 
-async function answer(parts: HandlerParts, exchange: Exchange, authenticated: boolean): Promise<void> {
+async function answer(parts: HandlerParts, exchange: Exchange, sender: User | undefined): Promise<void> {
   const { request, response, path } = exchange;
-  if (!authenticated && !publicPaths.test(path)) throw Refusal.of(401, "Unauthorized");
+  if (sender === undefined && !publicPaths.test(path)) throw Refusal.of(401, "Unauthorized");
+  if (sender !== undefined) exchange.user = authorized(parts.server, sender, request.headers, exchange.info, path);
   const resources = parts.server.resources();
   if (!exchange.info.isResource) {
     await skipBody(request);
@@ -103,9 +108,9 @@ async function answer(parts: HandlerParts, exchange: Exchange, authenticated: bo
 }
 
 /** What nobody serves: the core knows whether its group is one that tells so in a Status or in plain text. */
-async function answerUnknown(parts: HandlerParts, { request, response, path, query }: Exchange): Promise<void> {
+async function answerUnknown(parts: HandlerParts, { request, response, path, query, user }: Exchange): Promise<void> {
   // asked before the body is read: by then the kind may be served
-  const asked = parts.server.handle({ method: "GET", path, query, ...identity(request, parts.user) });
+  const asked = parts.server.handle({ method: "GET", path, query, ...identity(request, user) });
   await skipBody(request);
   sendReply(response, await asked, "json");
 }
@@ -117,7 +122,7 @@ async function answerPodPart(parts: HandlerParts, exchange: Exchange, resource: 
   if (part !== "log") return answerFromCore(parts, exchange, resource);
   if (info.verb !== "get") throw Refusal.of(405, "the server does not allow this method on the requested resource");
   const path = `/api/v1/namespaces/${encodeURIComponent(info.namespace)}/pods/${encodeURIComponent(info.name)}`;
-  const reply = await parts.server.handle({ method: "GET", path, ...identity(request, parts.user) });
+  const reply = await parts.server.handle({ method: "GET", path, ...identity(request, exchange.user) });
   if (reply.status !== 200) return sendReply(response, reply, "json");
   await sendLog(reply.body as Pod, query, response, { source: parts.logSource(), clock: parts.clock });
 }
@@ -149,7 +154,7 @@ async function answerFromCore(parts: HandlerParts, exchange: Exchange, resource:
     query,
     ...(body.contentType === undefined ? {} : { contentType: body.contentType }),
     ...(body.value === undefined ? {} : { body: body.value }),
-    ...identity(request, parts.user),
+    ...identity(request, exchange.user),
   };
   const shape = shaper(form, resource, parts.clock, includeObject(query));
   if (info.verb !== "watch") {
@@ -172,11 +177,11 @@ function parseExchange(request: IncomingMessage, response: ServerResponse): Exch
   const path = rawPath === "/" ? rawPath : rawPath.replace(/\/+$/, "");
   const query = Object.fromEntries(new URLSearchParams(rawQuery));
   const method = request.method === "HEAD" ? "GET" : (request.method ?? "GET");
-  return { request, response, path, query, info: requestInfo(method, path, query) };
+  return { request, response, path, query, info: requestInfo(method, path, query), user: nobody };
 }
 
 /** Tells the listener of every request once its code is known, also when it was refused or is a stream. */
-function observe(parts: HandlerParts, { request, response, info }: Exchange, authenticated: boolean): void {
+function observe(parts: HandlerParts, { request, response, info }: Exchange, sender: User | undefined): void {
   const { onRequest } = parts;
   if (onRequest === undefined) return;
   const receivedAt = parts.clock.now();
@@ -189,7 +194,7 @@ function observe(parts: HandlerParts, { request, response, info }: Exchange, aut
       url: request.url ?? "",
       code,
       userAgent: request.headers["user-agent"] ?? "",
-      user: authenticated ? parts.user.name : "",
+      user: sender?.name ?? "",
     });
     return writeHead(code, ...rest);
   }) as ServerResponse["writeHead"];
@@ -206,16 +211,6 @@ function answerFailure(parts: HandlerParts, { response, request }: Exchange, err
   // the rest of a body that is too long must not be taken for the next request
   if (status.code === 413) response.setHeader("connection", "close");
   sendJson(response, status.code ?? 500, status);
-}
-
-function bearerMatches(header: string | undefined, expected: Buffer): boolean {
-  const token = /^Bearer\s+(\S+)$/i.exec(header ?? "")?.[1];
-  return token !== undefined && timingSafeEqual(digest(token), expected);
-}
-
-/** Makes tokens of any length comparable in constant time. */
-function digest(token: string): Buffer {
-  return createHash("sha256").update(token).digest();
 }
 
 function messageOf(error: unknown): string {

@@ -100,6 +100,15 @@ export function builtinFields(name: string): ReadonlySet<string> {
   return new Set(spec.as === "struct" ? spec.fields.keys() : []);
 }
 
+/** The structure at a field of a built-in structure, in a list or a map or by itself; undefined where there is none. */
+export function builtinFieldType(name: string, field: string): string | undefined {
+  if (!lines.has(name)) return undefined;
+  const spec = struct(name);
+  let found = spec.as === "struct" ? spec.fields.get(field) : undefined;
+  while (found !== undefined && (found.as === "list" || found.as === "map")) found = found.element;
+  return found?.as === "struct" ? found.name : undefined;
+}
+
 interface DecodeState {
   readonly unknown: string[];
   readonly kind: string;

@@ -207,6 +207,18 @@ const revisionKind: BuiltinKind = {
   validateUpdate: (next, live) => (sameJson(next.data, live.data) ? [] : [invalidValue("data", next.data, "field is immutable")]),
 };
 
+/** How a Deployment goes from one template to the next where it does not say. */
+function defaultRollout(spec: Fields): Fields {
+  const strategy: Fields = { type: "RollingUpdate", ...section(spec, "strategy") };
+  const rollingUpdate = { maxUnavailable: "25%", maxSurge: "25%", ...section(strategy, "rollingUpdate") };
+  return {
+    revisionHistoryLimit: 10,
+    progressDeadlineSeconds: 600,
+    ...spec,
+    strategy: strategy.type === "RollingUpdate" ? { ...strategy, rollingUpdate } : strategy,
+  };
+}
+
 const workload = (plural: string, kind: string, shortName: string): BuiltinKind => ({
   resource: resource("apps", "v1", plural, kind),
   typeName: `apps.v1.${kind}`,
@@ -220,7 +232,11 @@ const workload = (plural: string, kind: string, shortName: string): BuiltinKind 
     const spec = section(object, "spec");
     return {
       ...object,
-      spec: { replicas: 1, ...spec, ...(spec.template === undefined ? {} : { template: defaultTemplate(spec.template) }) },
+      spec: {
+        replicas: 1,
+        ...(kind === "Deployment" ? defaultRollout(spec) : spec),
+        ...(spec.template === undefined ? {} : { template: defaultTemplate(spec.template) }),
+      },
     };
   },
   prepareCreate: (object) => withField(object, "status", kind === "ReplicaSet" ? { replicas: 0 } : {}),

@@ -16,6 +16,12 @@ import {
 const list = (value: unknown): readonly Fields[] => (Array.isArray(value) ? value.filter(isFields) : []);
 const text = (value: unknown): string => (typeof value === "string" ? value : "");
 
+/** In the order in which the real server looks at them: of two, the later one is forbidden. */
+const volumeSources =
+  "emptyDir hostPath gitRepo gcePersistentDisk awsElasticBlockStore secret nfs iscsi glusterfs persistentVolumeClaim rbd cinder cephfs flocker downwardAPI fc configMap azureFile vsphereVolume quobyte azureDisk photonPersistentDisk portworxVolume scaleIO storageos projected ephemeral csi image".split(
+    " ",
+  );
+
 /** Errors in the spec of a pod; `path` is "spec" or "template.spec". */
 export function podSpecErrors(spec: Fields, path: string): readonly FieldError[] {
   const errors: FieldError[] = [];
@@ -23,7 +29,7 @@ export function podSpecErrors(spec: Fields, path: string): readonly FieldError[]
   list(spec.volumes).forEach((volume, at) => {
     const where = `${path}.volumes[${at}]`;
     errors.push(...nameErrors(volume, where, volumes));
-    const sources = Object.keys(volume).filter((key) => key !== "name");
+    const sources = volumeSources.filter((source) => volume[source] !== undefined);
     for (const extra of sources.slice(1)) errors.push(forbiddenField(`${where}.${extra}`, "may not specify more than 1 volume type"));
   });
   const names = new Set<string>();

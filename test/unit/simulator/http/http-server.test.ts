@@ -138,10 +138,6 @@ describe("the HTTPS front", () => {
     it("protobuf that is none", async () => {
       assert.match(failureOf(await post("application/vnd.kubernetes.protobuf", "k8s")), /^400 BadRequest: .*does not begin as/);
     });
-    it("strategic merge, naming what it takes", async () => {
-      const headers = { "content-type": "application/strategic-merge-patch+json" };
-      assert.match(failureOf(await call(`${jobs}/etl`, { method: "PATCH", headers }, "{}")), /^415 .*merge-patch\+json/);
-    });
     it("JSON that is none", async () => assert.match(failureOf(await post("application/json", "{")), /^400 BadRequest: /));
     it("YAML that is none", async () => assert.match(failureOf(await post("application/yaml", "a: [")), /^400 BadRequest: /));
     it("a body of more than 3 MiB", async () => {
