@@ -73,6 +73,7 @@ export async function startPlayground(options: PlaygroundOptions): Promise<Playg
     logSource: logs,
     serviceProxy: ({ namespace, name }, url) =>
       namespace === explainService.namespace && name === explainService.name ? operator?.explain({ method: "GET", url }) : undefined,
+    streamSource: () => world?.streams,
     onError: (error) => logger.error("the API server failed", { error }),
   });
   world = await createWorld({

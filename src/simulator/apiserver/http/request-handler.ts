@@ -1,6 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
 import type { Pod } from "../../../api/core.ts";
+import type { Status } from "../../../api/meta.ts";
 import type { Clock } from "../../../base/clock.ts";
+import type { ApiReply } from "../api-server.ts";
 import type { User } from "../authorization/rbac.ts";
 import type { ApiRequest } from "../request-path.ts";
 import type { ServedResource } from "../served-resource.ts";
@@ -11,11 +14,13 @@ import { answerDocument } from "./documents.ts";
 import type { LogSource } from "./log-source.ts";
 import { negotiate } from "./negotiation.ts";
 import { sendLog } from "./pod-log.ts";
+import { refuseUpgrade, streamPod, type Upgrade } from "./pod-stream.ts";
 import { readBody, skipBody } from "./request-body.ts";
 import { type RequestInfo, requestInfo } from "./request-info.ts";
 import { sendJson, sendReply } from "./send.ts";
 import { includeObject, isObject, shapeEvents, shaper } from "./shape.ts";
 import { failure, Refusal } from "./status.ts";
+import type { StreamSource } from "./stream-source.ts";
 import { streamWatch } from "./watch-stream.ts";
 
 /** What happened to one request; told once, when its answer begins. */
@@ -50,6 +55,8 @@ export interface HandlerParts {
   readonly logSource: () => LogSource | undefined;
   /** What answers behind services/proxy. */
   readonly serviceProxy?: ServiceProxy | undefined;
+  /** Asked at every exec and attach. */
+  readonly streamSource: () => StreamSource | undefined;
   readonly onRequest?: ((record: RequestRecord) => void) | undefined;
   /** Told of defects: what is no refusal, but was thrown on the way to an answer. The client got a 500. */
   readonly onError?: ((error: unknown) => void) | undefined;
@@ -68,8 +75,9 @@ interface Exchange {
 
 /** Paths that tell nothing and are open to everybody, as in Kubernetes. */
 const publicPaths = /^\/(version|healthz|livez|readyz)(\/|$)/;
-/** Parts of a pod that need a stream in both directions, which the front does not have. */
-const unsupportedPodParts = new Set(["exec", "attach", "portforward", "proxy", "ephemeralcontainers"]);
+/** Parts of a pod that are streams in both directions: their requests are upgrades. */
+const streamedPodParts = new Set(["exec", "attach"]);
+const unsupportedPodParts = new Set(["portforward", "proxy", "ephemeralcontainers"]);
 /** Who reads what is open to all. */
 const nobody: User = { name: "system:anonymous", groups: ["system:unauthenticated"] };
 const coreMethods = new Set(["GET", "POST", "PUT", "PATCH", "DELETE"]);
@@ -84,6 +92,46 @@ export function createRequestHandler(parts: HandlerParts): (request: IncomingMes
     response.on("error", () => response.destroy());
     answer(parts, exchange, sender).catch((error: unknown) => answerFailure(parts, exchange, error));
   };
+}
+
+/** Returns what answers a request that asks to go on as something else than HTTP. It never throws and never rejects either. */
+export function createUpgradeHandler(parts: HandlerParts): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
+  const authenticate = authenticator(parts.server, parts.token, parts.user);
+  return (request, socket, head) => {
+    socket.on("error", () => socket.destroy());
+    answerUpgrade(parts, authenticate(request.headers), { request, socket, head }).catch((error: unknown) => {
+      if (!(error instanceof Refusal)) parts.onError?.(error);
+      refuseUpgrade(socket, error instanceof Refusal ? error.status : failure(500, `Internal error occurred: ${messageOf(error)}`));
+    });
+  };
+}
+
+async function answerUpgrade(parts: HandlerParts, sender: User | undefined, upgrade: Upgrade): Promise<void> {
+  const { request } = upgrade;
+  const { path, info } = targetOf(request);
+  if (sender === undefined) throw Refusal.of(401, "Unauthorized");
+  const user = authorized(parts.server, sender, request.headers, { ...info, verb: "create" }, path);
+  if (info.group !== "" || info.resource !== "pods" || !streamedPodParts.has(info.subresource))
+    throw Refusal.of(400, `${info.subresource === "" ? path : `pods/${info.subresource}`} is not supported by this server as a stream`);
+  const pod = await readPod(parts, info, request, user);
+  if (pod.status !== 200) throw new Refusal(pod.body as Status);
+  const [, search = ""] = (request.url ?? "").split("?", 2);
+  parts.onRequest?.({
+    ...info,
+    receivedAt: parts.clock.now(),
+    method: request.method ?? "",
+    url: request.url ?? "",
+    code: 101,
+    userAgent: request.headers["user-agent"] ?? "",
+    user: sender.name,
+  });
+  await streamPod(pod.body as Pod, info.subresource as "exec" | "attach", new URLSearchParams(search), upgrade, parts.streamSource());
+}
+
+/** The pod that a part of a path belongs to. */
+async function readPod(parts: HandlerParts, info: RequestInfo, request: IncomingMessage, user: User): Promise<ApiReply> {
+  const path = `/api/v1/namespaces/${encodeURIComponent(info.namespace)}/pods/${encodeURIComponent(info.name)}`;
+  return parts.server.handle({ method: "GET", path, ...identity(request, user) });
 }
 
 async function answer(parts: HandlerParts, exchange: Exchange, sender: User | undefined): Promise<void> {
@@ -118,11 +166,11 @@ async function answerUnknown(parts: HandlerParts, { request, response, path, que
 async function answerPodPart(parts: HandlerParts, exchange: Exchange, resource: ServedResource): Promise<void> {
   const { response, info, query, request } = exchange;
   const [part = ""] = info.subresource.split("/");
+  if (streamedPodParts.has(part)) throw Refusal.of(400, `pods/${part} needs an upgrade of the connection`);
   if (unsupportedPodParts.has(part)) throw Refusal.of(405, `pods/${part} is not supported by this server`);
   if (part !== "log") return answerFromCore(parts, exchange, resource);
   if (info.verb !== "get") throw Refusal.of(405, "the server does not allow this method on the requested resource");
-  const path = `/api/v1/namespaces/${encodeURIComponent(info.namespace)}/pods/${encodeURIComponent(info.name)}`;
-  const reply = await parts.server.handle({ method: "GET", path, ...identity(request, exchange.user) });
+  const reply = await readPod(parts, info, request, exchange.user);
   if (reply.status !== 200) return sendReply(response, reply, "json");
   await sendLog(reply.body as Pod, query, response, { source: parts.logSource(), clock: parts.clock });
 }
@@ -173,11 +221,15 @@ function identity(request: IncomingMessage, user: User): Pick<ApiRequest, "userA
 }
 
 function parseExchange(request: IncomingMessage, response: ServerResponse): Exchange {
+  return { request, response, ...targetOf(request), user: nobody };
+}
+
+function targetOf(request: IncomingMessage): Pick<Exchange, "path" | "query" | "info"> {
   const [rawPath = "/", rawQuery = ""] = (request.url ?? "/").split("?", 2);
   const path = rawPath === "/" ? rawPath : rawPath.replace(/\/+$/, "");
   const query = Object.fromEntries(new URLSearchParams(rawQuery));
   const method = request.method === "HEAD" ? "GET" : (request.method ?? "GET");
-  return { request, response, path, query, info: requestInfo(method, path, query), user: nobody };
+  return { path, query, info: requestInfo(method, path, query) };
 }
 
 /** Tells the listener of every request once its code is known, also when it was refused or is a stream. */

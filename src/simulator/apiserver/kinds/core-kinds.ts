@@ -76,6 +76,7 @@ const nodeKind: BuiltinKind = {
   shortNames: ["no"],
   subresources: ["status"],
   emptyObject: { spec: {}, status: { daemonEndpoints: { kubeletEndpoint: { Port: 0 } }, nodeInfo: {} } },
+  defaults: (node) => ({ ...node, spec: section(node, "spec") }),
   fieldReaders: { "spec.unschedulable": (node) => String(section(node, "spec").unschedulable === true) },
   // a kubelet registers its node with a status
   createsStatus: true,

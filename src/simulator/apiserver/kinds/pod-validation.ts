@@ -148,6 +148,9 @@ function containerErrors(container: Fields, path: string, names: Set<string>, vo
 
 const standardResources = new Set(["cpu", "memory", "ephemeral-storage"]);
 
+/** Resources of which nobody may use more than was requested: those of others, and huge pages. */
+const isReserved = (name: string): boolean => (name.includes("/") && !name.includes("kubernetes.io/")) || name.startsWith("hugepages-");
+
 function resourceErrors(resources: unknown, path: string): readonly FieldError[] {
   if (!isFields(resources)) return [];
   const errors: FieldError[] = [];
@@ -172,7 +175,7 @@ function resourceErrors(resources: unknown, path: string): readonly FieldError[]
   for (const [name, amount] of Object.entries(requests)) {
     const limit = limits[name];
     if (limit === undefined) {
-      if (!standardResources.has(name)) errors.push(requiredValue(`${path}.limits`, "Limit must be set for non overcommitable resources"));
+      if (isReserved(name)) errors.push(requiredValue(`${path}.limits`, "Limit must be set for non overcommitable resources"));
       continue;
     }
     const wanted = parseQuantity(String(amount))?.nano ?? 0n;
