@@ -1,4 +1,4 @@
-import type { Clock, Timer } from "../../base/clock.ts";
+import type { Clock } from "../../base/clock.ts";
 import { type Random, randomInteger } from "../../base/random.ts";
 import type { CustomResourceDefinition, CustomResourceVersion } from "../../api/core.ts";
 import type { Status } from "../../api/meta.ts";
@@ -9,11 +9,8 @@ import { type Access, type Decision, RbacAuthorizer, type User } from "./authori
 import { answerReview, reviewResources } from "./authorization/reviews.ts";
 import { userOfToken } from "./authorization/tokens.ts";
 import { type Change, Collection, keyOf } from "./collection.ts";
-import { DisruptionController } from "./controllers/disruption-controller.ts";
+import { type Controllers, startControllers } from "./controllers/controllers.ts";
 import { EventExpiry } from "./controllers/event-expiry.ts";
-import { GarbageCollector } from "./controllers/garbage-collector.ts";
-import { NamespaceController } from "./controllers/namespace-controller.ts";
-import { QuotaController } from "./controllers/quota-controller.ts";
 import { customType } from "./crd/custom-kind.ts";
 import { definitionType } from "./crd/definition-kind.ts";
 import { type DeleteEnvironment, deletedBody, deleteObject, deleteOptionsOf, isGone } from "./deletion.ts";
@@ -67,7 +64,7 @@ export interface ApiServerOptions {
   readonly deleteCostMs?: number;
   /** Whether metadata.managedFields is kept for writes other than applies; false saves a sixth of the time. Default true. */
   readonly managedFields?: boolean;
-  /** Garbage collection, namespace contents, quota usage: false leaves them to somebody else, as a server without a controller-manager. Default true. */
+  /** Garbage collection, namespace contents, quota usage, budgets, ReplicaSets, Deployments, EndpointSlices: false leaves them to somebody else, as a server without a controller-manager. Default true. */
   readonly controllers?: boolean;
   /** How long the controllers take to notice, in milliseconds; default 20. */
   readonly controllerDelayMs?: number;
@@ -80,7 +77,6 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
 
 const firstRevision = 1_000;
 const requestTimeoutMs = 60_000;
-const agent = "kube-controller-manager/embedded";
 
 /**
  * An in-memory Kubernetes API server on one thread and one clock: what a request does is done when `handle` returns. It is meant to
@@ -99,7 +95,7 @@ export class ApiServer {
   readonly #writes: WriteEnvironment & DeleteEnvironment;
   readonly #authorizer: RbacAuthorizer;
   readonly #expiry: EventExpiry;
-  #disruption: DisruptionController | undefined;
+  #controllers: Controllers | undefined;
   #revision = firstRevision;
 
   constructor(options: ApiServerOptions) {
@@ -125,7 +121,7 @@ export class ApiServer {
     this.#serveBuiltins();
     this.#expiry = new EventExpiry(this, this.#clock);
     this.onCommit((commit) => this.#expiry.observe(commit));
-    if (options.controllers !== false) this.#startControllers(options.controllerDelayMs ?? 20);
+    if (options.controllers !== false) this.#controllers = startControllers(this, this.#clock, options.controllerDelayMs ?? 20);
     for (const name of ["default", "kube-node-lease", "kube-public", "kube-system"]) {
       this.handle({ method: "POST", path: "/api/v1/namespaces", userAgent: "kube-apiserver/embedded", body: { metadata: { name } } });
     }
@@ -134,7 +130,7 @@ export class ApiServer {
   /** Ends what it would do later by itself, so that a process can end. Nothing may be asked of it after that. */
   close(): void {
     this.#expiry.close();
-    this.#disruption?.close();
+    this.#controllers?.close();
   }
 
   /** The version of the last change. */
@@ -431,21 +427,6 @@ export class ApiServer {
     if (unchanged !== undefined) return;
     for (const type of before) this.#withdraw(type);
     for (const version of served) this.#serve(customType(definition, version, collection));
-  }
-
-  #startControllers(delayMs: number): void {
-    const later = (action: () => void): Timer => this.#clock.after(delayMs, action);
-    const collector = new GarbageCollector(this, later, agent);
-    const contents = new NamespaceController(this, later, agent);
-    const quota = new QuotaController(this, later, agent);
-    const disruption = new DisruptionController(this, this.#clock, later, agent);
-    this.#disruption = disruption;
-    this.onCommit((commit) => {
-      collector.observe(commit);
-      if (commit.resource === namespaces) contents.observe(commit);
-      quota.observe(commit);
-      disruption.observe(commit);
-    });
   }
 }
 
