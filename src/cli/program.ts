@@ -3,7 +3,7 @@ import type { CommandContext } from "./command-context.ts";
 import { convertCommand } from "./convert.ts";
 import { cronCommand } from "./cron.ts";
 import { type OperatorOptions, operatorCommand } from "./operator.ts";
-import { type PlaygroundOptions, playgroundCommand } from "./playground.ts";
+import { type PlaygroundOptions, type PlaygroundUserOptions, playgroundCommand } from "./playground.ts";
 import { simulateCommand } from "./simulate.ts";
 import { type TraceServerOptions, traceCommand } from "./trace.ts";
 import { versionCommand } from "./version.ts";
@@ -12,6 +12,7 @@ import { versionCommand } from "./version.ts";
 export interface Services {
   runOperator(options: OperatorOptions): Promise<void>;
   runPlayground(options: PlaygroundOptions): Promise<void>;
+  addPlaygroundUser(options: PlaygroundUserOptions): Promise<void>;
   runTrace(options: TraceServerOptions): Promise<void>;
 }
 
@@ -21,7 +22,12 @@ export function createProgram(context: CommandContext, services: Services): Comm
     .description("Sharded jobs on Kubernetes: exact schedules, retry, failover.")
     .version(context.version, "-V, --version", "print the version")
     .addCommand(operatorCommand((options) => services.runOperator(options)))
-    .addCommand(playgroundCommand((options) => services.runPlayground(options)))
+    .addCommand(
+      playgroundCommand(
+        (options) => services.runPlayground(options),
+        (options) => services.addPlaygroundUser(options),
+      ),
+    )
     .addCommand(traceCommand((options) => services.runTrace(options)))
     .addCommand(cronCommand(context))
     .addCommand(convertCommand(context))

@@ -2,8 +2,9 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Logger, silentLogger } from "../../api/logger.ts";
+import type { KubeObject } from "../../api/meta.ts";
 import { explainService } from "../../api/names.ts";
-import { customResourceDefinitions } from "../../api/resource.ts";
+import { apiVersionOf, customResourceDefinitions, type Resource } from "../../api/resource.ts";
 import { type Clock, createSystemClock } from "../../base/clock.ts";
 import type { Random } from "../../base/random.ts";
 import type { KubeClient } from "../../kube/client.ts";
@@ -13,11 +14,11 @@ import { createOperator, type Operator } from "../../operator/operator.ts";
 import { noMetrics } from "../../runtime/metrics.ts";
 import type { TraceReader } from "../../trace/store.ts";
 import { startTrace, type TraceService } from "../../trace/trace-service.ts";
-import { createApiServer } from "../apiserver/api-server.ts";
+import { type ApiServer, createApiServer } from "../apiserver/api-server.ts";
 import { startHttpServer } from "../apiserver/http/http-server.ts";
 import { inProcessTransport } from "../apiserver/in-process-transport.ts";
 import { createWorld, type World } from "../world/world.ts";
-import { readCrds } from "./crds.ts";
+import { readCrds, readRules } from "./crds.ts";
 import { withServerDate } from "./server-date.ts";
 
 export interface PlaygroundOptions {
@@ -52,6 +53,16 @@ export interface Playground {
   close(): Promise<void>;
 }
 
+/** The operator's user, as the policies name it. */
+const operatorUser = "system:serviceaccount:nuptse:nuptse-operator";
+
+/** The kind of a manifest, where the server serves it. */
+function resourceOf(server: ApiServer, { apiVersion, kind }: KubeObject): Resource {
+  const found = server.types().find(({ resource }) => resource.kind === kind && apiVersionOf(resource) === apiVersion);
+  if (found === undefined) throw new Error(`the embedded API server has no kind ${kind} of ${apiVersion}`);
+  return found.resource;
+}
+
 /** Starts an embedded cluster on loopback; resolves when kubectl can be used and the operator leads. */
 export async function startPlayground(options: PlaygroundOptions): Promise<Playground> {
   const { random, logger = silentLogger } = options;
@@ -62,6 +73,7 @@ export async function startPlayground(options: PlaygroundOptions): Promise<Playg
   const clientOf = (userAgent: string) => createKubeClient(inProcessTransport(server, { userAgent }));
   const client = clientOf("nuptse-playground");
   for (const crd of readCrds()) await client.create(customResourceDefinitions, crd);
+  for (const rule of readRules()) await client.create(resourceOf(server, rule), rule);
 
   let operator: Operator | undefined;
   let world: World | undefined;
@@ -101,7 +113,7 @@ export async function startPlayground(options: PlaygroundOptions): Promise<Playg
       metrics: noMetrics,
     });
     operator = createOperator({
-      transport: withServerDate(inProcessTransport(server, { userAgent: "nuptse-operator" }), serverTime, clock, clock),
+      transport: withServerDate(inProcessTransport(server, { userAgent: "nuptse-operator", user: operatorUser }), serverTime, clock, clock),
       clock,
       random,
       logger,

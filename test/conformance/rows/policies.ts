@@ -160,6 +160,26 @@ export const policyRows: readonly Row[] = [
       await create(api, "exempt", { a: "1", b: "2", c: "3" });
     });
   }),
+  row("a validating policy compares what may be absent", async (api) => {
+    const validations = [
+      notProbe,
+      {
+        expression: "request.operation == 'CREATE' || object.metadata.?labels['q'] == oldObject.metadata.?labels['q']",
+        message: "q stays",
+      },
+      { expression: "request.operation == 'CREATE' || !(object.?immutable != oldObject.?immutable)", message: "immutable stays" },
+    ];
+    await validate(api, { validations }, async () => {
+      await create(api, "one");
+      await api.merge(configMaps, "one", { data: { b: "2" } }, { show: ["data"] });
+      await api.merge(configMaps, "one", { metadata: { labels: { q: "x" } } });
+      await api.merge(configMaps, "one", { immutable: true });
+      await api.create(configMaps, configMap("two", { a: "1" }, { labels: { q: "x" } }), { show: "nothing" });
+      await api.merge(configMaps, "two", { data: { b: "2" } }, { show: ["data"] });
+      await api.merge(configMaps, "two", { metadata: { labels: { q: "y" } } });
+      await api.merge(configMaps, "two", { metadata: { labels: { q: null } } });
+    });
+  }),
   row("a validating policy that fails refuses, or is ignored", async (api) => {
     const validations = [notProbe, { expression: "object.data.missing == 'x'" }];
     await validate(api, { validations }, () => create(api, "one").then(() => undefined));

@@ -148,6 +148,24 @@ describe("cli/operator", () => {
 });
 
 describe("cli/playground", () => {
+  it("user takes a name, roles, a namespace and the kubeconfig of the playground", async () => {
+    const outcome = await nuptse([
+      "playground",
+      "user",
+      "alice",
+      "--role",
+      "job-operator",
+      "queue-viewer",
+      "-n",
+      "shop",
+      "--kubeconfig",
+      "k.yaml",
+    ]);
+    assert.equal(outcome.code, 0);
+    assert.deepEqual(outcome.users, [{ name: "alice", role: ["job-operator", "queue-viewer"], namespace: "shop", kubeconfig: "k.yaml" }]);
+    assert.deepEqual(outcome.playground, []);
+  });
+
   it("has defaults for everything", async () => {
     const outcome = await nuptse(["playground"]);
     assert.equal(outcome.code, 0);
@@ -229,6 +247,7 @@ describe("cli/program", () => {
       {
         runOperator: () => Promise.reject(new Error("no cluster")),
         runPlayground: () => Promise.resolve(),
+        addPlaygroundUser: () => Promise.resolve(),
         runTrace: () => Promise.resolve(),
       },
     );

@@ -1,4 +1,4 @@
-import { isFields } from "../json.ts";
+import { isFields, sameJson } from "../json.ts";
 
 /** Between JSON and what CEL computes with: whole numbers are integers there. */
 export function toCel(value: unknown): unknown {
@@ -32,6 +32,12 @@ const isOptional = (value: unknown): value is Optional =>
   typeof value === "object" && value !== null && typeof (value as Partial<Optional>).hasValue === "function";
 const isAbsent = (value: unknown): boolean => isOptional(value) && !value.hasValue();
 const present = (value: unknown): unknown => (isOptional(value) ? value.value() : value);
+
+/** Whether both have no value, or both the same. */
+export function equalOptionals(left: Optional, right: Optional): boolean {
+  if (!left.hasValue() || !right.hasValue()) return left.hasValue() === right.hasValue();
+  return sameJson(fromCel(left.value()), fromCel(right.value()));
+}
 
 /** `JSONPatch{...}` */
 export class JsonPatchOperation {

@@ -63,6 +63,7 @@ const failsOnError = (policy: StoredObject): boolean => specOf(policy).failurePo
  */
 export class PolicyAdmission implements Admission {
   readonly #server: PolicyServer;
+  readonly #collections = new Map<Resource, ResourceType["collection"]>();
   readonly #programs = new Map<string, Program>();
 
   constructor(server: PolicyServer) {
@@ -127,8 +128,14 @@ export class PolicyAdmission implements Admission {
     throw refusal(attributes, `${named} "${nameOf(attributes)}" is forbidden: ${why}`, reason, codes[reason] ?? 422, [why]);
   }
 
-  #collection({ group, version, plural }: Resource): ResourceType["collection"] {
-    return (this.#server.typeOf(group, version, plural) as ResourceType).collection;
+  /** Asked at every write, so it is looked up once: built-in kinds never go. */
+  #collection(kind: Resource): ResourceType["collection"] {
+    let found = this.#collections.get(kind);
+    if (found === undefined) {
+      found = (this.#server.typeOf(kind.group, kind.version, kind.plural) as ResourceType).collection;
+      this.#collections.set(kind, found);
+    }
+    return found;
   }
 
   #invocations(policies: Resource, bindings: Resource, attributes: AdmissionAttributes, denials: Denial[]): readonly Invocation[] {

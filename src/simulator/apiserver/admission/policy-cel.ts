@@ -2,7 +2,7 @@ import { Environment } from "@marcbachmann/cel-js";
 import { addKubernetesFunctions } from "../crd/cel-functions.ts";
 import { type Fields, isFields } from "../json.ts";
 import { addAuthorizer, type CelAuthorizer } from "./cel-authorizer.ts";
-import { JsonPatchOperation, PartialObject } from "./cel-values.ts";
+import { equalOptionals, JsonPatchOperation, PartialObject } from "./cel-values.ts";
 import { withoutMessageLiterals } from "./message-literals.ts";
 
 /** What expressions of policies see. Objects are in the form of CEL (see toCel). */
@@ -34,6 +34,8 @@ function environments(): { readonly plain: Environment; readonly patching: Envir
   const plain = new Environment({ enableOptionalTypes: true, homogeneousAggregateLiterals: false, limits: { maxListElements: 100_000 } });
   addKubernetesFunctions(plain);
   addAuthorizer(plain);
+  // the library compares no optional values; `!=` comes with it
+  plain.registerOperator("optional<dyn> == optional<dyn>", equalOptionals as never);
   for (const name of ["object", "oldObject", "request", "namespaceObject", "params", "variables"]) plain.registerVariable(name, "dyn");
   plain.registerVariable("authorizer", "Authorizer");
   const patching = plain.clone();

@@ -35,6 +35,9 @@ export const mastersGroup = "system:masters";
 /** Whoever reaches the server without a user of a name: its own parts, and tests. */
 export const trustedUser: User = { name: "system:admin", groups: [mastersGroup, "system:authenticated"] };
 
+/** As whom the embedded controllers write, as policies see it. */
+export const controllerUser = "system:kube-controller-manager";
+
 type Find = (group: string, version: string, plural: string) => ResourceType | undefined;
 
 const list = (value: unknown): readonly Fields[] => (Array.isArray(value) ? value.filter(isFields) : []);

@@ -1,3 +1,4 @@
+import { controllerUser } from "../authorization/rbac.ts";
 import type { Clock, Timer } from "../../../base/clock.ts";
 import { apiVersionOf, deployments, pods, resourceName, resourcePath } from "../../../api/resource.ts";
 import type { ApiServer, Commit } from "../api-server.ts";
@@ -100,7 +101,7 @@ export class DisruptionController {
   #write(budget: StoredObject, status: Fields): void {
     if (sameJson(status, budget.status)) return;
     const path = resourcePath(budgets, budget.metadata.namespace, budget.metadata.name, "status");
-    this.#server.handle({ method: "PUT", path, body: { ...budget, status }, userAgent: this.#agent });
+    this.#server.handle({ method: "PUT", path, body: { ...budget, status }, userAgent: this.#agent, user: controllerUser });
   }
 
   #podsOf(budget: StoredObject): readonly StoredObject[] {

@@ -1,3 +1,4 @@
+import { controllerUser } from "../authorization/rbac.ts";
 import type { Resource } from "../../../api/resource.ts";
 import { apiVersionOf, resourcePath } from "../../../api/resource.ts";
 import type { ApiServer } from "../api-server.ts";
@@ -46,19 +47,35 @@ export class ControllerClient {
 
   /** Whether it was made. */
   create(kind: Resource, namespace: string | undefined, body: Fields): boolean {
-    return this.#server.handle({ method: "POST", path: resourcePath(kind, namespace), body, userAgent: this.#agent }).status === 201;
+    return (
+      this.#server.handle({ method: "POST", path: resourcePath(kind, namespace), body, userAgent: this.#agent, user: controllerUser })
+        .status === 201
+    );
   }
 
   delete(kind: Resource, object: StoredObject): void {
     const { namespace, name, uid } = object.metadata;
     const body = { kind: "DeleteOptions", apiVersion: "v1", preconditions: { uid }, propagationPolicy: "Background" };
-    this.#server.handle({ method: "DELETE", path: resourcePath(kind, namespace, name), body, userAgent: this.#agent });
+    this.#server.handle({
+      method: "DELETE",
+      path: resourcePath(kind, namespace, name),
+      body,
+      userAgent: this.#agent,
+      user: controllerUser,
+    });
   }
 
   merge(kind: Resource, object: StoredObject, body: Fields): void {
     const { namespace, name } = object.metadata;
     const contentType = "application/merge-patch+json";
-    this.#server.handle({ method: "PATCH", path: resourcePath(kind, namespace, name), contentType, body, userAgent: this.#agent });
+    this.#server.handle({
+      method: "PATCH",
+      path: resourcePath(kind, namespace, name),
+      contentType,
+      body,
+      userAgent: this.#agent,
+      user: controllerUser,
+    });
   }
 
   /** Replaces the status, unless it is that already. */
@@ -66,6 +83,6 @@ export class ControllerClient {
     if (sameJson(object.status, status)) return;
     const { namespace, name } = object.metadata;
     const path = resourcePath(kind, namespace, name, "status");
-    this.#server.handle({ method: "PUT", path, body: { ...object, status }, userAgent: this.#agent });
+    this.#server.handle({ method: "PUT", path, body: { ...object, status }, userAgent: this.#agent, user: controllerUser });
   }
 }
