@@ -258,6 +258,7 @@ async function runPlayground(options: PlaygroundOptions): Promise<void> {
     nodes: options.nodes,
     port: options.port,
     operator: options.operator,
+    policies: options.policies,
     logger: await createProcessLogger(options),
     ...(options.kubeconfigOut !== undefined && { kubeconfigOut: options.kubeconfigOut }),
   });

@@ -11,6 +11,8 @@ export interface PlaygroundOptions extends LoggingOptions {
   readonly nodes: number;
   /** Where the kubeconfig is written; absent: a file of the playground's own. */
   readonly kubeconfigOut?: string;
+  /** Whether the policies that ship are installed. */
+  readonly policies: boolean;
   /** False: only the cluster, for an operator that is started apart. */
   readonly operator: boolean;
 }
@@ -63,6 +65,7 @@ export function playgroundCommand(
     .option("--port <port>", "the port of the API server on 127.0.0.1; 0 = a free one", integer(0, 65_535), 0)
     .option("--nodes <count>", "the nodes that pods are spread over", integer(1, 10_000), 4)
     .option("--kubeconfig-out <file>", "where the kubeconfig is written (default: a temporary file, whose name is printed)")
+    .option("--policies", "install the policies that ship: who asks is who they say, queued pods wait for their queue, ...", false)
     .option("--no-operator", "only the cluster; start the operator apart, with --kubeconfig");
   addLoggingOptions(command, "warn");
   return command.action(run).addCommand(userCommand(addUser));

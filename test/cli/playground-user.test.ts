@@ -23,6 +23,7 @@ describe("a user of the playground", function () {
       random: createSeededRandom(1),
       nodes: 1,
       operator: false,
+      policies: true,
       clock: createSystemClock({ background: true }),
     });
     const administrator = await readFile(playground.kubeconfigPath, "utf8");

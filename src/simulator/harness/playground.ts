@@ -33,6 +33,8 @@ export interface PlaygroundOptions {
   readonly dataDir?: string;
   /** Absent = a file in the data folder. */
   readonly kubeconfigOut?: string;
+  /** Whether the policies that ship are installed; absent = no. Roles always are. */
+  readonly policies?: boolean;
   /** False: only the cluster. */
   readonly operator?: boolean;
   readonly logger?: Logger;
@@ -56,6 +58,8 @@ export interface Playground {
 /** The operator's user, as the policies name it. */
 const operatorUser = "system:serviceaccount:nuptse:nuptse-operator";
 
+const policyGroup = "admissionregistration.k8s.io";
+
 /** The kind of a manifest, where the server serves it. */
 function resourceOf(server: ApiServer, { apiVersion, kind }: KubeObject): Resource {
   const found = server.types().find(({ resource }) => resource.kind === kind && apiVersionOf(resource) === apiVersion);
@@ -73,7 +77,10 @@ export async function startPlayground(options: PlaygroundOptions): Promise<Playg
   const clientOf = (userAgent: string) => createKubeClient(inProcessTransport(server, { userAgent }));
   const client = clientOf("nuptse-playground");
   for (const crd of readCrds()) await client.create(customResourceDefinitions, crd);
-  for (const rule of readRules()) await client.create(resourceOf(server, rule), rule);
+  for (const rule of readRules()) {
+    const resource = resourceOf(server, rule);
+    if (options.policies === true || resource.group !== policyGroup) await client.create(resource, rule);
+  }
 
   let operator: Operator | undefined;
   let world: World | undefined;
