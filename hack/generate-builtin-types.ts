@@ -46,6 +46,19 @@ const roots = [
   "rbac.v1.RoleBinding",
   "rbac.v1.ClusterRole",
   "rbac.v1.ClusterRoleBinding",
+  "admissionregistration.v1.ValidatingAdmissionPolicy",
+  "admissionregistration.v1.ValidatingAdmissionPolicyBinding",
+  "admissionregistration.v1.MutatingAdmissionPolicy",
+  "admissionregistration.v1.MutatingAdmissionPolicyBinding",
+  "admissionregistration.v1.ValidatingWebhookConfiguration",
+  "admissionregistration.v1.MutatingWebhookConfiguration",
+  "batch.v1.Job",
+  "batch.v1.CronJob",
+  "apps.v1.StatefulSet",
+  "apps.v1.DaemonSet",
+  "networking.v1.Ingress",
+  "networking.v1.NetworkPolicy",
+  "autoscaling.v2.HorizontalPodAutoscaler",
 ];
 
 /** Scalars with a grammar of their own. */

@@ -9,7 +9,7 @@ import type { Random } from "./base/random.ts";
 import type { OperatorOptions } from "./cli/operator.ts";
 import { nodeVersionProblem } from "./cli/node-version.ts";
 import { packageVersion } from "./cli/package-version.ts";
-import type { PlaygroundOptions } from "./cli/playground.ts";
+import type { PlaygroundOptions, PlaygroundUserOptions } from "./cli/playground.ts";
 import { createProcessOutput } from "./cli/process-output.ts";
 import { type GatewayOptions, settingsOf } from "./cli/gateway.ts";
 import { createProgram } from "./cli/program.ts";
@@ -34,7 +34,10 @@ if (problem !== undefined) {
   output.note(`error: ${problem}`);
   process.exit(1);
 }
-const program = createProgram({ clock, output, version: packageVersion }, { runOperator, runPlayground, runTrace, runGateway });
+const program = createProgram(
+  { clock, output, version: packageVersion },
+  { runOperator, runPlayground, addPlaygroundUser, runTrace, runGateway },
+);
 try {
   process.exitCode = await runProgram(program, process.argv.slice(2), output);
 } catch (error) {
@@ -303,6 +306,7 @@ async function runPlayground(options: PlaygroundOptions): Promise<void> {
     nodes: options.nodes,
     port: options.port,
     operator: options.operator,
+    policies: options.policies,
     logger: await createProcessLogger(options),
     ...(options.kubeconfigOut !== undefined && { kubeconfigOut: options.kubeconfigOut }),
   });
@@ -314,6 +318,26 @@ async function runPlayground(options: PlaygroundOptions): Promise<void> {
   await playground.close();
   // The API server's timers, such as its bookmarks, have nothing left to serve.
   process.exit(0);
+}
+
+async function addPlaygroundUser({ name, role: roles, namespace, kubeconfig }: PlaygroundUserOptions): Promise<void> {
+  const [{ readFile }, { randomBytes }, { loadCredentials }, { createHttpTransport }, { createKubeClient }, users] = await Promise.all([
+    import("node:fs/promises"),
+    import("node:crypto"),
+    import("./kube/credentials.ts"),
+    import("./kube/http-transport.ts"),
+    import("./kube/kube-client.ts"),
+    import("./simulator/harness/playground-user.ts"),
+  ]);
+  const credentials = await loadCredentials({ kubeconfig, clock });
+  const transport = createHttpTransport({ credentials, clock, random, userAgent: `nuptse/${packageVersion} (playground user)` });
+  const user = { name, roles, token: randomBytes(24).toString("base64url"), ...(namespace !== undefined && { namespace }) };
+  try {
+    await users.addPlaygroundUser(createKubeClient(transport), user);
+    output.result(users.userKubeconfig(await readFile(kubeconfig, "utf8"), user).trimEnd());
+  } finally {
+    transport.close();
+  }
 }
 
 async function createProcessLogger(options: Pick<OperatorOptions, "logLevel" | "logFormat">) {

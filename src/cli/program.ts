@@ -4,7 +4,7 @@ import { convertCommand } from "./convert.ts";
 import { cronCommand } from "./cron.ts";
 import { type GatewayOptions, gatewayCommand } from "./gateway.ts";
 import { type OperatorOptions, operatorCommand } from "./operator.ts";
-import { type PlaygroundOptions, playgroundCommand } from "./playground.ts";
+import { type PlaygroundOptions, type PlaygroundUserOptions, playgroundCommand } from "./playground.ts";
 import { simulateCommand } from "./simulate.ts";
 import { type TraceServerOptions, traceCommand } from "./trace.ts";
 import { versionCommand } from "./version.ts";
@@ -13,6 +13,7 @@ import { versionCommand } from "./version.ts";
 export interface Services {
   runOperator(options: OperatorOptions): Promise<void>;
   runPlayground(options: PlaygroundOptions): Promise<void>;
+  addPlaygroundUser(options: PlaygroundUserOptions): Promise<void>;
   runTrace(options: TraceServerOptions): Promise<void>;
   runGateway(options: GatewayOptions): Promise<void>;
 }
@@ -23,7 +24,12 @@ export function createProgram(context: CommandContext, services: Services): Comm
     .description("Sharded jobs on Kubernetes: exact schedules, retry, failover.")
     .version(context.version, "-V, --version", "print the version")
     .addCommand(operatorCommand((options) => services.runOperator(options)))
-    .addCommand(playgroundCommand((options) => services.runPlayground(options)))
+    .addCommand(
+      playgroundCommand(
+        (options) => services.runPlayground(options),
+        (options) => services.addPlaygroundUser(options),
+      ),
+    )
     .addCommand(traceCommand((options) => services.runTrace(options)))
     .addCommand(gatewayCommand((options) => services.runGateway(options)))
     .addCommand(cronCommand(context))

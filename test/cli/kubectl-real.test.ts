@@ -3,6 +3,7 @@ import { dump } from "js-yaml";
 import { ensureBinaries } from "../../hack/control-plane/binaries.ts";
 import { sharedControlPlane } from "../integration/control-plane-fixture.ts";
 import { skipUnless } from "../support/skip.ts";
+import { describeBuiltinTranscripts } from "./builtin-transcripts.ts";
 import { createKubectl, type Kubectl } from "./kubectl.ts";
 import { describeTranscripts } from "./transcripts.ts";
 
@@ -27,4 +28,5 @@ describe("kubectl on the real API server", function () {
   });
 
   describeTranscripts(() => ({ kubectl, namespace }));
+  describeBuiltinTranscripts(() => ({ kubectl, namespace }));
 });

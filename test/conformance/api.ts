@@ -188,6 +188,12 @@ export class Api {
       .catch((error: unknown) => asReply(error))) as Reply;
   }
 
+  /** A list that leaves no entry. */
+  async peekList(resource: Resource, query: Readonly<Record<string, string>>): Promise<{ readonly items: readonly StoredBody[] }> {
+    const reply = await this.#transport.request({ method: "GET", path: this.#path(resource, undefined, {}), query });
+    return reply.body as { readonly items: readonly StoredBody[] };
+  }
+
   /** Puts a value into the transcript. */
   note(label: string, value: unknown): void {
     this.transcript.add({ note: label, value });

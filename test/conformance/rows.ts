@@ -4,9 +4,13 @@ import { builtinRows } from "./rows/builtins.ts";
 import { controllerRows } from "./rows/controllers.ts";
 import { customRows } from "./rows/custom.ts";
 import { deletingRows } from "./rows/deleting.ts";
+import { evictionRows } from "./rows/evictions.ts";
 import { metadataRows } from "./rows/metadata.ts";
 import { podRows } from "./rows/pods.ts";
+import { policyRows } from "./rows/policies.ts";
 import { readingRows } from "./rows/reading.ts";
+import { resizeRows } from "./rows/resizes.ts";
+import { strategicRows } from "./rows/strategic.ts";
 import { watchingRows } from "./rows/watching.ts";
 import { writingRows } from "./rows/writing.ts";
 
@@ -20,6 +24,10 @@ export const rows: readonly Row[] = [
   ...applyingRows,
   ...customRows,
   ...podRows,
+  ...evictionRows,
+  ...resizeRows,
+  ...strategicRows,
+  ...policyRows,
   ...builtinRows,
   ...controllerRows,
 ];

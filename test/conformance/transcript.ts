@@ -23,6 +23,16 @@ export class Transcript {
     this.#entries.push(entry);
   }
 
+  /** How many entries there are. */
+  get length(): number {
+    return this.#entries.length;
+  }
+
+  /** Drops what was written down after so many entries: the looks of a wait. */
+  cut(length: number): void {
+    this.#entries.length = length;
+  }
+
   /** Drops what was written down so far: a wait whose steps are not the same everywhere. */
   forget(): void {
     this.#entries.length = 0;

@@ -1,17 +1,21 @@
-import type { Clock, Timer } from "../../base/clock.ts";
+import type { Clock } from "../../base/clock.ts";
 import { type Random, randomInteger } from "../../base/random.ts";
 import type { CustomResourceDefinition, CustomResourceVersion } from "../../api/core.ts";
 import type { Status } from "../../api/meta.ts";
 import { customResourceDefinitions, namespaces, type Resource } from "../../api/resource.ts";
+import { PolicyAdmission } from "./admission/policies.ts";
+import { userOf } from "./admission/attributes.ts";
+import { type Access, type Decision, RbacAuthorizer, type User } from "./authorization/rbac.ts";
+import { answerReview, reviewResources } from "./authorization/reviews.ts";
+import { userOfToken } from "./authorization/tokens.ts";
 import { type Change, Collection, keyOf } from "./collection.ts";
+import { type Controllers, startControllers } from "./controllers/controllers.ts";
 import { EventExpiry } from "./controllers/event-expiry.ts";
-import { GarbageCollector } from "./controllers/garbage-collector.ts";
-import { NamespaceController } from "./controllers/namespace-controller.ts";
-import { QuotaController } from "./controllers/quota-controller.ts";
 import { customType } from "./crd/custom-kind.ts";
 import { definitionType } from "./crd/definition-kind.ts";
 import { type DeleteEnvironment, deletedBody, deleteObject, deleteOptionsOf, isGone } from "./deletion.ts";
 import { type StoredObject, withMetadata } from "./json.ts";
+import { evictPod } from "./kinds/eviction.ts";
 import { builtinType } from "./kinds/builtin-kind.ts";
 import { builtinKinds } from "./kinds/core-kinds.ts";
 import { admitByQuota } from "./quota.ts";
@@ -60,7 +64,7 @@ export interface ApiServerOptions {
   readonly deleteCostMs?: number;
   /** Whether metadata.managedFields is kept for writes other than applies; false saves a sixth of the time. Default true. */
   readonly managedFields?: boolean;
-  /** Garbage collection, namespace contents, quota usage: false leaves them to somebody else, as a server without a controller-manager. Default true. */
+  /** Garbage collection, namespace contents, quota usage, budgets, ReplicaSets, Deployments, EndpointSlices: false leaves them to somebody else, as a server without a controller-manager. Default true. */
   readonly controllers?: boolean;
   /** How long the controllers take to notice, in milliseconds; default 20. */
   readonly controllerDelayMs?: number;
@@ -73,7 +77,6 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
 
 const firstRevision = 1_000;
 const requestTimeoutMs = 60_000;
-const agent = "kube-controller-manager/embedded";
 
 /**
  * An in-memory Kubernetes API server on one thread and one clock: what a request does is done when `handle` returns. It is meant to
@@ -90,7 +93,9 @@ export class ApiServer {
   readonly #customCollections = new Map<string, Collection>();
   readonly #listeners = new Set<(commit: Commit) => void>();
   readonly #writes: WriteEnvironment & DeleteEnvironment;
+  readonly #authorizer: RbacAuthorizer;
   readonly #expiry: EventExpiry;
+  #controllers: Controllers | undefined;
   #revision = firstRevision;
 
   constructor(options: ApiServerOptions) {
@@ -98,7 +103,13 @@ export class ApiServer {
     this.#clock = options.clock;
     this.#random = options.random;
     this.#watches = new Watches(options.clock, options.random, () => this.#revision);
+    this.#authorizer = new RbacAuthorizer((group, version, plural) => this.typeOf(group, version, plural));
     this.#writes = {
+      admission: new PolicyAdmission({
+        authorizer: this.#authorizer,
+        typeOf: (group, version, plural) => this.typeOf(group, version, plural),
+        types: () => this.types(),
+      }),
       managesFields: options.managedFields !== false,
       now: () => this.#clock.now(),
       newUid: options.uid ?? (() => randomUid(this.#random)),
@@ -110,7 +121,7 @@ export class ApiServer {
     this.#serveBuiltins();
     this.#expiry = new EventExpiry(this, this.#clock);
     this.onCommit((commit) => this.#expiry.observe(commit));
-    if (options.controllers !== false) this.#startControllers(options.controllerDelayMs ?? 20);
+    if (options.controllers !== false) this.#controllers = startControllers(this, this.#clock, options.controllerDelayMs ?? 20);
     for (const name of ["default", "kube-node-lease", "kube-public", "kube-system"]) {
       this.handle({ method: "POST", path: "/api/v1/namespaces", userAgent: "kube-apiserver/embedded", body: { metadata: { name } } });
     }
@@ -119,6 +130,7 @@ export class ApiServer {
   /** Ends what it would do later by itself, so that a process can end. Nothing may be asked of it after that. */
   close(): void {
     this.#expiry.close();
+    this.#controllers?.close();
   }
 
   /** The version of the last change. */
@@ -131,9 +143,20 @@ export class ApiServer {
     return [...this.#types.values()];
   }
 
+  /** Whose token it is, by the Secrets that make tokens known. */
+  authenticate(token: string): User | undefined {
+    const secrets = this.#types.get("/v1/secrets");
+    return secrets === undefined ? undefined : userOfToken(secrets, token);
+  }
+
+  /** Whether the user may, by the roles and bindings that are stored now. `handle` itself does not ask: its callers are trusted. */
+  authorize(user: User, access: Access): Decision {
+    return this.#authorizer.authorize(user, access);
+  }
+
   /** What discovery says of all served kinds. */
   resources(): readonly ServedResource[] {
-    return this.types().map(servedResource);
+    return [...this.types().map(servedResource), ...reviewResources];
   }
 
   /** The kind at an address. */
@@ -187,7 +210,7 @@ export class ApiServer {
   #route(request: ApiRequest): ApiReply {
     const target = parsePath(request.path);
     const type = target === undefined ? undefined : this.typeOf(target.group, target.version, target.plural);
-    if (target === undefined || type === undefined) return this.#unknown(target);
+    if (target === undefined || type === undefined) return this.#review(target, request) ?? this.#unknown(target);
     if (!type.resource.namespaced && target.namespace !== undefined) {
       if (type.custom) return pageNotFound;
       throw resourceUnknown();
@@ -202,6 +225,11 @@ export class ApiServer {
     if (subresource === "binding") {
       if (request.method !== "POST") throw methodNotAllowed();
       return reply(201, bindPod(this.#writes, type, target.namespace, target.name, request));
+    }
+    if (subresource === "eviction") {
+      if (request.method !== "POST") throw methodNotAllowed();
+      const budgets = this.#types.get("policy/v1/poddisruptionbudgets") as ResourceType;
+      return reply(201, evictPod(this.#writes, { pods: type, budgets }, target.namespace as string, target.name, request));
     }
     const address = { type, subresource, name: target.name, ...(target.namespace === undefined ? {} : { namespace: target.namespace }) };
     switch (request.method) {
@@ -277,6 +305,16 @@ export class ApiServer {
       default:
         throw methodNotAllowed();
     }
+  }
+
+  /** The answer to a question about users; undefined when it is none. */
+  #review(target: RequestTarget | undefined, request: ApiRequest): ApiReply | undefined {
+    const resource = reviewResources.find(
+      ({ group, version, plural }) => group === target?.group && version === target.version && plural === target.plural,
+    );
+    if (target === undefined || resource === undefined) return undefined;
+    if (request.method !== "POST" || target.name !== undefined) throw methodNotAllowed();
+    return reply(201, answerReview(resource, request.body, target.namespace, userOf(request), this.#authorizer));
   }
 
   #unknown(target: RequestTarget | undefined): ApiReply {
@@ -389,18 +427,6 @@ export class ApiServer {
     if (unchanged !== undefined) return;
     for (const type of before) this.#withdraw(type);
     for (const version of served) this.#serve(customType(definition, version, collection));
-  }
-
-  #startControllers(delayMs: number): void {
-    const later = (action: () => void): Timer => this.#clock.after(delayMs, action);
-    const collector = new GarbageCollector(this, later, agent);
-    const contents = new NamespaceController(this, later, agent);
-    const quota = new QuotaController(this, later, agent);
-    this.onCommit((commit) => {
-      collector.observe(commit);
-      if (commit.resource === namespaces) contents.observe(commit);
-      quota.observe(commit);
-    });
   }
 }
 

@@ -1,4 +1,5 @@
 import type { KubeObject, Status } from "../../api/meta.ts";
+import { type Admission, optionsAsObject, userOf } from "./admission/attributes.ts";
 import { keyOf } from "./collection.ts";
 import { isFields, type StoredObject, sameJson, timestamp, withMetadata } from "./json.ts";
 import type { ApiRequest } from "./request-path.ts";
@@ -17,6 +18,8 @@ export interface DeleteOptions {
 
 /** What deletion needs of the server around it. */
 export interface DeleteEnvironment {
+  /** Policies, which refuse deletions. */
+  readonly admission: Admission;
   now(): number;
   commit(
     type: ResourceType,
@@ -91,6 +94,7 @@ export function deleteObject(
       `the ResourceVersion in the precondition (${options.resourceVersion}) does not match the ResourceVersion in record (${stored.metadata.resourceVersion}). The object might have been modified`,
     );
   }
+  admit(env, type, stored, options, request);
   const step = beginDeletion(env, type, stored, options);
   if (step.kind === "pending") return { gone: false, object: shown(type, stored) };
   let current = stored;
@@ -101,6 +105,22 @@ export function deleteObject(
   if (step.kind === "later") return { gone: false, object: shown(type, current) };
   if (options.dryRun) return { gone: true, object: shown(type, current) };
   return { gone: true, object: shown(type, env.commit(type, "DELETED", current, current, request)) };
+}
+
+function admit(env: DeleteEnvironment, type: ResourceType, stored: StoredObject, options: DeleteOptions, request: ApiRequest): void {
+  if (!env.admission.active) return;
+  const { namespace, name } = stored.metadata;
+  env.admission.validate({
+    operation: "DELETE",
+    type,
+    subresource: "",
+    ...(namespace === undefined ? {} : { namespace }),
+    name,
+    oldObject: shown(type, stored),
+    dryRun: options.dryRun,
+    user: userOf(request),
+    options: { ...optionsAsObject("DeleteOptions", request), ...(isFields(request.body) ? request.body : {}) },
+  });
 }
 
 interface Step {

@@ -4,6 +4,8 @@ import type { TransportRequest } from "../../kube/transport.ts";
 export interface ApiRequest extends TransportRequest {
   readonly userAgent?: string;
   readonly user?: string;
+  /** The groups of the user; absent = one of the server's own parts, who may do everything. */
+  readonly groups?: readonly string[];
 }
 
 /** What a path under /api or /apis names. */

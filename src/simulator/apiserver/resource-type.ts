@@ -62,6 +62,8 @@ export interface ResourceType {
   readonly mergeType: MergeType;
   /** What a creation is compared with to find out what its writer owns. */
   readonly emptyObject: Fields;
+  /** The object after a strategic merge patch; absent for kinds that know none. Throws ApiFailure for a patch that does not fit. */
+  readonly strategicMerge?: (object: unknown, patch: Fields) => unknown;
   /** Fields that lists and watches can select by. */
   readonly fieldReaders: FieldReaders;
   readonly strategy: Strategy;

@@ -1,3 +1,4 @@
+import { optionsAsObject, userOf } from "./admission/attributes.ts";
 import { keyOf } from "./collection.ts";
 import { type Fields, isFields, type StoredObject, valueAt, withValueAt } from "./json.ts";
 import type { ApiRequest } from "./request-path.ts";
@@ -80,8 +81,24 @@ function write(env: WriteEnvironment, address: ScaleAddress, scale: Fields, requ
   if (replicas < 0 && !type.custom)
     throw invalid("Scale", "autoscaling", name, [invalidValue("spec.replicas", replicas, "should be a non-negative integer")]);
   const body = withValueAt(live, paths.specReplicas, replicas);
+  if (env.admission.active) {
+    const { namespace } = address;
+    env.admission.validate({
+      operation: "UPDATE",
+      type,
+      subresource: "scale",
+      written: { group: "autoscaling", version: "v1", kind: "Scale" },
+      ...(namespace === undefined ? {} : { namespace }),
+      name,
+      object: scale,
+      oldObject: scaleOf(type, live),
+      dryRun: request.query?.dryRun === "All",
+      user: userOf(request),
+      options: optionsAsObject("UpdateOptions", request),
+    });
+  }
   const target = { type, name, subresource: "scale", ...(address.namespace === undefined ? {} : { namespace: address.namespace }) };
   const query = { ...request.query, fieldManager: managerOf(request) };
-  const written = replaceObject(env, { ...target, subresource: "" }, { ...request, method: "PUT", query, body });
+  const written = replaceObject(env, { ...target, subresource: "", admitted: true }, { ...request, method: "PUT", query, body });
   return scaleOf(type, written.object);
 }

@@ -1,4 +1,4 @@
-import type { StoredObject } from "./json.ts";
+import { type Fields, isFields, type StoredObject } from "./json.ts";
 import { badRequest } from "./status.ts";
 
 /** One demand on the labels. */
@@ -88,6 +88,28 @@ function parseRequirement(text: string): LabelRequirement {
   const [, not, key = ""] = bare;
   check(key, []);
   return { key, operator: not === "!" ? "absent" : "exists", values: new Set() };
+}
+
+const operators: Readonly<Record<string, LabelRequirement["operator"]>> = {
+  In: "in",
+  NotIn: "notin",
+  Exists: "exists",
+  DoesNotExist: "absent",
+};
+
+/** What a LabelSelector object demands. An absent one selects nothing: undefined. An empty one selects all: no demands. */
+export function requirementsOf(selector: unknown): readonly LabelRequirement[] | undefined {
+  if (!isFields(selector)) return undefined;
+  const labels: Fields = isFields(selector.matchLabels) ? selector.matchLabels : {};
+  const equal = Object.entries(labels).map(([key, value]): LabelRequirement => ({ key, operator: "in", values: new Set([String(value)]) }));
+  const expressions = Array.isArray(selector.matchExpressions) ? selector.matchExpressions.filter(isFields) : [];
+  const more = expressions.map(({ key, operator, values }): LabelRequirement => {
+    const known = operators[String(operator)];
+    // nothing matches a demand that nobody understands
+    if (known === undefined) return { key: String(key), operator: "in", values: new Set() };
+    return { key: String(key), operator: known, values: new Set(Array.isArray(values) ? values.map(String) : []) };
+  });
+  return [...equal, ...more];
 }
 
 /** Parses a field selector: comma-separated `field=value`, `field==value`, `field!=value`. Throws ApiFailure 400. */

@@ -32,6 +32,8 @@ function subresource(type: ResourceType, name: string): ServedSubresource {
       return { name, kind: "Scale", group: "autoscaling", version: "v1", verbs: partVerbs };
     case "binding":
       return { name, kind: "Binding", verbs: ["create"] };
+    case "eviction":
+      return { name, kind: "Eviction", group: "policy", version: "v1", verbs: ["create"] };
     case "log":
       return { name, kind: type.resource.kind, verbs: ["get"] };
     case "finalize":

@@ -72,6 +72,10 @@ export const badRequest = (message: string): ApiFailure => failure(400, "BadRequ
 export const forbidden = (resource: Resource, name: string, why: string, causes?: readonly StatusCause[]): ApiFailure =>
   failure(403, "Forbidden", `${resourceName(resource)} "${name}" is forbidden: ${why}`, detailsOf(resource, name, causes));
 
+/** 429; with `retryAfterSeconds` of 0 the client is told no time. */
+export const tooManyRequests = (message: string, retryAfterSeconds: number, causes: readonly StatusCause[]): ApiFailure =>
+  failure(429, "TooManyRequests", message, { causes, ...(retryAfterSeconds === 0 ? {} : { retryAfterSeconds }) });
+
 export const methodNotAllowed = (): ApiFailure =>
   failure(405, "MethodNotAllowed", "the server does not allow this method on the requested resource", {});
 

@@ -8,6 +8,7 @@ import {
   withEntries,
   withoutEntries,
 } from "./apply/managed-fields.ts";
+import { type Admission, type AdmissionAttributes, optionsAsObject, userOf } from "./admission/attributes.ts";
 import { keyOf } from "./collection.ts";
 import { type Fields, isFields, type StoredObject, sameJson, timestamp, withField, withMetadata } from "./json.ts";
 import { finalizerNameErrors, metadataErrors, metadataUpdateErrors } from "./object-meta.ts";
@@ -47,6 +48,8 @@ export interface WriteEnvironment {
   newUid(): string;
   /** The random end of a generated name. */
   nameSuffix(): string;
+  /** Policies, which change objects and refuse them. */
+  readonly admission: Admission;
   /** Refuses by throwing ApiFailure; called with the finished object before it is stored. */
   admitCreate(type: ResourceType, object: StoredObject, dryRun: boolean): void;
   /** Refuses a creation in a namespace that is absent or going away, before anything else is looked at. */
@@ -67,6 +70,8 @@ export interface WriteTarget {
   readonly name?: string;
   /** "" for the object itself. */
   readonly subresource: string;
+  /** Admission was asked already, about what was really written: a scale. */
+  readonly admitted?: boolean;
 }
 
 export interface WriteReply {
@@ -76,6 +81,8 @@ export interface WriteReply {
 }
 
 interface Options {
+  /** As policies see them. */
+  readonly stated: Fields;
   readonly dryRun: boolean;
   readonly validation: "Ignore" | "Warn" | "Strict";
   readonly manager: string;
@@ -106,6 +113,7 @@ function optionsOf(request: ApiRequest, kind: "CreateOptions" | "UpdateOptions" 
     errors.push({ field: "fieldManager", reason: "FieldValueTooLong", detail: "Too long: may not be more than 128 bytes" });
   if (errors.length > 0) throw invalid(kind, "meta.k8s.io", "", errors);
   return {
+    stated: optionsAsObject(kind, request),
     dryRun: dryRun === "All",
     validation: (validation === "" ? "Warn" : validation) as Options["validation"],
     manager: managerOf(request) || "unknown",
@@ -210,6 +218,32 @@ function withNamespace(target: WriteTarget, object: StoredObject): StoredObject 
   throw badRequest("the namespace of the provided object does not match the namespace sent on the request");
 }
 
+/** What admission is asked; undefined where nobody answers. */
+function attributesOf(
+  env: WriteEnvironment,
+  target: WriteTarget,
+  options: Options,
+  request: ApiRequest,
+  object: StoredObject,
+  oldObject?: StoredObject,
+): AdmissionAttributes | undefined {
+  const { type, namespace, subresource } = target;
+  if (!env.admission.active || target.admitted === true) return undefined;
+  return {
+    operation: oldObject === undefined ? "CREATE" : "UPDATE",
+    type,
+    subresource,
+    // a namespace lies in itself, as policies see it
+    ...(namespace === undefined ? {} : { namespace }),
+    name: target.name ?? object.metadata.name ?? "",
+    object,
+    ...(oldObject === undefined ? {} : { oldObject }),
+    dryRun: options.dryRun,
+    user: userOf(request),
+    options: options.stated,
+  };
+}
+
 /** The second half of every creation: POST, apply of an absent object, PUT where that creates. */
 function storeNew(
   env: WriteEnvironment,
@@ -222,7 +256,9 @@ function storeNew(
   const { type } = target;
   const { strategy } = type;
   env.admitNamespace(type, target.namespace, object.metadata.name);
-  const complete = withMetadata(object, {
+  const asked = attributesOf(env, target, options, request, object);
+  const mutated = asked === undefined ? object : (env.admission.mutate(asked) as StoredObject);
+  const complete = withMetadata(mutated, {
     uid: env.newUid(),
     creationTimestamp: timestamp(env.now()),
     deletionTimestamp: undefined,
@@ -235,12 +271,13 @@ function storeNew(
   const errors = [...found, ...(type.custom ? [] : finalizerNameErrors(prepared)), ...strategy.validateCreate(prepared, found)];
   if (errors.length > 0) throw invalidOf(type, prepared.metadata.name ?? "", errors);
   const more = strategy.warnings?.(prepared, undefined) ?? [];
+  const said = asked === undefined ? [] : env.admission.validate({ ...asked, object: prepared });
   env.admitCreate(type, prepared, options.dryRun);
   const key = keyOf(prepared.metadata.namespace, prepared.metadata.name);
   if (type.collection.get(key) !== undefined) throw alreadyExists(type.resource, prepared.metadata.name);
   const stored = type.convert === undefined ? prepared : type.convert.toStored(prepared);
   const result = options.dryRun ? stored : env.commit(type, "ADDED", stored, undefined, request);
-  return { code: 201, object: shown(type, result), warnings: [...warnings, ...more] };
+  return { code: 201, object: shown(type, result), warnings: [...warnings, ...more, ...said] };
 }
 
 function invalidOf(type: ResourceType, name: string, errors: readonly FieldError[]): ApiFailure {
@@ -276,7 +313,15 @@ function checkName(object: StoredObject, name: string): void {
   if (found === "") throw badRequest(`the name of the object (based on URL) was undeterminable: name must be provided`);
 }
 
-const patchTypes = ["application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml"];
+const strategicMergeType = "application/strategic-merge-patch+json";
+
+/** The kinds of patches that a kind takes, in the order in which a refusal names them. */
+const patchTypesOf = (type: ResourceType): readonly string[] => [
+  "application/json-patch+json",
+  "application/merge-patch+json",
+  ...(type.strategicMerge === undefined ? [] : [strategicMergeType]),
+  "application/apply-patch+yaml",
+];
 
 /** PATCH of an object or of one of its subresources that have the same shape. */
 export function patchObject(env: WriteEnvironment, target: WriteTarget, request: ApiRequest): WriteReply {
@@ -284,13 +329,13 @@ export function patchObject(env: WriteEnvironment, target: WriteTarget, request:
   const { type } = target;
   if (mediaType === "application/apply-patch+yaml" || mediaType === "application/apply-patch+json")
     return applyObject(env, target, request);
-  if (!patchTypes.includes(mediaType)) throw unsupportedMediaType(patchTypes);
+  if (!patchTypesOf(type).includes(mediaType)) throw unsupportedMediaType(patchTypesOf(type));
   const options = optionsOf(request, "PatchOptions");
   const name = target.name ?? "";
   const stored = type.collection.get(keyOf(target.namespace, name));
   if (stored === undefined) throw notFound(type.resource, name);
   const live = shown(type, stored);
-  const patched = patchedBody(mediaType, live, request.body);
+  const patched = patchedBody(mediaType, live, request.body, type.strategicMerge);
   if (!isFields(patched)) throw badRequest("json: cannot unmarshal into Go value of type map[string]interface {}");
   const { object, warnings } = asPatchFailure(patched, () => decoded(type, patched, options, patched));
   checkName(object, name);
@@ -298,10 +343,18 @@ export function patchObject(env: WriteEnvironment, target: WriteTarget, request:
 }
 
 /** What a patch makes of an object; refused with 422 where it does not fit. */
-export function patchedBody(mediaType: string, live: unknown, patch: unknown): unknown {
-  if (mediaType === "application/merge-patch+json") {
-    if (!isFields(patch)) throw badRequest("error decoding patch: json: cannot unmarshal into Go value of type map[string]interface {}");
-    return applyMergePatch(live, patch);
+export function patchedBody(mediaType: string, live: unknown, patch: unknown, strategicMerge?: ResourceType["strategicMerge"]): unknown {
+  if (mediaType === "application/merge-patch+json" || mediaType === strategicMergeType) {
+    if (!isFields(patch)) {
+      const found = Array.isArray(patch) ? "array " : "";
+      const why = `json: cannot unmarshal ${found}into Go value of type map[string]interface {}`;
+      throw badRequest(
+        mediaType === strategicMergeType
+          ? why
+          : "error decoding patch: json: cannot unmarshal into Go value of type map[string]interface {}",
+      );
+    }
+    return mediaType === strategicMergeType && strategicMerge !== undefined ? strategicMerge(live, patch) : applyMergePatch(live, patch);
   }
   if (!Array.isArray(patch))
     throw badRequest("error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp");
@@ -389,6 +442,8 @@ function storeChanged(
     const bare = withoutEntries(wanted);
     next = ownedBy(env, target, options, withoutEntries(live), bare, entries);
   }
+  const asked = attributesOf(env, target, options, request, next, live);
+  if (asked !== undefined) next = env.admission.mutate(asked) as StoredObject;
   next = strategy.prepareUpdate(withMetadata(next, { generation: live.metadata.generation }), live, subresource);
   next = withMetadata(next, {
     uid: (next.metadata.uid ?? "") === "" ? live.metadata.uid : next.metadata.uid,
@@ -402,7 +457,8 @@ function storeChanged(
   // the generic checks and those of the kind both look at changes of metadata, and both tell
   const errors = [...found, ...changes, ...strategy.validateUpdate(next, live, subresource, found)];
   if (errors.length > 0) throw invalidOf(type, name, errors);
-  const allWarnings = [...warnings, ...(strategy.warnings?.(next, live) ?? [])];
+  const said = asked === undefined ? [] : env.admission.validate({ ...asked, object: next });
+  const allWarnings = [...warnings, ...(strategy.warnings?.(next, live) ?? []), ...said];
   next = withSameTimes(next, live);
   if (sameJson(next, live)) return { code: 200, object: live, warnings: allWarnings };
   const free = (next.metadata.finalizers ?? []).length === 0 && (live.metadata.deletionGracePeriodSeconds ?? 0) === 0;

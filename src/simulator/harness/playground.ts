@@ -2,8 +2,9 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Logger, silentLogger } from "../../api/logger.ts";
+import type { KubeObject } from "../../api/meta.ts";
 import { explainService } from "../../api/names.ts";
-import { customResourceDefinitions } from "../../api/resource.ts";
+import { apiVersionOf, customResourceDefinitions, type Resource } from "../../api/resource.ts";
 import { type Clock, createSystemClock } from "../../base/clock.ts";
 import type { Random } from "../../base/random.ts";
 import type { KubeClient } from "../../kube/client.ts";
@@ -13,11 +14,11 @@ import { createOperator, type Operator } from "../../operator/operator.ts";
 import { noMetrics } from "../../runtime/metrics.ts";
 import type { TraceReader } from "../../trace/store.ts";
 import { startTrace, type TraceService } from "../../trace/trace-service.ts";
-import { createApiServer } from "../apiserver/api-server.ts";
+import { type ApiServer, createApiServer } from "../apiserver/api-server.ts";
 import { startHttpServer } from "../apiserver/http/http-server.ts";
 import { inProcessTransport } from "../apiserver/in-process-transport.ts";
 import { createWorld, type World } from "../world/world.ts";
-import { readCrds } from "./crds.ts";
+import { readCrds, readRules } from "./crds.ts";
 import { withServerDate } from "./server-date.ts";
 
 export interface PlaygroundOptions {
@@ -32,6 +33,8 @@ export interface PlaygroundOptions {
   readonly dataDir?: string;
   /** Absent = a file in the data folder. */
   readonly kubeconfigOut?: string;
+  /** Whether the policies that ship are installed; absent = no. Roles always are. */
+  readonly policies?: boolean;
   /** False: only the cluster. */
   readonly operator?: boolean;
   readonly logger?: Logger;
@@ -52,6 +55,18 @@ export interface Playground {
   close(): Promise<void>;
 }
 
+/** The operator's user, as the policies name it. */
+const operatorUser = "system:serviceaccount:nuptse:nuptse-operator";
+
+const policyGroup = "admissionregistration.k8s.io";
+
+/** The kind of a manifest, where the server serves it. */
+function resourceOf(server: ApiServer, { apiVersion, kind }: KubeObject): Resource {
+  const found = server.types().find(({ resource }) => resource.kind === kind && apiVersionOf(resource) === apiVersion);
+  if (found === undefined) throw new Error(`the embedded API server has no kind ${kind} of ${apiVersion}`);
+  return found.resource;
+}
+
 /** Starts an embedded cluster on loopback; resolves when kubectl can be used and the operator leads. */
 export async function startPlayground(options: PlaygroundOptions): Promise<Playground> {
   const { random, logger = silentLogger } = options;
@@ -62,6 +77,10 @@ export async function startPlayground(options: PlaygroundOptions): Promise<Playg
   const clientOf = (userAgent: string) => createKubeClient(inProcessTransport(server, { userAgent }));
   const client = clientOf("nuptse-playground");
   for (const crd of readCrds()) await client.create(customResourceDefinitions, crd);
+  for (const rule of readRules()) {
+    const resource = resourceOf(server, rule);
+    if (options.policies === true || resource.group !== policyGroup) await client.create(resource, rule);
+  }
 
   let operator: Operator | undefined;
   let world: World | undefined;
@@ -73,6 +92,7 @@ export async function startPlayground(options: PlaygroundOptions): Promise<Playg
     logSource: logs,
     serviceProxy: ({ namespace, name }, url) =>
       namespace === explainService.namespace && name === explainService.name ? operator?.explain({ method: "GET", url }) : undefined,
+    streamSource: () => world?.streams,
     onError: (error) => logger.error("the API server failed", { error }),
   });
   world = await createWorld({
@@ -100,7 +120,7 @@ export async function startPlayground(options: PlaygroundOptions): Promise<Playg
       metrics: noMetrics,
     });
     operator = createOperator({
-      transport: withServerDate(inProcessTransport(server, { userAgent: "nuptse-operator" }), serverTime, clock, clock),
+      transport: withServerDate(inProcessTransport(server, { userAgent: "nuptse-operator", user: operatorUser }), serverTime, clock, clock),
       clock,
       random,
       logger,

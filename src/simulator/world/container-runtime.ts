@@ -1,5 +1,6 @@
 import type { Container, Pod } from "../../api/core.ts";
 import type { LogSource } from "../apiserver/http/log-source.ts";
+import type { StreamSource } from "../apiserver/http/stream-source.ts";
 
 /** How a container ended. */
 export interface ContainerExit {
@@ -51,6 +52,8 @@ export interface ContainerRuntime {
   /** The pod's object is gone and none of its containers runs: what is kept of it may go. */
   forget(pod: Pod): void;
   readonly logs: LogSource;
+  /** Commands beside containers, and containers attached to; absent where containers are no programs. */
+  readonly streams?: StreamSource;
   /** Ends all that still runs. */
   close(): Promise<void>;
 }

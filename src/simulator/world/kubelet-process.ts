@@ -6,10 +6,12 @@ import { delimiter, dirname, join } from "node:path";
 import type { Pod } from "../../api/core.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
 import type { KubeClient } from "../../kube/client.ts";
+import { failureStatus } from "../apiserver/status.ts";
 import { ContainerLog } from "./container-log.ts";
 import type { ContainerExit, ContainerHandle, ContainerListener, ContainerRuntime, ContainerStart } from "./container-runtime.ts";
 import { noLog } from "./log-status.ts";
 import { ConfigError, environmentOf, expand } from "./process-environment.ts";
+import { ExecSessions, type Surroundings } from "./process-exec.ts";
 import { ProcessGuard } from "./process-guard.ts";
 import { type LocalMount, mountConfigMaps, withLocalPaths } from "./process-volumes.ts";
 
@@ -45,7 +47,10 @@ interface KeptLogs {
 export function createProcessRuntime(options: ProcessOptions): ContainerRuntime {
   const guard = new ProcessGuard();
   const logs = new Map<string, KeptLogs>();
-  const running = new Set<ProcessContainer>();
+  const running = new Map<string, ProcessContainer>();
+  /** All that run, also those whose key another has by now. */
+  const alive = new Set<ProcessContainer>();
+  const sessions = new ExecSessions(guard);
   const keyOf = (namespace: string | undefined, pod: string, container: string) => `${namespace}/${pod}/${container}`;
   return {
     start(start, listener) {
@@ -66,9 +71,13 @@ export function createProcessRuntime(options: ProcessOptions): ContainerRuntime 
           logs.set(key, { uid, current: log, previous: before?.uid === uid ? before?.current : undefined });
           return log;
         },
-        ends: () => running.delete(process),
+        ends: () => {
+          if (running.get(key) === process) running.delete(key);
+          alive.delete(process);
+        },
       });
-      running.add(process);
+      running.set(key, process);
+      alive.add(process);
       void process.begin();
       return process;
     },
@@ -88,8 +97,16 @@ export function createProcessRuntime(options: ProcessOptions): ContainerRuntime 
         return log === undefined ? noLog(pod, container, wanted.previous ? "previous" : "waiting") : log.read(wanted);
       },
     },
+    streams: {
+      open({ namespace, pod, container, command, tty, stdin }) {
+        const found = running.get(keyOf(namespace, pod, container))?.surroundings;
+        if (found === undefined) return failureStatus(500, "InternalError", `container not found (${JSON.stringify(container)})`);
+        return command.length === 0 ? sessions.attach(found) : sessions.run(found, command, { tty, stdin });
+      },
+    },
     async close() {
-      await Promise.all([...running].map((process) => process.destroy()));
+      sessions.close();
+      await Promise.all([...alive].map((process) => process.destroy()));
       guard.close();
     },
   };
@@ -116,6 +133,7 @@ class ProcessContainer implements ContainerHandle {
   #reported = false;
   #cancelled = false;
   readonly #over = Promise.withResolvers<void>();
+  #surroundings: Surroundings | undefined;
 
   constructor(options: ProcessContainerOptions) {
     this.#options = options;
@@ -137,6 +155,11 @@ class ProcessContainer implements ContainerHandle {
       listener.waiting(error instanceof ConfigError ? "CreateContainerConfigError" : "CreateContainerError", message);
       this.#timer = clock.after(configRetryMs, () => void this.begin());
     }
+  }
+
+  /** Where commands beside it run; undefined while it does not. */
+  get surroundings(): Surroundings | undefined {
+    return this.#reported ? this.#surroundings : undefined;
   }
 
   terminate(graceMs: number): void {
@@ -184,13 +207,17 @@ class ProcessContainer implements ContainerHandle {
     mkdirSync(shared, { recursive: true });
     const own = container.workingDir !== undefined && isDirectory(container.workingDir) ? container.workingDir : shared;
     const search = this.#options.path ?? [dirname(process.execPath), process.env["PATH"] ?? "/usr/bin:/bin"].join(delimiter);
+    const env = { PATH: search, HOSTNAME: pod.metadata.name, HOME: shared, ...environment };
     const child = spawn(program, [...rest, ...(container.args ?? []).map(word)], {
       cwd: own,
-      env: { PATH: search, HOSTNAME: pod.metadata.name, HOME: shared, ...environment },
+      env,
       detached: true,
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: [container.stdin === true ? "pipe" : "ignore", "pipe", "pipe"],
     });
     this.#child = child;
+    // a program may end without having read all
+    child.stdin?.on("error", () => undefined);
+    this.#surroundings = { cwd: own, env, word, child };
     if (child.pid !== undefined) guard.add(child.pid);
     child.stdout?.on("data", (chunk: Buffer) => log.append("stdout", chunk));
     child.stderr?.on("data", (chunk: Buffer) => log.append("stderr", chunk));

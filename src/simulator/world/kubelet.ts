@@ -6,6 +6,7 @@ import type { ContainerRuntime } from "./container-runtime.ts";
 import type { Mirror } from "./mirror.ts";
 import { matchesNode } from "./node-fit.ts";
 import { capacityOf, demandOf } from "./pod-demand.ts";
+import { type ResizeRefusal, resizeRefusal } from "./pod-resize.ts";
 import { PodStatusWriter } from "./pod-status-writer.ts";
 import { type KubeletTiming, PodWorker, type WorkObserver } from "./pod-worker.ts";
 
@@ -146,10 +147,13 @@ export class Kubelet {
       observer,
       refusal: runtime.admit?.(pod) ?? this.#refusal(pod),
       adopted: wasStarted,
+      resizeRefusal: (now) => this.#resizeRefusal(uid, now),
       done: () => {
         const entry = this.#entries.get(uid);
         if (entry === undefined) return;
         entry.over = true;
+        // its room is free for resizes that wait
+        for (const other of this.#entries.values()) if (!other.over) other.worker.retryResize();
         if (entry.gone) this.#forget(uid, entry);
       },
     });
@@ -172,6 +176,11 @@ export class Kubelet {
     this.#options.runtime.forget(entry.worker.pod);
   }
 
+  #resizeRefusal(uid: string, pod: Pod): ResizeRefusal | undefined {
+    const others = [...this.#entries].filter(([other, entry]) => other !== uid && !entry.over).map(([, { worker }]) => worker.demand);
+    return resizeRefusal(pod, this.#options.nodes.get(undefined, this.node), others);
+  }
+
   /** A kubelet checks itself what the scheduler promised: pods may be bound by others. */
   #refusal(pod: Pod): { readonly reason: string; readonly message: string } | undefined {
     const node = this.#options.nodes.get(undefined, this.node);
@@ -186,7 +195,7 @@ export class Kubelet {
     let count = 0;
     for (const { worker, over } of this.#entries.values()) {
       if (over) continue;
-      const demand = demandOf(worker.pod);
+      const { demand } = worker;
       cpu += demand.cpu;
       memory += demand.memory;
       count += 1;

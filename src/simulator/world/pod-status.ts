@@ -1,12 +1,15 @@
 import type { Container, ContainerState, ContainerStatus, Pod, PodCondition } from "../../api/core.ts";
 import type { ContainerExit } from "./container-runtime.ts";
 import { formatSeconds } from "../../base/time.ts";
+import { pendingCondition, type ResizeRefusal } from "./pod-resize.ts";
 import { type PodStatusChange, withConditions } from "./pod-write.ts";
 
 /** What the kubelet knows of one container of a pod. Instants are milliseconds since the epoch. */
 export interface ContainerSlot {
   readonly container: Container;
   readonly role: "init" | "sidecar" | "ordinary";
+  /** What it was given. */
+  resources: NonNullable<Container["resources"]>;
   state:
     | { readonly kind: "waiting"; readonly reason: string; readonly message?: string }
     | { readonly kind: "running"; readonly startedAt: number }
@@ -31,6 +34,8 @@ export interface PodFacts {
   readonly message?: string;
   /** The kubelet is ending the pod for its deadline: it is not ready whatever its containers still do. */
   readonly deadline: boolean;
+  /** A resize that could not be done. */
+  readonly resize?: ResizeRefusal;
   readonly now: number;
 }
 
@@ -67,7 +72,8 @@ function containerStatusOf(pod: Pod, slot: ContainerSlot): ContainerStatus {
     restartCount: slot.restartCount,
     image: slot.container.image ?? "",
     imageID: slot.created ? (slot.container.image ?? "") : "",
-    ...(slot.created ? { containerID: current } : {}),
+    ...(slot.created ? { containerID: current, resources: slot.resources } : {}),
+    ...(slot.created && slot.resources.requests !== undefined ? { allocatedResources: slot.resources.requests } : {}),
   };
 }
 
@@ -120,7 +126,7 @@ function conditionsOf(pod: Pod, facts: PodFacts): readonly PodCondition[] {
   const ready = facts.phase === "Running" && unready.length === 0 && !facts.deadline;
   const over = facts.phase === "Succeeded" || facts.phase === "Failed";
   const incomplete = inits.filter((slot) => slot.state.kind !== "terminated").map((slot) => slot.container.name);
-  return withConditions(
+  const conditions = withConditions(
     pod,
     [
       condition("PodReadyToStartContainers", facts.sandboxReady && !over),
@@ -133,7 +139,9 @@ function conditionsOf(pod: Pod, facts: PodFacts): readonly PodCondition[] {
       condition("Ready", ready, why, message),
       condition("ContainersReady", ready, why, message),
       condition("PodScheduled", true),
+      ...(facts.resize === undefined ? [] : [{ ...pendingCondition(facts.resize), ...generation }]),
     ],
     facts.now,
   );
+  return facts.resize === undefined ? conditions.filter(({ type }) => type !== "PodResizePending") : conditions;
 }

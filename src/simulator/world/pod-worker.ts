@@ -1,7 +1,10 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Pod } from "../../api/core.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
 import type { Random } from "../../base/random.ts";
 import type { ContainerExit, ContainerHandle, ContainerRuntime } from "./container-runtime.ts";
+import { type Demand, demandOf } from "./pod-demand.ts";
+import { allocatedPod, needsRestart, type ResizeRefusal, wantedResources } from "./pod-resize.ts";
 import type { PodStatusWriter } from "./pod-status-writer.ts";
 import { type ContainerSlot, podStatusOf } from "./pod-status.ts";
 import { draw, type Range } from "./range.ts";
@@ -40,6 +43,8 @@ export interface PodWorkerOptions {
   readonly refusal?: { readonly reason: string; readonly message: string } | undefined;
   /** The pod was started by a kubelet that nobody remembers: its containers are lost. */
   readonly adopted?: boolean;
+  /** Whether the node has no room for the pod as it is to be; absent = it has. */
+  readonly resizeRefusal?: ((pod: Pod) => ResizeRefusal | undefined) | undefined;
   /** All containers are ended, all is written, and the object is gone or terminal. */
   readonly done: () => void;
 }
@@ -63,6 +68,9 @@ export class PodWorker {
   /** Containers that run as a matter of fact, for the observer. */
   readonly #atWork = new Set<ContainerSlot>();
   readonly #exits: Record<string, ContainerExit> = {};
+  /** Containers that are ended to come again with other resources. */
+  readonly #resizing = new Set<ContainerSlot>();
+  #resize: ResizeRefusal | undefined;
   readonly #restarts = new Map<ContainerSlot, { delayMs: number; timer: Timer | undefined }>();
   #phase: "Pending" | "Running" | "Succeeded" | "Failed" = "Pending";
   #sandboxReady = false;
@@ -82,6 +90,7 @@ export class PodWorker {
     const slot = (container: ContainerSlot["container"], role: ContainerSlot["role"]): ContainerSlot => ({
       container,
       role,
+      resources: container.resources ?? {},
       state: { kind: "waiting", reason: waiting },
       restartCount: 0,
       created: false,
@@ -94,6 +103,12 @@ export class PodWorker {
 
   get pod(): Pod {
     return this.#pod;
+  }
+
+  /** What the pod holds of the node, which is not what it asks for while a resize waits. */
+  get demand(): Demand {
+    if (this.#resize === undefined) return demandOf(this.#pod);
+    return demandOf(allocatedPod(this.#pod, new Map(this.#slots.map((slot) => [slot.container.name, slot.resources]))));
   }
 
   start(): void {
@@ -124,11 +139,39 @@ export class PodWorker {
 
   /** A newer version of the object was seen. */
   update(pod: Pod): void {
+    const changed = pod.metadata.generation !== this.#pod.metadata.generation;
     this.#pod = pod;
-    if (pod.metadata.deletionTimestamp === undefined) return;
+    if (pod.metadata.deletionTimestamp === undefined) {
+      if (changed) this.#tryResize();
+      return;
+    }
     // The end may have been written when the deletion was already decided: then only the object is left to take away.
     if (this.#over) this.#options.writer.remove();
     else this.#end("deleted");
+  }
+
+  /** Room became free on the node. */
+  retryResize(): void {
+    if (this.#resize !== undefined) this.#tryResize();
+  }
+
+  /** Gives the containers what the spec asks for by now, if there is room. */
+  #tryResize(): void {
+    if (this.#ending !== undefined || this.#over) return;
+    const wanted = new Map(this.#slots.map((slot) => [slot, wantedResources(this.#pod, slot.container.name)]));
+    const changed = this.#slots.filter((slot) => !isDeepStrictEqual(wanted.get(slot), slot.resources));
+    const before = this.#resize;
+    this.#resize = changed.length === 0 ? undefined : this.#options.resizeRefusal?.(this.#pod);
+    if (this.#resize === undefined) for (const slot of changed) this.#grant(slot, wanted.get(slot) ?? {});
+    if ((changed.length > 0 && this.#resize === undefined) || !isDeepStrictEqual(before, this.#resize)) this.#publish();
+  }
+
+  #grant(slot: ContainerSlot, resources: ContainerSlot["resources"]): void {
+    const restarts = slot.state.kind === "running" && needsRestart(slot.container, slot.resources, resources);
+    slot.resources = resources;
+    if (!restarts) return;
+    this.#resizing.add(slot);
+    this.#handles.get(slot)?.terminate(this.#graceMs());
   }
 
   /** Says again what is true: others (the node controller) may have written that the pod is not ready. */
@@ -283,7 +326,7 @@ export class PodWorker {
     const policy = slot.role === "sidecar" ? "Always" : (this.#pod.spec.restartPolicy ?? "Always");
     const failed = state.exit.exitCode !== 0;
     const again = policy === "Always" ? slot.role !== "init" || failed : policy === "OnFailure" && failed;
-    if (again) {
+    if (this.#resizing.delete(slot) || again) {
       this.#restart(slot);
       return;
     }
@@ -425,6 +468,7 @@ export class PodWorker {
       ...(final && this.#reason !== undefined ? { reason: this.#reason } : {}),
       ...(final && this.#message !== undefined ? { message: this.#message } : {}),
       deadline: this.#ending === "deadline",
+      ...(this.#resize === undefined || final ? {} : { resize: this.#resize }),
       now: clock.now(),
     };
     this.#options.writer.write((latest) => podStatusOf(latest, facts));

@@ -4,6 +4,7 @@ import type { Clock, Timer } from "../../base/clock.ts";
 import type { Random } from "../../base/random.ts";
 import type { KubeClient } from "../../kube/client.ts";
 import type { LogSource } from "../apiserver/http/log-source.ts";
+import type { StreamSource } from "../apiserver/http/stream-source.ts";
 import type { ContainerRuntime } from "./container-runtime.ts";
 import { statusOf } from "./failure.ts";
 import { Kubelet } from "./kubelet.ts";
@@ -50,6 +51,8 @@ export interface World {
   readonly ledger: Ledger;
   /** The logs of containers, for the API server's front. */
   readonly logs: LogSource;
+  /** What `kubectl exec` and `attach` reach; absent where containers are no programs. */
+  readonly streams: StreamSource | undefined;
   readonly pods: Mirror<Pod>;
   readonly nodes: Mirror<Node>;
   addNode(spec: NodeSpec): Promise<void>;
@@ -163,6 +166,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   return {
     ledger,
     logs: runtime.logs,
+    streams: runtime.streams,
     pods,
     nodes,
     addNode,

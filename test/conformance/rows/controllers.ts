@@ -1,4 +1,4 @@
-import { configMaps, namespaces, pods, resourceQuotas } from "../../../src/api/resource.ts";
+import { configMaps, deployments, namespaces, pods, type Resource, resourceQuotas } from "../../../src/api/resource.ts";
 import type { Api } from "../api.ts";
 import { configMap, pod, thing, things } from "../fixtures.ts";
 import { controllerRow, type Row } from "../row.ts";
@@ -12,13 +12,15 @@ const ownedBy = (owner: { readonly metadata: { readonly name: string; readonly u
 const gone = (api: Api, resource: Parameters<Api["peek"]>[0], name: string): Promise<void> =>
   api.until(`${name} goes`, async () => (await api.peek(resource, name)).status === 404);
 
-/** The garbage collector waits until it knows of a new kind; a first collection proves that it does. */
-async function warm(api: Api): Promise<void> {
+/** The garbage collector waits until it knows of a new kind; a first collection proves that it does, and that pods can be made here. */
+export async function warm(api: Api): Promise<void> {
   const owner = await api.create(things, thing("warm"), { show: "nothing" });
   await api.create(configMaps, configMap("warm", {}, ownedBy(owner.body)), { show: "nothing" });
   await api.delete(things, "warm", undefined, { show: "nothing" });
   await gone(api, configMaps, "warm");
 }
+
+const replicaSets: Resource = { ...deployments, plural: "replicasets", kind: "ReplicaSet" };
 
 /** What kube-controller-manager does to what the operator writes. */
 export const controllerRows: readonly Row[] = [
@@ -135,5 +137,52 @@ export const controllerRows: readonly Row[] = [
     await api.delete(pods, "b", undefined, { show: "nothing" });
     await api.until("the deleted one neither", async () => (await used()) === "0");
     await api.get(resourceQuotas, "q", { show: ["status.hard", "status.used.pods"] });
+  }),
+  controllerRow("a Deployment makes a ReplicaSet, and that its pods; a new template another one", async (api) => {
+    await warm(api);
+    const template = { metadata: { labels: { app: "web" } }, spec: { containers: [{ name: "main", image: "x:1" }] } };
+    const body = { metadata: { name: "web" }, spec: { replicas: 2, selector: { matchLabels: { app: "web" } }, template } };
+    await api.create(deployments, body, { show: ["spec.strategy", "spec.revisionHistoryLimit", "spec.progressDeadlineSeconds"] });
+    const list = async (resource: Resource) => (await api.peekList(resource, { labelSelector: "app=web" })).items;
+    await api.until("two pods", async () => (await list(pods)).length === 2);
+    const [made] = await list(pods);
+    api.note("pod", [
+      made.metadata.ownerReferences[0].kind,
+      made.metadata.ownerReferences[0].controller,
+      Object.keys(made.metadata.labels).sort(),
+    ]);
+    await api.until("a status", async () => (await api.peek(deployments, "web")).body.status?.replicas === 2);
+    await api.get(deployments, "web", {
+      show: ["status.replicas", "status.updatedReplicas", "status.observedGeneration", "status.conditions.*.status"],
+    });
+    for (const pod of await list(pods)) {
+      const status = { phase: "Running", conditions: [{ type: "Ready", status: "True", lastTransitionTime: "2026-01-01T00:00:00Z" }] };
+      await api.merge(pods, pod.metadata.name, { status }, { subresource: "status", show: "nothing" });
+    }
+    await api.until("readiness", async () => (await api.peek(deployments, "web")).body.status?.availableReplicas === 2);
+    await api.until("its end", async () =>
+      (await api.peek(deployments, "web")).body.status.conditions.some(
+        (one: { reason: string }) => one.reason === "NewReplicaSetAvailable",
+      ),
+    );
+    const counts = [
+      "status.replicas",
+      "status.updatedReplicas",
+      "status.readyReplicas",
+      "status.availableReplicas",
+      "status.unavailableReplicas",
+    ];
+    await api.get(deployments, "web", { show: counts });
+    await api.merge(
+      deployments,
+      "web",
+      { spec: { template: { spec: { containers: [{ name: "main", image: "x:2" }] } } } },
+      { show: ["metadata.generation"] },
+    );
+    await api.until("a third pod", async () => (await list(pods)).length === 3);
+    await api.until("a status", async () => (await api.peek(deployments, "web")).body.status.updatedReplicas === 1);
+    await api.get(deployments, "web", { show: counts });
+    const sets = (await list(replicaSets)).map((set) => [set.metadata.annotations["deployment.kubernetes.io/revision"], set.spec.replicas]);
+    api.note("sets", sets.sort());
   }),
 ];

@@ -1,7 +1,7 @@
 import { type Clock, sleepWith } from "../../../src/base/clock.ts";
 import type { GatewayOptions } from "../../../src/cli/gateway.ts";
 import type { OperatorOptions } from "../../../src/cli/operator.ts";
-import type { PlaygroundOptions } from "../../../src/cli/playground.ts";
+import type { PlaygroundOptions, PlaygroundUserOptions } from "../../../src/cli/playground.ts";
 import type { TraceServerOptions } from "../../../src/cli/trace.ts";
 import { createProgram } from "../../../src/cli/program.ts";
 import { runProgram } from "../../../src/cli/run-program.ts";
@@ -13,6 +13,7 @@ export interface Outcome {
   readonly notes: readonly string[];
   readonly operator: readonly OperatorOptions[];
   readonly playground: readonly PlaygroundOptions[];
+  readonly users: readonly PlaygroundUserOptions[];
   readonly trace: readonly TraceServerOptions[];
   readonly gateway: readonly GatewayOptions[];
 }
@@ -25,6 +26,7 @@ export async function nuptse(args: readonly string[], now = "2026-11-21T16:00:00
   const notes: string[] = [];
   const operator: OperatorOptions[] = [];
   const playground: PlaygroundOptions[] = [];
+  const users: PlaygroundUserOptions[] = [];
   const trace: TraceServerOptions[] = [];
   const gateway: GatewayOptions[] = [];
   const output = { result: (line: string) => void results.push(line), note: (line: string) => void notes.push(line) };
@@ -34,10 +36,11 @@ export async function nuptse(args: readonly string[], now = "2026-11-21T16:00:00
     {
       runOperator: async (options) => void operator.push(options),
       runPlayground: async (options) => void playground.push(options),
+      addPlaygroundUser: async (options) => void users.push(options),
       runTrace: async (options) => void trace.push(options),
       runGateway: async (options) => void gateway.push(options),
     },
   );
   const code = await runProgram(program, args, output);
-  return { code, results, notes, operator, playground, trace, gateway };
+  return { code, results, notes, operator, playground, users, trace, gateway };
 }

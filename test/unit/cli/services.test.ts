@@ -149,17 +149,47 @@ describe("cli/operator", () => {
 });
 
 describe("cli/playground", () => {
+  it("user takes a name, roles, a namespace and the kubeconfig of the playground", async () => {
+    const outcome = await nuptse([
+      "playground",
+      "user",
+      "alice",
+      "--role",
+      "job-operator",
+      "queue-viewer",
+      "-n",
+      "shop",
+      "--kubeconfig",
+      "k.yaml",
+    ]);
+    assert.equal(outcome.code, 0);
+    assert.deepEqual(outcome.users, [{ name: "alice", role: ["job-operator", "queue-viewer"], namespace: "shop", kubeconfig: "k.yaml" }]);
+    assert.deepEqual(outcome.playground, []);
+  });
+
   it("has defaults for everything", async () => {
     const outcome = await nuptse(["playground"]);
     assert.equal(outcome.code, 0);
-    assert.deepEqual(outcome.playground, [{ kubelet: "process", port: 0, nodes: 4, operator: true, logLevel: "warn" }]);
+    assert.deepEqual(outcome.playground, [{ kubelet: "process", port: 0, nodes: 4, policies: false, operator: true, logLevel: "warn" }]);
   });
 
   it("hands on what was typed", async () => {
-    const args = ["playground", "--kubelet", "stages", "--port", "6443", "--nodes", "8", "--kubeconfig-out", "k.yaml", "--no-operator"];
+    const args = [
+      "playground",
+      "--kubelet",
+      "stages",
+      "--port",
+      "6443",
+      "--nodes",
+      "8",
+      "--kubeconfig-out",
+      "k.yaml",
+      "--policies",
+      "--no-operator",
+    ];
     const outcome = await nuptse(args);
     assert.deepEqual(outcome.playground, [
-      { kubelet: "stages", port: 6443, nodes: 8, kubeconfigOut: "k.yaml", operator: false, logLevel: "warn" },
+      { kubelet: "stages", port: 6443, nodes: 8, kubeconfigOut: "k.yaml", policies: true, operator: false, logLevel: "warn" },
     ]);
   });
 
@@ -307,6 +337,7 @@ describe("cli/program", () => {
       {
         runOperator: () => Promise.reject(new Error("no cluster")),
         runPlayground: () => Promise.resolve(),
+        addPlaygroundUser: () => Promise.resolve(),
         runTrace: () => Promise.resolve(),
         runGateway: () => Promise.resolve(),
       },

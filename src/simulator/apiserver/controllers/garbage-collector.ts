@@ -1,3 +1,4 @@
+import { controllerUser } from "../authorization/rbac.ts";
 import type { Timer } from "../../../base/clock.ts";
 import type { OwnerReference } from "../../../api/meta.ts";
 import { type Resource, resourcePath } from "../../../api/resource.ts";
@@ -160,7 +161,14 @@ export class GarbageCollector {
 
   #patch(type: ResourceType, object: StoredObject, body: unknown): void {
     const path = resourcePath(type.resource, object.metadata.namespace, object.metadata.name);
-    this.#server.handle({ method: "PATCH", path, contentType: "application/merge-patch+json", body, userAgent: this.#agent });
+    this.#server.handle({
+      method: "PATCH",
+      path,
+      contentType: "application/merge-patch+json",
+      body,
+      userAgent: this.#agent,
+      user: controllerUser,
+    });
   }
 
   #delete(type: ResourceType, object: StoredObject, propagationPolicy: "Background" | "Foreground"): void {
@@ -171,6 +179,7 @@ export class GarbageCollector {
       path,
       body: { kind: "DeleteOptions", apiVersion: "v1", propagationPolicy, preconditions: { uid } },
       userAgent: this.#agent,
+      user: controllerUser,
     });
   }
 

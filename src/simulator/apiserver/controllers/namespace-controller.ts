@@ -1,3 +1,4 @@
+import { controllerUser } from "../authorization/rbac.ts";
 import type { Timer } from "../../../base/clock.ts";
 import { namespaces, resourcePath } from "../../../api/resource.ts";
 import type { ApiServer, Commit } from "../api-server.ts";
@@ -28,7 +29,7 @@ export class NamespaceController {
       if (!type.resource.namespaced || type.convert !== undefined) continue;
       const objects = type.collection.list({ namespace }) ?? [];
       if (objects.length === 0) continue;
-      this.#server.handle({ method: "DELETE", path: resourcePath(type.resource, namespace), userAgent: this.#agent });
+      this.#server.handle({ method: "DELETE", path: resourcePath(type.resource, namespace), userAgent: this.#agent, user: controllerUser });
       left += (type.collection.list({ namespace }) ?? []).length;
     }
     // finalizers and grace periods are waited for
@@ -42,6 +43,7 @@ export class NamespaceController {
       path: resourcePath(namespaces, undefined, namespace, "finalize"),
       body: { ...found, spec: { ...spec, finalizers: [] } },
       userAgent: this.#agent,
+      user: controllerUser,
     });
   }
 }

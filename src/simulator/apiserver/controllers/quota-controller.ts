@@ -1,3 +1,4 @@
+import { controllerUser } from "../authorization/rbac.ts";
 import type { Timer } from "../../../base/clock.ts";
 import { resourcePath, resourceQuotas } from "../../../api/resource.ts";
 import type { ApiServer, Commit } from "../api-server.ts";
@@ -38,7 +39,7 @@ export class QuotaController {
       const status = { hard, used: usedBy(quota, this.#objects(namespace)) };
       if (sameJson(status, quota.status)) continue;
       const path = resourcePath(resourceQuotas, namespace, quota.metadata.name, "status");
-      this.#server.handle({ method: "PUT", path, body: { ...quota, status }, userAgent: this.#agent });
+      this.#server.handle({ method: "PUT", path, body: { ...quota, status }, userAgent: this.#agent, user: controllerUser });
     }
   }
 

@@ -1,4 +1,5 @@
 import type { ApiReply } from "../api-server.ts";
+import type { Access, Decision, User } from "../authorization/rbac.ts";
 import type { ApiRequest } from "../request-path.ts";
 import type { ServedResource } from "../served-resource.ts";
 import type { WatchHandle } from "../watches.ts";
@@ -9,6 +10,10 @@ export interface ServerCore {
   handle(request: ApiRequest): ApiReply | Promise<ApiReply>;
   /** Opens a watch, or answers why not. */
   watch(request: ApiRequest): WatchHandle | ApiReply;
+  /** Whose token it is, beside the administrator's; absent = there are no others. */
+  authenticate?(token: string): User | undefined;
+  /** Whether the user may; absent = everybody may do everything. */
+  authorize?(user: User, access: Access): Decision;
   /** All kinds that are served now, CRDs included, in a stable order. */
   resources(): readonly ServedResource[];
 }

@@ -7,7 +7,8 @@ import type { Clock } from "../../../base/clock.ts";
 import { createAuthority, issueCertificate } from "../../../base/x509.ts";
 import type { ServerCore } from "./core.ts";
 import type { LogSource } from "./log-source.ts";
-import { createRequestHandler, type RequestRecord, type ServiceProxy } from "./request-handler.ts";
+import type { StreamSource } from "./stream-source.ts";
+import { createRequestHandler, createUpgradeHandler, type RequestRecord, type ServiceProxy } from "./request-handler.ts";
 
 /** What the HTTPS front of an API server is made of. */
 export interface HttpServerOptions {
@@ -21,6 +22,7 @@ export interface HttpServerOptions {
   readonly host?: string;
   readonly logSource?: () => LogSource | undefined;
   readonly serviceProxy?: ServiceProxy;
+  readonly streamSource?: () => StreamSource | undefined;
   readonly onRequest?: (record: RequestRecord) => void;
   /** Told of defects that became a 500. */
   readonly onError?: (error: unknown) => void;
@@ -50,7 +52,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   const host = options.host ?? LOOPBACK;
   const token = options.token ?? randomBytes(24).toString("base64url");
   const { caPem, ...pair } = createCertificates(host, options.clock.now());
-  const handler = createRequestHandler({
+  const parts = {
     server: options.server,
     clock: options.clock,
     token,
@@ -59,9 +61,11 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     serviceProxy: options.serviceProxy,
     onRequest: options.onRequest,
     onError: options.onError,
-  });
+    streamSource: options.streamSource ?? (() => undefined),
+  };
   // watches are silent for minutes, and a request's head and body have limits of their own
-  const https = createServer({ ...pair, keepAlive: true, keepAliveTimeout: 120_000 }, handler);
+  const https = createServer({ ...pair, keepAlive: true, keepAliveTimeout: 120_000 }, createRequestHandler(parts));
+  https.on("upgrade", createUpgradeHandler(parts));
   const sockets = new Set<Duplex>();
   https.on("connection", (socket: Duplex) => {
     sockets.add(socket);

@@ -65,7 +65,8 @@ function nanoInstant(time: number): string {
   return new Date(time).toISOString().replace("Z", "000000Z");
 }
 
-function chooseContainer(pod: Pod, wanted: string): string {
+/** The container that is meant: the named one, or the only or first one. Throws a Refusal with 400 where there is none of that name. */
+export function chooseContainer(pod: Pod, wanted: string): string {
   const names = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].map((container) => container.name);
   if (wanted !== "") {
     if (names.includes(wanted)) return wanted;

@@ -1,14 +1,14 @@
 import type { IncomingMessage } from "node:http";
 import { CORE_SCHEMA, load } from "js-yaml";
 import { mediaType } from "./negotiation.ts";
+import { decodeProtobuf, ProtobufError } from "./protobuf.ts";
 import { Refusal } from "./status.ts";
 
 /** Kubernetes' own limit for a request. */
 export const MAX_BODY_BYTES = 3 * 1024 * 1024;
 
-const objectTypes = ["application/json", "application/yaml"];
-/** Strategic merge is not among them: clients then fall back to JSON merge patch for custom resources, and say so for others. */
-const patchTypes = ["application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml"];
+const protobufType = "application/vnd.kubernetes.protobuf";
+const objectTypes = ["application/json", "application/yaml", protobufType];
 const yamlTypes = new Set(["application/yaml", "application/apply-patch+yaml"]);
 
 /** A body as the core takes it. */
@@ -27,11 +27,12 @@ export async function readBody(request: IncomingMessage): Promise<RequestBody> {
   const bytes = await readBytes(request);
   if (method === "GET" || (bytes.length === 0 && method === "DELETE")) return {};
   const type = mediaType(request.headers["content-type"]) || "application/json";
-  const accepted = method === "PATCH" ? patchTypes : objectTypes;
-  if (!accepted.includes(type)) {
-    throw Refusal.of(415, `the body of the request was in an unknown format - accepted media types include: ${accepted.join(", ")}`);
+  // which patches a kind takes, the core knows: custom ones take no strategic merge
+  if (method !== "PATCH" && !objectTypes.includes(type)) {
+    throw Refusal.of(415, `the body of the request was in an unknown format - accepted media types include: ${objectTypes.join(", ")}`);
   }
   if (bytes.length === 0 && method !== "PATCH") return { contentType: type };
+  if (type === protobufType) return { contentType: "application/json", value: parseProtobuf(bytes) };
   return { contentType: type, value: parse(new TextDecoder().decode(bytes), type) };
 }
 
@@ -51,6 +52,15 @@ async function readBytes(request: IncomingMessage): Promise<Buffer> {
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
+}
+
+function parseProtobuf(bytes: Buffer): unknown {
+  try {
+    return decodeProtobuf(bytes);
+  } catch (error) {
+    if (!(error instanceof ProtobufError)) throw error;
+    throw unreadable(error);
+  }
 }
 
 function parse(text: string, type: string): unknown {

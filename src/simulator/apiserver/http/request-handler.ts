@@ -1,21 +1,26 @@
-import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
 import type { Pod } from "../../../api/core.ts";
+import type { Status } from "../../../api/meta.ts";
 import type { Clock } from "../../../base/clock.ts";
+import type { ApiReply } from "../api-server.ts";
+import type { User } from "../authorization/rbac.ts";
 import type { ApiRequest } from "../request-path.ts";
 import type { ServedResource } from "../served-resource.ts";
+import { authenticator, authorized } from "./access.ts";
 import type { ServerCore } from "./core.ts";
 import { groupVersions } from "./discovery.ts";
 import { answerDocument } from "./documents.ts";
 import type { LogSource } from "./log-source.ts";
 import { negotiate } from "./negotiation.ts";
 import { sendLog } from "./pod-log.ts";
+import { refuseUpgrade, streamPod, type Upgrade } from "./pod-stream.ts";
 import { readBody, skipBody } from "./request-body.ts";
 import { type RequestInfo, requestInfo } from "./request-info.ts";
-import { answerReview, reviewResources, type User } from "./reviews.ts";
 import { sendJson, sendReply } from "./send.ts";
 import { includeObject, isObject, shapeEvents, shaper } from "./shape.ts";
 import { failure, Refusal } from "./status.ts";
+import type { StreamSource } from "./stream-source.ts";
 import { streamWatch } from "./watch-stream.ts";
 
 /** What happened to one request; told once, when its answer begins. */
@@ -50,6 +55,8 @@ export interface HandlerParts {
   readonly logSource: () => LogSource | undefined;
   /** What answers behind services/proxy. */
   readonly serviceProxy?: ServiceProxy | undefined;
+  /** Asked at every exec and attach. */
+  readonly streamSource: () => StreamSource | undefined;
   readonly onRequest?: ((record: RequestRecord) => void) | undefined;
   /** Told of defects: what is no refusal, but was thrown on the way to an answer. The client got a 500. */
   readonly onError?: ((error: unknown) => void) | undefined;
@@ -62,30 +69,76 @@ interface Exchange {
   readonly path: string;
   readonly query: Readonly<Record<string, string>>;
   readonly info: RequestInfo;
+  /** In whose name it is answered. */
+  user: User;
 }
 
 /** Paths that tell nothing and are open to everybody, as in Kubernetes. */
 const publicPaths = /^\/(version|healthz|livez|readyz)(\/|$)/;
-/** Parts of a pod that need a stream in both directions, or a controller, which the front does not have. */
-const unsupportedPodParts = new Set(["exec", "attach", "portforward", "proxy", "eviction", "ephemeralcontainers", "resize"]);
+/** Parts of a pod that are streams in both directions: their requests are upgrades. */
+const streamedPodParts = new Set(["exec", "attach"]);
+const unsupportedPodParts = new Set(["portforward", "proxy", "ephemeralcontainers"]);
+/** Who reads what is open to all. */
+const nobody: User = { name: "system:anonymous", groups: ["system:unauthenticated"] };
 const coreMethods = new Set(["GET", "POST", "PUT", "PATCH", "DELETE"]);
 
 /** Returns what answers a request. It never throws and never rejects: whatever goes wrong becomes an answer, or a closed connection. */
 export function createRequestHandler(parts: HandlerParts): (request: IncomingMessage, response: ServerResponse) => void {
-  const expectedToken = digest(parts.token);
+  const authenticate = authenticator(parts.server, parts.token, parts.user);
   return (request, response) => {
     const exchange = parseExchange(request, response);
-    const authenticated = bearerMatches(request.headers.authorization, expectedToken);
-    observe(parts, exchange, authenticated);
+    const sender = authenticate(request.headers);
+    observe(parts, exchange, sender);
     response.on("error", () => response.destroy());
-    answer(parts, exchange, authenticated).catch((error: unknown) => answerFailure(parts, exchange, error));
+    answer(parts, exchange, sender).catch((error: unknown) => answerFailure(parts, exchange, error));
   };
 }
 
-async function answer(parts: HandlerParts, exchange: Exchange, authenticated: boolean): Promise<void> {
+/** Returns what answers a request that asks to go on as something else than HTTP. It never throws and never rejects either. */
+export function createUpgradeHandler(parts: HandlerParts): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
+  const authenticate = authenticator(parts.server, parts.token, parts.user);
+  return (request, socket, head) => {
+    socket.on("error", () => socket.destroy());
+    answerUpgrade(parts, authenticate(request.headers), { request, socket, head }).catch((error: unknown) => {
+      if (!(error instanceof Refusal)) parts.onError?.(error);
+      refuseUpgrade(socket, error instanceof Refusal ? error.status : failure(500, `Internal error occurred: ${messageOf(error)}`));
+    });
+  };
+}
+
+async function answerUpgrade(parts: HandlerParts, sender: User | undefined, upgrade: Upgrade): Promise<void> {
+  const { request } = upgrade;
+  const { path, info } = targetOf(request);
+  if (sender === undefined) throw Refusal.of(401, "Unauthorized");
+  const user = authorized(parts.server, sender, request.headers, { ...info, verb: "create" }, path);
+  if (info.group !== "" || info.resource !== "pods" || !streamedPodParts.has(info.subresource))
+    throw Refusal.of(400, `${info.subresource === "" ? path : `pods/${info.subresource}`} is not supported by this server as a stream`);
+  const pod = await readPod(parts, info, request, user);
+  if (pod.status !== 200) throw new Refusal(pod.body as Status);
+  const [, search = ""] = (request.url ?? "").split("?", 2);
+  parts.onRequest?.({
+    ...info,
+    receivedAt: parts.clock.now(),
+    method: request.method ?? "",
+    url: request.url ?? "",
+    code: 101,
+    userAgent: request.headers["user-agent"] ?? "",
+    user: sender.name,
+  });
+  await streamPod(pod.body as Pod, info.subresource as "exec" | "attach", new URLSearchParams(search), upgrade, parts.streamSource());
+}
+
+/** The pod that a part of a path belongs to. */
+async function readPod(parts: HandlerParts, info: RequestInfo, request: IncomingMessage, user: User): Promise<ApiReply> {
+  const path = `/api/v1/namespaces/${encodeURIComponent(info.namespace)}/pods/${encodeURIComponent(info.name)}`;
+  return parts.server.handle({ method: "GET", path, ...identity(request, user) });
+}
+
+async function answer(parts: HandlerParts, exchange: Exchange, sender: User | undefined): Promise<void> {
   const { request, response, path } = exchange;
-  if (!authenticated && !publicPaths.test(path)) throw Refusal.of(401, "Unauthorized");
-  const resources = servedResources(parts.server);
+  if (sender === undefined && !publicPaths.test(path)) throw Refusal.of(401, "Unauthorized");
+  if (sender !== undefined) exchange.user = authorized(parts.server, sender, request.headers, exchange.info, path);
+  const resources = parts.server.resources();
   if (!exchange.info.isResource) {
     await skipBody(request);
     const address = request.headers.host ?? "";
@@ -97,41 +150,27 @@ async function answer(parts: HandlerParts, exchange: Exchange, authenticated: bo
     ({ group, version, plural }) => group === exchange.info.group && version === exchange.info.version && plural === exchange.info.resource,
   );
   if (resource === undefined) await answerUnknown(parts, exchange);
-  else if (reviewResources.includes(resource)) await answerAboutUser(parts, exchange, resource);
   else if (resource.plural === "pods" && resource.group === "" && exchange.info.subresource !== "")
     await answerPodPart(parts, exchange, resource);
   else await answerFromCore(parts, exchange, resource);
 }
 
-function servedResources(server: ServerCore): readonly ServedResource[] {
-  return [...server.resources(), ...reviewResources];
-}
-
 /** What nobody serves: the core knows whether its group is one that tells so in a Status or in plain text. */
-async function answerUnknown(parts: HandlerParts, { request, response, path, query }: Exchange): Promise<void> {
+async function answerUnknown(parts: HandlerParts, { request, response, path, query, user }: Exchange): Promise<void> {
   // asked before the body is read: by then the kind may be served
-  const asked = parts.server.handle({ method: "GET", path, query, ...identity(request, parts.user) });
+  const asked = parts.server.handle({ method: "GET", path, query, ...identity(request, user) });
   await skipBody(request);
   sendReply(response, await asked, "json");
-}
-
-async function answerAboutUser(parts: HandlerParts, exchange: Exchange, resource: ServedResource): Promise<void> {
-  const { request, response, info } = exchange;
-  // typed clients ask in protobuf; the answer does not depend on the question, so it need not be read
-  const readable = request.headers["content-type"]?.startsWith("application/json") ?? false;
-  const body = readable ? (await readBody(request)).value : await skipBody(request);
-  const reply = answerReview(resource, info.verb, (body as { readonly spec?: unknown } | undefined)?.spec, parts.user);
-  sendJson(response, reply.status, reply.body);
 }
 
 async function answerPodPart(parts: HandlerParts, exchange: Exchange, resource: ServedResource): Promise<void> {
   const { response, info, query, request } = exchange;
   const [part = ""] = info.subresource.split("/");
+  if (streamedPodParts.has(part)) throw Refusal.of(400, `pods/${part} needs an upgrade of the connection`);
   if (unsupportedPodParts.has(part)) throw Refusal.of(405, `pods/${part} is not supported by this server`);
   if (part !== "log") return answerFromCore(parts, exchange, resource);
   if (info.verb !== "get") throw Refusal.of(405, "the server does not allow this method on the requested resource");
-  const path = `/api/v1/namespaces/${encodeURIComponent(info.namespace)}/pods/${encodeURIComponent(info.name)}`;
-  const reply = await parts.server.handle({ method: "GET", path, ...identity(request, parts.user) });
+  const reply = await readPod(parts, info, request, exchange.user);
   if (reply.status !== 200) return sendReply(response, reply, "json");
   await sendLog(reply.body as Pod, query, response, { source: parts.logSource(), clock: parts.clock });
 }
@@ -163,7 +202,7 @@ async function answerFromCore(parts: HandlerParts, exchange: Exchange, resource:
     query,
     ...(body.contentType === undefined ? {} : { contentType: body.contentType }),
     ...(body.value === undefined ? {} : { body: body.value }),
-    ...identity(request, parts.user),
+    ...identity(request, exchange.user),
   };
   const shape = shaper(form, resource, parts.clock, includeObject(query));
   if (info.verb !== "watch") {
@@ -177,20 +216,24 @@ async function answerFromCore(parts: HandlerParts, exchange: Exchange, resource:
   streamWatch(watch, response, shapeEvents(form, resource, parts.clock, query));
 }
 
-function identity(request: IncomingMessage, user: User): { readonly userAgent: string; readonly user: string } {
-  return { userAgent: request.headers["user-agent"] ?? "", user: user.name };
+function identity(request: IncomingMessage, user: User): Pick<ApiRequest, "userAgent" | "user" | "groups"> {
+  return { userAgent: request.headers["user-agent"] ?? "", user: user.name, groups: user.groups };
 }
 
 function parseExchange(request: IncomingMessage, response: ServerResponse): Exchange {
+  return { request, response, ...targetOf(request), user: nobody };
+}
+
+function targetOf(request: IncomingMessage): Pick<Exchange, "path" | "query" | "info"> {
   const [rawPath = "/", rawQuery = ""] = (request.url ?? "/").split("?", 2);
   const path = rawPath === "/" ? rawPath : rawPath.replace(/\/+$/, "");
   const query = Object.fromEntries(new URLSearchParams(rawQuery));
   const method = request.method === "HEAD" ? "GET" : (request.method ?? "GET");
-  return { request, response, path, query, info: requestInfo(method, path, query) };
+  return { path, query, info: requestInfo(method, path, query) };
 }
 
 /** Tells the listener of every request once its code is known, also when it was refused or is a stream. */
-function observe(parts: HandlerParts, { request, response, info }: Exchange, authenticated: boolean): void {
+function observe(parts: HandlerParts, { request, response, info }: Exchange, sender: User | undefined): void {
   const { onRequest } = parts;
   if (onRequest === undefined) return;
   const receivedAt = parts.clock.now();
@@ -203,7 +246,7 @@ function observe(parts: HandlerParts, { request, response, info }: Exchange, aut
       url: request.url ?? "",
       code,
       userAgent: request.headers["user-agent"] ?? "",
-      user: authenticated ? parts.user.name : "",
+      user: sender?.name ?? "",
     });
     return writeHead(code, ...rest);
   }) as ServerResponse["writeHead"];
@@ -220,16 +263,6 @@ function answerFailure(parts: HandlerParts, { response, request }: Exchange, err
   // the rest of a body that is too long must not be taken for the next request
   if (status.code === 413) response.setHeader("connection", "close");
   sendJson(response, status.code ?? 500, status);
-}
-
-function bearerMatches(header: string | undefined, expected: Buffer): boolean {
-  const token = /^Bearer\s+(\S+)$/i.exec(header ?? "")?.[1];
-  return token !== undefined && timingSafeEqual(digest(token), expected);
-}
-
-/** Makes tokens of any length comparable in constant time. */
-function digest(token: string): Buffer {
-  return createHash("sha256").update(token).digest();
 }
 
 function messageOf(error: unknown): string {

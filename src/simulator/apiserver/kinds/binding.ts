@@ -1,4 +1,5 @@
 import type { Status } from "../../../api/meta.ts";
+import { admitPart } from "../admission/attributes.ts";
 import { keyOf } from "../collection.ts";
 import { type Fields, isFields, type StoredObject, timestamp, withMetadata } from "../json.ts";
 import { entriesAfterUpdate, entriesOf, withEntries, withoutEntries } from "../apply/managed-fields.ts";
@@ -7,6 +8,8 @@ import type { ApiRequest } from "../request-path.ts";
 import type { ResourceType } from "../resource-type.ts";
 import { badRequest, conflict, invalid, notFound, requiredValue } from "../status.ts";
 import { managerOf, type WriteEnvironment } from "../writes.ts";
+
+const bindingKind = { group: "", version: "v1", kind: "Binding" };
 
 /** POST of a Binding: gives a pod its node, once. Throws ApiFailure 400, 404, 409, 422. */
 export function bindPod(
@@ -33,6 +36,20 @@ export function bindPod(
   const uid = isFields(request.body.metadata) ? request.body.metadata.uid : undefined;
   if (typeof uid === "string" && uid !== "" && uid !== pod.metadata.uid)
     throw conflict(named, name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${pod.metadata.uid}`);
+  const dryRun = request.query?.dryRun === "All";
+  admitPart(
+    env.admission,
+    {
+      type,
+      subresource: "binding",
+      written: bindingKind,
+      ...(namespace === undefined ? {} : { namespace }),
+      name,
+      object: request.body,
+      dryRun,
+    },
+    request,
+  );
   const bound = bind(pod, spec, node, env.now());
   const write = {
     type: type.mergeType,
@@ -45,7 +62,7 @@ export function bindPod(
   const owned = env.managesFields
     ? withEntries(bound, entriesAfterUpdate(write, withoutEntries(pod), withoutEntries(bound), entriesOf(pod)))
     : bound;
-  if (request.query?.dryRun !== "All") env.commit(type, "MODIFIED", owned, pod, request);
+  if (!dryRun) env.commit(type, "MODIFIED", owned, pod, request);
   return { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 };
 }
 

@@ -5,7 +5,8 @@ import { type Fields, isFields, type StoredObject, sameJson, withField, withMeta
 import { subdomainErrors } from "../object-meta.ts";
 import type { ResourceType, ScalePaths, Strategy } from "../resource-type.ts";
 import type { FieldError } from "../status.ts";
-import { builtinMergeType, decodeBuiltin } from "./builtin-schema.ts";
+import { applyStrategicMerge } from "../patch/strategic-merge.ts";
+import { builtinFieldType, builtinMergeType, decodeBuiltin } from "./builtin-schema.ts";
 
 /** What distinguishes one built-in kind from the others; all else is common. */
 export interface BuiltinKind {
@@ -68,7 +69,7 @@ export function builtinType(kind: BuiltinKind, collection: Collection): Resource
         if (live.metadata.ownerReferences === undefined) result = withMetadata(result, { ownerReferences: undefined });
       }
       result = kind.prepareUpdate?.(result, live, subresource) ?? result;
-      const changed = kind.counted === true && subresource === "" && !sameJson(specOf(result), specOf(live));
+      const changed = kind.counted === true && subresource !== "status" && !sameJson(specOf(result), specOf(live));
       return changed ? withMetadata(result, { generation: (live.metadata.generation ?? 0) + 1 }) : result;
     },
     validateCreate: (object) => kind.validate?.(object) ?? [],
@@ -95,6 +96,7 @@ export function builtinType(kind: BuiltinKind, collection: Collection): Resource
     ...(kind.scale === undefined ? {} : { scale: kind.scale }),
     collection,
     mergeType: builtinMergeType(kind.typeName),
+    strategicMerge: (object, patch) => applyStrategicMerge(builtinFieldType, kind.typeName, object, patch),
     emptyObject: { apiVersion: apiVersionOf(resource), kind: resource.kind, metadata: {}, ...kind.emptyObject },
     fieldReaders,
     strategy,

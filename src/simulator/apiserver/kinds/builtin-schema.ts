@@ -100,6 +100,15 @@ export function builtinFields(name: string): ReadonlySet<string> {
   return new Set(spec.as === "struct" ? spec.fields.keys() : []);
 }
 
+/** The structure at a field of a built-in structure, in a list or a map or by itself; undefined where there is none. */
+export function builtinFieldType(name: string, field: string): string | undefined {
+  if (!lines.has(name)) return undefined;
+  const spec = struct(name);
+  let found = spec.as === "struct" ? spec.fields.get(field) : undefined;
+  while (found !== undefined && (found.as === "list" || found.as === "map")) found = found.element;
+  return found?.as === "struct" ? found.name : undefined;
+}
+
 interface DecodeState {
   readonly unknown: string[];
   readonly kind: string;
@@ -145,8 +154,13 @@ function decodeStruct(spec: Spec & { readonly as: "struct" }, value: Fields, pat
   return copy ?? value;
 }
 
-/** Texts that are pointers in Go: empty is a value there. */
-const keptWhenEmpty = new Set(["coordination.v1.LeaseSpec holderIdentity", "core.v1.PersistentVolumeClaimSpec storageClassName"]);
+/** Texts that are written even when empty, most of them since they are pointers in Go. */
+const keptWhenEmpty = new Set([
+  "coordination.v1.LeaseSpec holderIdentity",
+  "core.v1.PersistentVolumeClaimSpec storageClassName",
+  // no pointer, but written whatever it is
+  "meta.v1.Condition message",
+]);
 
 /** A field of a structure; undefined when Go would not write it out again. */
 function decodeField(spec: Spec, value: unknown, path: string, owner: string, state: DecodeState): unknown {

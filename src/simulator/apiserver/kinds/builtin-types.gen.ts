@@ -3,7 +3,41 @@
 
 /** One line a type: its name, then field:type. builtin-schema.ts says what the type letters mean. */
 export const builtinTypeLines = `
+admissionregistration.v1.ApplyConfiguration expression:s
+admissionregistration.v1.AuditAnnotation key:s valueExpression:s
+admissionregistration.v1.ExpressionWarning fieldRef:s warning:s
+admissionregistration.v1.JSONPatch expression:s
+admissionregistration.v1.MatchCondition expression:s name:s
+admissionregistration.v1.MatchResources !:atomic excludeResourceRules:[!]@admissionregistration.v1.NamedRuleWithOperations matchPolicy:s namespaceSelector:@meta.v1.LabelSelector objectSelector:@meta.v1.LabelSelector resourceRules:[!]@admissionregistration.v1.NamedRuleWithOperations
+admissionregistration.v1.MutatingAdmissionPolicy apiVersion:s kind:s metadata:@meta.v1.ObjectMeta spec:@admissionregistration.v1.MutatingAdmissionPolicySpec
+admissionregistration.v1.MutatingAdmissionPolicyBinding apiVersion:s kind:s metadata:@meta.v1.ObjectMeta spec:@admissionregistration.v1.MutatingAdmissionPolicyBindingSpec
+admissionregistration.v1.MutatingAdmissionPolicyBindingSpec matchResources:@admissionregistration.v1.MatchResources paramRef:@admissionregistration.v1.ParamRef policyName:s
+admissionregistration.v1.MutatingAdmissionPolicySpec failurePolicy:s matchConditions:[name]@admissionregistration.v1.MatchCondition matchConstraints:@admissionregistration.v1.MatchResources mutations:[!]@admissionregistration.v1.Mutation paramKind:@admissionregistration.v1.ParamKind reinvocationPolicy:s variables:[!]@admissionregistration.v1.Variable
+admissionregistration.v1.MutatingWebhook admissionReviewVersions:[!]s clientConfig:@admissionregistration.v1.WebhookClientConfig failurePolicy:s matchConditions:[name]@admissionregistration.v1.MatchCondition matchPolicy:s name:s namespaceSelector:@meta.v1.LabelSelector objectSelector:@meta.v1.LabelSelector reinvocationPolicy:s rules:[!]@admissionregistration.v1.RuleWithOperations sideEffects:s timeoutSeconds:n
+admissionregistration.v1.MutatingWebhookConfiguration apiVersion:s kind:s metadata:@meta.v1.ObjectMeta webhooks:[name]@admissionregistration.v1.MutatingWebhook
+admissionregistration.v1.Mutation applyConfiguration:@admissionregistration.v1.ApplyConfiguration jsonPatch:@admissionregistration.v1.JSONPatch patchType:s
+admissionregistration.v1.NamedRuleWithOperations !:atomic apiGroups:[!]s apiVersions:[!]s operations:[!]s resourceNames:[!]s resources:[!]s scope:s
+admissionregistration.v1.ParamKind !:atomic apiVersion:s kind:s
+admissionregistration.v1.ParamRef !:atomic name:s namespace:s parameterNotFoundAction:s selector:@meta.v1.LabelSelector
+admissionregistration.v1.RuleWithOperations apiGroups:[!]s apiVersions:[!]s operations:[!]s resources:[!]s scope:s
+admissionregistration.v1.ServiceReference name:s namespace:s path:s port:n
+admissionregistration.v1.TypeChecking expressionWarnings:[!]@admissionregistration.v1.ExpressionWarning
+admissionregistration.v1.ValidatingAdmissionPolicy apiVersion:s kind:s metadata:@meta.v1.ObjectMeta spec:@admissionregistration.v1.ValidatingAdmissionPolicySpec status:@admissionregistration.v1.ValidatingAdmissionPolicyStatus
+admissionregistration.v1.ValidatingAdmissionPolicyBinding apiVersion:s kind:s metadata:@meta.v1.ObjectMeta spec:@admissionregistration.v1.ValidatingAdmissionPolicyBindingSpec
+admissionregistration.v1.ValidatingAdmissionPolicyBindingSpec matchResources:@admissionregistration.v1.MatchResources paramRef:@admissionregistration.v1.ParamRef policyName:s validationActions:[]s
+admissionregistration.v1.ValidatingAdmissionPolicySpec auditAnnotations:[!]@admissionregistration.v1.AuditAnnotation failurePolicy:s matchConditions:[name]@admissionregistration.v1.MatchCondition matchConstraints:@admissionregistration.v1.MatchResources paramKind:@admissionregistration.v1.ParamKind validations:[!]@admissionregistration.v1.Validation variables:[name]@admissionregistration.v1.Variable
+admissionregistration.v1.ValidatingAdmissionPolicyStatus conditions:[type]@meta.v1.Condition observedGeneration:n typeChecking:@admissionregistration.v1.TypeChecking
+admissionregistration.v1.ValidatingWebhook admissionReviewVersions:[!]s clientConfig:@admissionregistration.v1.WebhookClientConfig failurePolicy:s matchConditions:[name]@admissionregistration.v1.MatchCondition matchPolicy:s name:s namespaceSelector:@meta.v1.LabelSelector objectSelector:@meta.v1.LabelSelector rules:[!]@admissionregistration.v1.RuleWithOperations sideEffects:s timeoutSeconds:n
+admissionregistration.v1.ValidatingWebhookConfiguration apiVersion:s kind:s metadata:@meta.v1.ObjectMeta webhooks:[name]@admissionregistration.v1.ValidatingWebhook
+admissionregistration.v1.Validation expression:s message:s messageExpression:s reason:s
+admissionregistration.v1.Variable !:atomic expression:s name:s
+admissionregistration.v1.WebhookClientConfig caBundle:s service:@admissionregistration.v1.ServiceReference url:s
 apps.v1.ControllerRevision apiVersion:s data:* kind:s metadata:@meta.v1.ObjectMeta revision:n
+apps.v1.DaemonSet apiVersion:s kind:s metadata:@meta.v1.ObjectMeta spec:@apps.v1.DaemonSetSpec status:@apps.v1.DaemonSetStatus
+apps.v1.DaemonSetCondition lastTransitionTime:t message:s reason:s status:s type:s
+apps.v1.DaemonSetSpec minReadySeconds:n revisionHistoryLimit:n selector:@meta.v1.LabelSelector template:@core.v1.PodTemplateSpec updateStrategy:@apps.v1.DaemonSetUpdateStrategy
+apps.v1.DaemonSetStatus collisionCount:n conditions:[type]@apps.v1.DaemonSetCondition currentNumberScheduled:n desiredNumberScheduled:n numberAvailable:n numberMisscheduled:n numberReady:n numberUnavailable:n observedGeneration:n updatedNumberScheduled:n
+apps.v1.DaemonSetUpdateStrategy rollingUpdate:@apps.v1.RollingUpdateDaemonSet type:s
 apps.v1.Deployment apiVersion:s kind:s metadata:@meta.v1.ObjectMeta spec:@apps.v1.DeploymentSpec status:@apps.v1.DeploymentStatus
 apps.v1.DeploymentCondition lastTransitionTime:t lastUpdateTime:t message:s reason:s status:s type:s
 apps.v1.DeploymentSpec minReadySeconds:n paused:b progressDeadlineSeconds:n replicas:n revisionHistoryLimit:n selector:@meta.v1.LabelSelector strategy:@apps.v1.DeploymentStrategy template:@core.v1.PodTemplateSpec
@@ -13,7 +47,54 @@ apps.v1.ReplicaSet apiVersion:s kind:s metadata:@meta.v1.ObjectMeta spec:@apps.v
 apps.v1.ReplicaSetCondition lastTransitionTime:t message:s reason:s status:s type:s
 apps.v1.ReplicaSetSpec minReadySeconds:n replicas:n selector:@meta.v1.LabelSelector template:@core.v1.PodTemplateSpec
 apps.v1.ReplicaSetStatus availableReplicas:n conditions:[type]@apps.v1.ReplicaSetCondition fullyLabeledReplicas:n observedGeneration:n readyReplicas:n replicas:n terminatingReplicas:n
+apps.v1.RollingUpdateDaemonSet maxSurge:i maxUnavailable:i
 apps.v1.RollingUpdateDeployment maxSurge:i maxUnavailable:i
+apps.v1.RollingUpdateStatefulSetStrategy maxUnavailable:i partition:n
+apps.v1.StatefulSet apiVersion:s kind:s metadata:@meta.v1.ObjectMeta spec:@apps.v1.StatefulSetSpec status:@apps.v1.StatefulSetStatus
+apps.v1.StatefulSetCondition lastTransitionTime:t message:s reason:s status:s type:s
+apps.v1.StatefulSetOrdinals start:n
+apps.v1.StatefulSetPersistentVolumeClaimRetentionPolicy whenDeleted:s whenScaled:s
+apps.v1.StatefulSetSpec minReadySeconds:n ordinals:@apps.v1.StatefulSetOrdinals persistentVolumeClaimRetentionPolicy:@apps.v1.StatefulSetPersistentVolumeClaimRetentionPolicy podManagementPolicy:s replicas:n revisionHistoryLimit:n selector:@meta.v1.LabelSelector serviceName:s template:@core.v1.PodTemplateSpec updateStrategy:@apps.v1.StatefulSetUpdateStrategy volumeClaimTemplates:[!]@core.v1.PersistentVolumeClaim
+apps.v1.StatefulSetStatus availableReplicas:n collisionCount:n conditions:[type]@apps.v1.StatefulSetCondition currentReplicas:n currentRevision:s observedGeneration:n readyReplicas:n replicas:n updateRevision:s updatedReplicas:n
+apps.v1.StatefulSetUpdateStrategy rollingUpdate:@apps.v1.RollingUpdateStatefulSetStrategy type:s
+autoscaling.v2.ContainerResourceMetricSource container:s name:s target:@autoscaling.v2.MetricTarget
+autoscaling.v2.ContainerResourceMetricStatus container:s current:@autoscaling.v2.MetricValueStatus name:s
+autoscaling.v2.CrossVersionObjectReference apiVersion:s kind:s name:s
+autoscaling.v2.ExternalMetricSource metric:@autoscaling.v2.MetricIdentifier target:@autoscaling.v2.MetricTarget
+autoscaling.v2.ExternalMetricStatus current:@autoscaling.v2.MetricValueStatus metric:@autoscaling.v2.MetricIdentifier
+autoscaling.v2.HPAScalingPolicy periodSeconds:n type:s value:n
+autoscaling.v2.HPAScalingRules policies:[!]@autoscaling.v2.HPAScalingPolicy selectPolicy:s stabilizationWindowSeconds:n tolerance:q
+autoscaling.v2.HorizontalPodAutoscaler apiVersion:s kind:s metadata:@meta.v1.ObjectMeta spec:@autoscaling.v2.HorizontalPodAutoscalerSpec status:@autoscaling.v2.HorizontalPodAutoscalerStatus
+autoscaling.v2.HorizontalPodAutoscalerBehavior scaleDown:@autoscaling.v2.HPAScalingRules scaleUp:@autoscaling.v2.HPAScalingRules
+autoscaling.v2.HorizontalPodAutoscalerCondition lastTransitionTime:t message:s reason:s status:s type:s
+autoscaling.v2.HorizontalPodAutoscalerSpec behavior:@autoscaling.v2.HorizontalPodAutoscalerBehavior maxReplicas:n metrics:[!]@autoscaling.v2.MetricSpec minReplicas:n scaleTargetRef:@autoscaling.v2.CrossVersionObjectReference
+autoscaling.v2.HorizontalPodAutoscalerStatus conditions:[type]@autoscaling.v2.HorizontalPodAutoscalerCondition currentMetrics:[!]@autoscaling.v2.MetricStatus currentReplicas:n desiredReplicas:n lastScaleTime:t observedGeneration:n
+autoscaling.v2.MetricIdentifier name:s selector:@meta.v1.LabelSelector
+autoscaling.v2.MetricSpec containerResource:@autoscaling.v2.ContainerResourceMetricSource external:@autoscaling.v2.ExternalMetricSource object:@autoscaling.v2.ObjectMetricSource pods:@autoscaling.v2.PodsMetricSource resource:@autoscaling.v2.ResourceMetricSource type:s
+autoscaling.v2.MetricStatus containerResource:@autoscaling.v2.ContainerResourceMetricStatus external:@autoscaling.v2.ExternalMetricStatus object:@autoscaling.v2.ObjectMetricStatus pods:@autoscaling.v2.PodsMetricStatus resource:@autoscaling.v2.ResourceMetricStatus type:s
+autoscaling.v2.MetricTarget averageUtilization:n averageValue:q type:s value:q
+autoscaling.v2.MetricValueStatus averageUtilization:n averageValue:q value:q
+autoscaling.v2.ObjectMetricSource describedObject:@autoscaling.v2.CrossVersionObjectReference metric:@autoscaling.v2.MetricIdentifier target:@autoscaling.v2.MetricTarget
+autoscaling.v2.ObjectMetricStatus current:@autoscaling.v2.MetricValueStatus describedObject:@autoscaling.v2.CrossVersionObjectReference metric:@autoscaling.v2.MetricIdentifier
+autoscaling.v2.PodsMetricSource metric:@autoscaling.v2.MetricIdentifier target:@autoscaling.v2.MetricTarget
+autoscaling.v2.PodsMetricStatus current:@autoscaling.v2.MetricValueStatus metric:@autoscaling.v2.MetricIdentifier
+autoscaling.v2.ResourceMetricSource name:s target:@autoscaling.v2.MetricTarget
+autoscaling.v2.ResourceMetricStatus current:@autoscaling.v2.MetricValueStatus name:s
+batch.v1.CronJob apiVersion:s kind:s metadata:@meta.v1.ObjectMeta spec:@batch.v1.CronJobSpec status:@batch.v1.CronJobStatus
+batch.v1.CronJobSpec concurrencyPolicy:s failedJobsHistoryLimit:n jobTemplate:@batch.v1.JobTemplateSpec schedule:s startingDeadlineSeconds:n successfulJobsHistoryLimit:n suspend:b timeZone:s
+batch.v1.CronJobStatus active:[!]@core.v1.ObjectReference lastScheduleTime:t lastSuccessfulTime:t
+batch.v1.Job apiVersion:s kind:s metadata:@meta.v1.ObjectMeta spec:@batch.v1.JobSpec status:@batch.v1.JobStatus
+batch.v1.JobCondition lastProbeTime:t lastTransitionTime:t message:s reason:s status:s type:s
+batch.v1.JobSpec activeDeadlineSeconds:n backoffLimit:n backoffLimitPerIndex:n completionMode:s completions:n managedBy:s manualSelector:b maxFailedIndexes:n parallelism:n podFailurePolicy:@batch.v1.PodFailurePolicy podReplacementPolicy:s selector:@meta.v1.LabelSelector successPolicy:@batch.v1.SuccessPolicy suspend:b template:@core.v1.PodTemplateSpec ttlSecondsAfterFinished:n
+batch.v1.JobStatus active:n completedIndexes:s completionTime:t conditions:[!]@batch.v1.JobCondition failed:n failedIndexes:s ready:n startTime:t succeeded:n terminating:n uncountedTerminatedPods:@batch.v1.UncountedTerminatedPods
+batch.v1.JobTemplateSpec metadata:@meta.v1.ObjectMeta spec:@batch.v1.JobSpec
+batch.v1.PodFailurePolicy rules:[!]@batch.v1.PodFailurePolicyRule
+batch.v1.PodFailurePolicyOnExitCodesRequirement containerName:s operator:s values:[]n
+batch.v1.PodFailurePolicyOnPodConditionsPattern status:s type:s
+batch.v1.PodFailurePolicyRule action:s onExitCodes:@batch.v1.PodFailurePolicyOnExitCodesRequirement onPodConditions:[!]@batch.v1.PodFailurePolicyOnPodConditionsPattern
+batch.v1.SuccessPolicy rules:[!]@batch.v1.SuccessPolicyRule
+batch.v1.SuccessPolicyRule succeededCount:n succeededIndexes:s
+batch.v1.UncountedTerminatedPods failed:[]s succeeded:[]s
 coordination.v1.Lease apiVersion:s kind:s metadata:@meta.v1.ObjectMeta spec:@coordination.v1.LeaseSpec
 coordination.v1.LeaseSpec acquireTime:m holderIdentity:s leaseDurationSeconds:n leaseTransitions:n preferredHolder:s renewTime:m strategy:s
 core.v1.AWSElasticBlockStoreVolumeSource fsType:s partition:n readOnly:b volumeID:s
@@ -212,6 +293,26 @@ meta.v1.LabelSelectorRequirement key:s operator:s values:[!]s
 meta.v1.ManagedFieldsEntry apiVersion:s fieldsType:s fieldsV1:* manager:s operation:s subresource:s time:t
 meta.v1.ObjectMeta annotations:{}s creationTimestamp:t deletionGracePeriodSeconds:n deletionTimestamp:t finalizers:[]s generateName:s generation:n labels:{}s managedFields:[!]@meta.v1.ManagedFieldsEntry name:s namespace:s ownerReferences:[uid]@meta.v1.OwnerReference resourceVersion:s selfLink:s uid:s
 meta.v1.OwnerReference !:atomic apiVersion:s blockOwnerDeletion:b controller:b kind:s name:s uid:s
+networking.v1.HTTPIngressPath backend:@networking.v1.IngressBackend path:s pathType:s
+networking.v1.HTTPIngressRuleValue paths:[!]@networking.v1.HTTPIngressPath
+networking.v1.IPBlock cidr:s except:[!]s
+networking.v1.Ingress apiVersion:s kind:s metadata:@meta.v1.ObjectMeta spec:@networking.v1.IngressSpec status:@networking.v1.IngressStatus
+networking.v1.IngressBackend resource:@core.v1.TypedLocalObjectReference service:@networking.v1.IngressServiceBackend
+networking.v1.IngressLoadBalancerIngress hostname:s ip:s ports:[!]@networking.v1.IngressPortStatus
+networking.v1.IngressLoadBalancerStatus ingress:[!]@networking.v1.IngressLoadBalancerIngress
+networking.v1.IngressPortStatus error:s port:n protocol:s
+networking.v1.IngressRule host:s http:@networking.v1.HTTPIngressRuleValue
+networking.v1.IngressServiceBackend name:s port:@networking.v1.ServiceBackendPort
+networking.v1.IngressSpec defaultBackend:@networking.v1.IngressBackend ingressClassName:s rules:[!]@networking.v1.IngressRule tls:[!]@networking.v1.IngressTLS
+networking.v1.IngressStatus loadBalancer:@networking.v1.IngressLoadBalancerStatus
+networking.v1.IngressTLS hosts:[!]s secretName:s
+networking.v1.NetworkPolicy apiVersion:s kind:s metadata:@meta.v1.ObjectMeta spec:@networking.v1.NetworkPolicySpec
+networking.v1.NetworkPolicyEgressRule ports:[!]@networking.v1.NetworkPolicyPort to:[!]@networking.v1.NetworkPolicyPeer
+networking.v1.NetworkPolicyIngressRule from:[!]@networking.v1.NetworkPolicyPeer ports:[!]@networking.v1.NetworkPolicyPort
+networking.v1.NetworkPolicyPeer ipBlock:@networking.v1.IPBlock namespaceSelector:@meta.v1.LabelSelector podSelector:@meta.v1.LabelSelector
+networking.v1.NetworkPolicyPort endPort:n port:i protocol:s
+networking.v1.NetworkPolicySpec egress:[!]@networking.v1.NetworkPolicyEgressRule ingress:[!]@networking.v1.NetworkPolicyIngressRule podSelector:@meta.v1.LabelSelector policyTypes:[!]s
+networking.v1.ServiceBackendPort !:atomic name:s number:n
 policy.v1.PodDisruptionBudget apiVersion:s kind:s metadata:@meta.v1.ObjectMeta spec:@policy.v1.PodDisruptionBudgetSpec status:@policy.v1.PodDisruptionBudgetStatus
 policy.v1.PodDisruptionBudgetSpec maxUnavailable:i minAvailable:i selector:@meta.v1.LabelSelector unhealthyPodEvictionPolicy:s
 policy.v1.PodDisruptionBudgetStatus conditions:[type]@meta.v1.Condition currentHealthy:n desiredHealthy:n disruptedPods:{}t disruptionsAllowed:n expectedPods:n observedGeneration:n

@@ -9,10 +9,12 @@ import {
   secrets,
   services,
 } from "../../../api/resource.ts";
+import { policyKinds } from "../admission/policy-kinds.ts";
 import { type Fields, isFields, type StoredObject, sameJson, withField } from "../json.ts";
 import { labelNameErrors, pathSegmentErrors } from "../object-meta.ts";
 import { type FieldError, forbiddenField, invalidValue, requiredValue, unsupportedValue } from "../status.ts";
 import { type BuiltinKind, textAt } from "./builtin-kind.ts";
+import { disruptionBudgetKind } from "./disruption-budget-kind.ts";
 import { coreEventKind, newEventKind } from "./event-kind.ts";
 import { defaultTemplate, podKind, podTemplateKind, templateErrors } from "./pod-kind.ts";
 
@@ -74,6 +76,7 @@ const nodeKind: BuiltinKind = {
   shortNames: ["no"],
   subresources: ["status"],
   emptyObject: { spec: {}, status: { daemonEndpoints: { kubeletEndpoint: { Port: 0 } }, nodeInfo: {} } },
+  defaults: (node) => ({ ...node, spec: section(node, "spec") }),
   fieldReaders: { "spec.unschedulable": (node) => String(section(node, "spec").unschedulable === true) },
   // a kubelet registers its node with a status
   createsStatus: true,
@@ -205,6 +208,18 @@ const revisionKind: BuiltinKind = {
   validateUpdate: (next, live) => (sameJson(next.data, live.data) ? [] : [invalidValue("data", next.data, "field is immutable")]),
 };
 
+/** How a Deployment goes from one template to the next where it does not say. */
+function defaultRollout(spec: Fields): Fields {
+  const strategy: Fields = { type: "RollingUpdate", ...section(spec, "strategy") };
+  const rollingUpdate = { maxUnavailable: "25%", maxSurge: "25%", ...section(strategy, "rollingUpdate") };
+  return {
+    revisionHistoryLimit: 10,
+    progressDeadlineSeconds: 600,
+    ...spec,
+    strategy: strategy.type === "RollingUpdate" ? { ...strategy, rollingUpdate } : strategy,
+  };
+}
+
 const workload = (plural: string, kind: string, shortName: string): BuiltinKind => ({
   resource: resource("apps", "v1", plural, kind),
   typeName: `apps.v1.${kind}`,
@@ -218,7 +233,11 @@ const workload = (plural: string, kind: string, shortName: string): BuiltinKind 
     const spec = section(object, "spec");
     return {
       ...object,
-      spec: { replicas: 1, ...spec, ...(spec.template === undefined ? {} : { template: defaultTemplate(spec.template) }) },
+      spec: {
+        replicas: 1,
+        ...(kind === "Deployment" ? defaultRollout(spec) : spec),
+        ...(spec.template === undefined ? {} : { template: defaultTemplate(spec.template) }),
+      },
     };
   },
   prepareCreate: (object) => withField(object, "status", kind === "ReplicaSet" ? { replicas: 0 } : {}),
@@ -312,13 +331,8 @@ export const builtinKinds: readonly BuiltinKind[] = [
     counted: true,
     defaults: (object) => ({ preemptionPolicy: "PreemptLowerPriority", ...object }),
   }),
-  held("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", "policy.v1.PodDisruptionBudget", {
-    shortNames: ["pdb"],
-    subresources: ["status"],
-    counted: true,
-    conditionalUpdate: true,
-    emptyObject: { spec: {}, status: {} },
-  }),
+  disruptionBudgetKind,
+  ...policyKinds,
   held("rbac.authorization.k8s.io", "v1", "roles", "Role", "rbac.v1.Role", rbacNames),
   held("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding", "rbac.v1.RoleBinding", {
     ...rbacNames,

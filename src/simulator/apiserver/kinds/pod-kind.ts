@@ -4,6 +4,7 @@ import { labelErrors } from "../object-meta.ts";
 import type { FieldError } from "../status.ts";
 import { type BuiltinKind, textAt } from "./builtin-kind.ts";
 import { defaultPodSpec, qosClass } from "./pod-defaults.ts";
+import { resizeErrors, withResources } from "./pod-resize.ts";
 import { podSpecErrors, podUpdateErrors } from "./pod-validation.ts";
 
 const specOf = (object: Fields): Fields => (isFields(object.spec) ? object.spec : {});
@@ -67,7 +68,7 @@ export const podKind: BuiltinKind = {
   typeName: "core.v1.Pod",
   shortNames: ["po"],
   categories: ["all"],
-  subresources: ["status", "binding", "log"],
+  subresources: ["status", "resize", "binding", "eviction", "log"],
   counted: true,
   returnsDeleted: true,
   emptyObject: { spec: { containers: null }, status: {} },
@@ -83,9 +84,12 @@ export const podKind: BuiltinKind = {
   },
   defaults: (object) => ({ ...withAddresses(withConditionTimes(object)), spec: defaultPodSpec(specOf(object)) }),
   prepareCreate: withInitialStatus,
+  prepareUpdate: (next, live, subresource) => (subresource === "resize" ? withResources(next, live) : next),
   validate: (pod) => podSpecErrors(specOf(pod), "spec"),
-  validateUpdate: (next, live, subresource) =>
-    subresource === "" ? [...podUpdateErrors(next, live), ...podSpecErrors(specOf(next), "spec")] : [],
+  validateUpdate(next, live, subresource) {
+    if (subresource === "resize") return [...podSpecErrors(specOf(next), "spec"), ...resizeErrors(next, live)];
+    return subresource === "" ? [...podUpdateErrors(next, live), ...podSpecErrors(specOf(next), "spec")] : [];
+  },
   strategy: { gracePeriod },
 };
 

@@ -16,6 +16,12 @@ import {
 const list = (value: unknown): readonly Fields[] => (Array.isArray(value) ? value.filter(isFields) : []);
 const text = (value: unknown): string => (typeof value === "string" ? value : "");
 
+/** In the order in which the real server looks at them: of two, the later one is forbidden. */
+const volumeSources =
+  "emptyDir hostPath gitRepo gcePersistentDisk awsElasticBlockStore secret nfs iscsi glusterfs persistentVolumeClaim rbd cinder cephfs flocker downwardAPI fc configMap azureFile vsphereVolume quobyte azureDisk photonPersistentDisk portworxVolume scaleIO storageos projected ephemeral csi image".split(
+    " ",
+  );
+
 /** Errors in the spec of a pod; `path` is "spec" or "template.spec". */
 export function podSpecErrors(spec: Fields, path: string): readonly FieldError[] {
   const errors: FieldError[] = [];
@@ -23,7 +29,7 @@ export function podSpecErrors(spec: Fields, path: string): readonly FieldError[]
   list(spec.volumes).forEach((volume, at) => {
     const where = `${path}.volumes[${at}]`;
     errors.push(...nameErrors(volume, where, volumes));
-    const sources = Object.keys(volume).filter((key) => key !== "name");
+    const sources = volumeSources.filter((source) => volume[source] !== undefined);
     for (const extra of sources.slice(1)) errors.push(forbiddenField(`${where}.${extra}`, "may not specify more than 1 volume type"));
   });
   const names = new Set<string>();
@@ -142,6 +148,9 @@ function containerErrors(container: Fields, path: string, names: Set<string>, vo
 
 const standardResources = new Set(["cpu", "memory", "ephemeral-storage"]);
 
+/** Resources of which nobody may use more than was requested: those of others, and huge pages. */
+const isReserved = (name: string): boolean => (name.includes("/") && !name.includes("kubernetes.io/")) || name.startsWith("hugepages-");
+
 function resourceErrors(resources: unknown, path: string): readonly FieldError[] {
   if (!isFields(resources)) return [];
   const errors: FieldError[] = [];
@@ -165,7 +174,10 @@ function resourceErrors(resources: unknown, path: string): readonly FieldError[]
   }
   for (const [name, amount] of Object.entries(requests)) {
     const limit = limits[name];
-    if (limit === undefined) continue;
+    if (limit === undefined) {
+      if (isReserved(name)) errors.push(requiredValue(`${path}.limits`, "Limit must be set for non overcommitable resources"));
+      continue;
+    }
     const wanted = parseQuantity(String(amount))?.nano ?? 0n;
     if (wanted > (parseQuantity(String(limit))?.nano ?? 0n))
       errors.push(invalidValue(`${path}.requests`, amount, `must be less than or equal to ${name} limit of ${String(limit)}`));

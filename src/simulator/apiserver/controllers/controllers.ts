@@ -1,0 +1,38 @@
+import type { Clock, Timer } from "../../../base/clock.ts";
+import { namespaces } from "../../../api/resource.ts";
+import type { ApiServer } from "../api-server.ts";
+import { DeploymentController } from "./deployment-controller.ts";
+import { DisruptionController } from "./disruption-controller.ts";
+import { EndpointSliceController } from "./endpoint-slice-controller.ts";
+import { GarbageCollector } from "./garbage-collector.ts";
+import { NamespaceController } from "./namespace-controller.ts";
+import { QuotaController } from "./quota-controller.ts";
+import { ReplicaSetController } from "./replica-set-controller.ts";
+
+const agent = "kube-controller-manager/embedded";
+
+/** What a kube-controller-manager does beside a server. */
+export interface Controllers {
+  /** Ends what they would look at later by themselves. */
+  close(): void;
+}
+
+/** Starts all controllers; each takes `delayMs` to notice a change. */
+export function startControllers(server: ApiServer, clock: Clock, delayMs: number): Controllers {
+  const later = (action: () => void): Timer => clock.after(delayMs, action);
+  const contents = new NamespaceController(server, later, agent);
+  const disruption = new DisruptionController(server, clock, later, agent);
+  const observers = [
+    new GarbageCollector(server, later, agent),
+    new QuotaController(server, later, agent),
+    disruption,
+    new ReplicaSetController(server, later, agent),
+    new DeploymentController(server, () => clock.now(), later, agent),
+    new EndpointSliceController(server, later, agent),
+  ];
+  server.onCommit((commit) => {
+    for (const observer of observers) observer.observe(commit);
+    if (commit.resource === namespaces) contents.observe(commit);
+  });
+  return { close: () => disruption.close() };
+}
