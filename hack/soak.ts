@@ -1,6 +1,7 @@
 // The simulation beyond what npm test has time for. npm run soak -- <arguments>
 //   [seeds]          the invariants in so many counting seeds; 500 when absent
 //   --seed <number>  plays one seed again and tells what was wrong with it
+//   --fleets <count> RunnerApps under faults and edits in so many seeds, from 1 on
 //   --mutants        every rule broken on purpose, and after how many seeds that is caught
 //   --million        a million runs of 10,000 jobs on virtual time, each judged by the world's ledger
 import { join } from "node:path";
@@ -18,13 +19,17 @@ if (what === "--seed" && seed !== undefined && /^\d+$/.test(seed) && rest.length
 else if (what === "--mutants" && seed === undefined) {
   process.env.NUPTSE_SIMULATION_MUTANTS = "all";
   await run("mutants");
+  await run("fleet-mutants");
+} else if (what === "--fleets" && seed !== undefined && /^[1-9]\d*$/.test(seed) && rest.length === 0) {
+  process.env.NUPTSE_FLEET_SEEDS = seed;
+  await run("fleets");
 } else if (what === "--million" && seed === undefined) await million();
 else if (/^[1-9]\d*$/.test(what) && seed === undefined) {
   // The test reads the count here; without it it runs the short one.
   process.env.NUPTSE_SIMULATION_SEEDS = what;
   await run("elasticjob");
 } else {
-  console.error("usage: npm run soak [-- <seeds> | --seed <number> | --mutants | --million]");
+  console.error("usage: npm run soak [-- <seeds> | --seed <number> | --fleets <count> | --mutants | --million]");
   process.exitCode = 2;
 }
 
@@ -57,5 +62,5 @@ async function run(file: string): Promise<void> {
   const summary = await runFolder(root, folder, ["--timeout", "0"]);
   const rungs = [{ name: folder.name, seconds: (performance.now() - start) / 1000, summary }];
   console.log(reportText(rungs));
-  process.exitCode = succeeded(rungs) ? 0 : 1;
+  if (!succeeded(rungs)) process.exitCode = 1;
 }

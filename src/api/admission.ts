@@ -55,6 +55,9 @@ export interface PoolFields {
   }[];
 }
 
+/** The part under which the instances of a RunnerApp ask for their share. */
+export const fleetPart = "fleet";
+
 /** What has been decided about a workload. */
 export interface AdmissionAnswer {
   /** Items that may be at work. Fewer than are: some are to go, in the way that was agreed to. */

@@ -42,6 +42,16 @@ export interface KubeObject {
   readonly metadata: ObjectMeta;
 }
 
+/** The owner reference of everything that belongs to an object of ours; it never blocks the owner's deletion (decision 76). */
+export function ownedBy({ apiVersion = "", kind = "", metadata }: KubeObject): readonly OwnerReference[] {
+  return [{ apiVersion, kind, name: metadata.name, uid: metadata.uid as string, controller: true, blockOwnerDeletion: false }];
+}
+
+/** The owner that controls an object; undefined = none does. */
+export function controllerOf(metadata: ObjectMeta): OwnerReference | undefined {
+  return metadata.ownerReferences?.find(({ controller }) => controller === true);
+}
+
 export interface ListMeta {
   readonly resourceVersion?: string;
   readonly continue?: string;

@@ -13,6 +13,8 @@ export const labels = {
   attempt: "nuptse.dev/attempt",
   /** The RunnerApp's name, on its instances and revisions. */
   app: "nuptse.dev/app",
+  /** The ControllerRevision of an instance. */
+  revision: "nuptse.dev/revision",
   /** The TenantQueue whose share the pod takes. */
   queue: "nuptse.dev/queue",
   /** Pods of one namespace with the same value begin together, once there are as many as {@link labels.podGroupTotal} says. */
@@ -35,6 +37,16 @@ export const annotations = {
   observe: "nuptse.dev/observe",
   /** JSON of {@link ResultsCover} on the ConfigMap with a run's results: which items it tells of. */
   results: "nuptse.dev/results",
+  /** The restartedAt of the RunnerApp with which an instance was created (decision 57). */
+  restartedAt: "nuptse.dev/restartedAt",
+  /** On an instance: it is replaced once, whatever the value. */
+  restart: "nuptse.dev/restart",
+  /** On a RunnerApp: the revision whose roll-out goes on in spite of failures, a slash, and any text; each value is heeded once. */
+  resume: "nuptse.dev/resume",
+  /** On the pod of an instance: the number of the instance, which the pods that follow each other keep. */
+  instance: "nuptse.dev/instance",
+  /** On the pod of an instance: the UID of the pod that is to leave when this one serves. */
+  replaces: "nuptse.dev/replaces",
   /** On a pod of somebody else: its priority in its queue, -1000 to 1000; absent = 0. */
   queuePriority: "nuptse.dev/queue-priority",
   /** On a pod of a Deployment: "true" = it began beyond its queue's share, as surge of a roll-out. */

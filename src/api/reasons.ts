@@ -8,6 +8,11 @@ export const conditionTypes = {
   lastRunSucceeded: "LastRunSucceeded",
   accepted: "Accepted",
   late: "Late",
+  available: "Available",
+  reconciling: "Reconciling",
+  paused: "Paused",
+  degraded: "Degraded",
+  reduced: "Reduced",
   overCommitted: "OverCommitted",
   reclaimOverdue: "ReclaimOverdue",
 } as const;
@@ -51,6 +56,29 @@ export const queueReasons = {
   withinParent: "WithinParent",
   deadlinePassed: "DeadlinePassed",
   allReturned: "AllReturned",
+} as const;
+
+/** Reasons in the conditions of a RunnerApp. */
+export const appReasons = {
+  serving: "Serving",
+  progressing: "Progressing",
+  rolling: "Rolling",
+  canaryHeld: "CanaryHeld",
+  paused: "Paused",
+  suspended: "Suspended",
+  enoughAvailable: "EnoughAvailable",
+  tooFewAvailable: "TooFewAvailable",
+  rolloutPaused: "RolloutPaused",
+  rolledBack: "RolledBack",
+  progressDeadlineExceeded: "ProgressDeadlineExceeded",
+  retriesExhausted: "RetriesExhausted",
+  evacuationStalled: "EvacuationStalled",
+  reclaimed: "Reclaimed",
+  invalidSpec: "InvalidSpec",
+  templateRefused: "TemplateRefused",
+  quotaExceeded: "QuotaExceeded",
+  admissionRefused: "AdmissionRefused",
+  namespaceTerminating: "NamespaceTerminating",
 } as const;
 
 /** Why a workload is of no queue. */
@@ -99,6 +127,15 @@ export const eventReasons = {
   calendarInvalid: "CalendarInvalid",
   reclaimRequested: "ReclaimRequested",
   reclaimOverdue: "ReclaimOverdue",
+} as const;
+
+/** Reasons of events about a RunnerApp. */
+export const appEventReasons = {
+  rolloutPaused: "RolloutPaused",
+  rolledBack: "RolledBack",
+  retriesExhausted: "RetriesExhausted",
+  nodeExcluded: "NodeExcluded",
+  evacuationStalled: "EvacuationStalled",
 } as const;
 
 /** Reasons in the status of a JobRequest. */

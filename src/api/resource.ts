@@ -74,6 +74,13 @@ export const tenantQueues: Resource = {
   kind: "TenantQueue",
   namespaced: false,
 };
+export const podDisruptionBudgets: Resource = {
+  group: "policy",
+  version: "v1",
+  plural: "poddisruptionbudgets",
+  kind: "PodDisruptionBudget",
+  namespaced: true,
+};
 export const deployments: Resource = { group: "apps", version: "v1", plural: "deployments", kind: "Deployment", namespaced: true };
 const workload = (group: string, plural: string, kind: string): Resource => ({ group, version: "v1", plural, kind, namespaced: true });
 

@@ -1,5 +1,6 @@
 import type { ActionResult } from "../api/action.ts";
 import type { Admission, WorkloadOwner } from "../api/admission.ts";
+import { clockOffWaitMs, isClockOff } from "../api/clock-skew.ts";
 import type { Node } from "../api/core.ts";
 import type { ElasticJob } from "../api/elastic-job.gen.ts";
 import type { ObjectRef } from "../api/meta.ts";
@@ -25,7 +26,7 @@ import { readCalendars } from "./rules/calendars.ts";
 import type { NodeFacts, ObservedJob } from "./rules/observed.ts";
 import { type MissingJob, planMissingJob } from "./rules/missing-job.ts";
 import { withParameters } from "./rules/parameters.ts";
-import { type ElasticJobPlan, isClockOff, nothingToDo, planElasticJob } from "./rules/plan.ts";
+import { type ElasticJobPlan, nothingToDo, planElasticJob } from "./rules/plan.ts";
 import { type ReadSpec, readSpec } from "./rules/read-spec.ts";
 import { UpstreamGraph } from "./upstream-graph.ts";
 import { createTraceTeller } from "./trace-teller.ts";
@@ -50,9 +51,6 @@ export interface ElasticJobControllerOptions {
   /** The rules; absent = ours. Another function shows that a broken rule is caught. */
   readonly planElasticJob?: typeof planElasticJob;
 }
-
-/** Until the clock is right again, or the lease is given up. */
-const clockOffWaitMs = 1000;
 
 /** The controller of ElasticJobs, with what it remembers of each between two looks. */
 export interface ElasticJobController extends Controller<ObservedJob | MissingJob> {

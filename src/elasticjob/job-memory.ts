@@ -1,21 +1,14 @@
 import type { ActionResult } from "../api/action.ts";
 import { labels } from "../api/names.ts";
+import { nextRefusal, type Refusal, retriedNow, templatePath } from "../api/refusal.ts";
 import { configMaps, controllerRevisions, nodes, podTemplates, pods, resourceName } from "../api/resource.ts";
 import { mayHaveHappened } from "../runtime/outcome.ts";
 import { type AttemptPod, endedBeforeDeletion } from "./rules/attempt.ts";
-import type { JobMemory, Refusal, VanishedPod } from "./rules/observed.ts";
-
-/** A refusal that is true now is tried again after 5 s, 10 s, ... at most 5 min (decision 49), or when a quota of the namespace changes. */
-const firstRefusalWaitMs = 5000;
-const longestRefusalWaitMs = 300_000;
-
-interface RefusalCount extends Refusal {
-  readonly times: number;
-}
+import type { JobMemory, VanishedPod } from "./rules/observed.ts";
 
 /** What one process remembers of one job, and may forget at any time. */
 export class JobNotes implements JobMemory {
-  readonly refusals = new Map<string, RefusalCount>();
+  readonly refusals = new Map<string, Refusal>();
   readonly nameTaken = new Map<string, string>();
   readonly invalid = new Map<string, string>();
   readonly templates = new Map<string, { readonly accepted: boolean; readonly message: string }>();
@@ -47,7 +40,7 @@ export class JobNotes implements JobMemory {
 
   /** A quota of the namespace has changed: what waits for it may try again at once. */
   quotaChanged(now: number): boolean {
-    for (const [run, refusal] of this.refusals) this.refusals.set(run, { ...refusal, retryAt: now, times: 0 });
+    for (const [run, refusal] of this.refusals) this.refusals.set(run, retriedNow(refusal, now));
     return this.refusals.size > 0;
   }
 
@@ -130,17 +123,9 @@ export class JobNotes implements JobMemory {
   }
 
   #settleRefusal(run: string, refused: { message: string; quota: boolean } | undefined, created: number, now: number): void {
-    const known = this.refusals.get(run);
-    if (refused !== undefined) {
-      const times = created > 0 ? 1 : (known?.times ?? 0) + 1;
-      const wait = Math.min(longestRefusalWaitMs, firstRefusalWaitMs * 2 ** (times - 1));
-      const reason = refused.quota ? "QuotaExceeded" : "AdmissionRefused";
-      this.refusals.set(run, { reason, message: refused.message, retryAt: now + wait, allowance: 1, times });
-    } else if (known !== undefined && created > 0) {
-      // Slow start: 1, 2, 4, ... until everything asked for was created.
-      if (created < known.allowance) this.refusals.delete(run);
-      else this.refusals.set(run, { ...known, allowance: known.allowance * 2, retryAt: now });
-    }
+    const next = nextRefusal(this.refusals.get(run), refused, created, now);
+    if (next === undefined) this.refusals.delete(run);
+    else this.refusals.set(run, next);
   }
 
   #forgetCleanups(now: number): void {
@@ -150,8 +135,3 @@ export class JobNotes implements JobMemory {
 
 /** Kinds of objects that runs are made of: a refusal of one is a refusal of the run. */
 const ofRuns: ReadonlySet<string> = new Set([resourceName(pods), resourceName(configMaps)]);
-
-/** The paths of a PodTemplate as those of the job's own field. */
-function templatePath(message: string, path = "spec.template"): string {
-  return `${path}: ${message.replaceAll(/\btemplate\.(spec|metadata)\b/g, `${path}.$1`)}`;
-}

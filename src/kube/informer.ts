@@ -14,7 +14,7 @@ export interface InformerOptions<T extends KubeObject, Index extends string> {
   readonly namespace?: string;
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
-  /** Says the same as the selectors, of an own write; absent = all own writes of the resource are selected. */
+  /** Says the same as the selectors, of an own write; absent = `labelSelector`, if given, is the key of a label that they have. */
   readonly selects?: (object: T) => boolean;
   readonly clock: Clock;
   readonly random: Random;
@@ -176,7 +176,9 @@ export function createInformer<T extends KubeObject, Index extends string = neve
       return refill.promise;
     },
     observeWrite(object) {
-      if (options.selects?.(object) !== false) tell(store.observeWrite(project(object)));
+      const { labelSelector } = options;
+      const hasLabel = ({ metadata }: T) => labelSelector === undefined || metadata.labels?.[labelSelector] !== undefined;
+      if ((options.selects ?? hasLabel)(object)) tell(store.observeWrite(project(object)));
     },
     markSuspect,
     get suspect() {

@@ -1,6 +1,6 @@
 import type { Logger } from "../api/logger.ts";
 import type { KubeObject, ObjectRef } from "../api/meta.ts";
-import { elasticJobs, resourceName } from "../api/resource.ts";
+import { elasticJobs, resourceName, runnerApps } from "../api/resource.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Random } from "../base/random.ts";
 import { createElasticJobKind, type ElasticJobKindOptions } from "../elasticjob/kind.ts";
@@ -19,6 +19,7 @@ import { createManager, type ManagedInformer, type Manager } from "../runtime/ma
 import type { Metrics } from "../runtime/metrics.ts";
 import type { OwnWriteStore } from "../runtime/own-writes.ts";
 import { createPodGateKind } from "../podgate/kind.ts";
+import { createRunnerAppKind, type RunnerAppKindOptions } from "../runnerapp/kind.ts";
 import type { JsonEndpoint } from "../runtime/json-server.ts";
 import { createTenantQueueKind, type TenantQueueKindOptions } from "../tenantqueue/kind.ts";
 import type { TraceBuffer } from "../trace/buffer.ts";
@@ -57,6 +58,8 @@ export interface OperatorOptions {
   readonly notifications?: ElasticJobKindOptions["notifications"];
   /** See ElasticJobControllerOptions. */
   readonly planElasticJob?: ElasticJobKindOptions["planElasticJob"];
+  /** See RunnerAppControllerOptions. */
+  readonly planRunnerApp?: RunnerAppKindOptions["planRunnerApp"];
   /** See TenantQueueKindOptions. */
   readonly onReclaim?: TenantQueueKindOptions["onReclaim"];
 }
@@ -82,6 +85,7 @@ export function createOperator(options: OperatorOptions): Operator {
     },
   });
   const onError = createTroubleTeller(logger, clock);
+  const serverNow = () => (serverTime.offsetMs() === undefined ? undefined : serverTime.now());
   const lease = createLeaderLease({
     client,
     clock,
@@ -117,12 +121,15 @@ export function createOperator(options: OperatorOptions): Operator {
     onError,
     mayDecide: () => lease.earlyFence(),
     onAnswer(owner) {
-      if (owner.kind === elasticJobs.kind) loop.enqueue({ namespace: owner.namespace, name: owner.name });
+      const { kind, namespace, name } = owner;
+      if (kind === elasticJobs.kind) loop.enqueue({ namespace, name });
+      else if (kind === runnerApps.kind) appLoop.enqueue({ namespace, name });
       else podGate.answered(owner);
     },
     workloadOfPod: (namespace, name) => podGate.workloadOfPod(namespace, name),
     onChoice(namespaces) {
       elasticJob.queuesChanged(namespaces);
+      runnerApp.queuesChanged(namespaces);
       podGate.queuesChanged(namespaces);
     },
     ...(options.onReclaim !== undefined && { onReclaim: options.onReclaim }),
@@ -133,7 +140,7 @@ export function createOperator(options: OperatorOptions): Operator {
     clock,
     random,
     metrics,
-    serverNow: () => (serverTime.offsetMs() === undefined ? undefined : serverTime.now()),
+    serverNow,
     maxClockSkewMs: options.maxClockSkewMs,
     retainedPods: options.retainedPods,
     admission: tenantQueue.admission,
@@ -143,7 +150,17 @@ export function createOperator(options: OperatorOptions): Operator {
     ...(options.planElasticJob !== undefined && { planElasticJob: options.planElasticJob }),
     onError,
   });
-  const informers = () => [...elasticJob.informers, ...podGate.informers, ...tenantQueue.informers];
+  const runnerApp = createRunnerAppKind({
+    client,
+    clock,
+    random,
+    serverNow,
+    maxClockSkewMs: options.maxClockSkewMs,
+    admission: tenantQueue.admission,
+    ...(options.planRunnerApp !== undefined && { planRunnerApp: options.planRunnerApp }),
+    onError,
+  });
+  const informers = () => [...elasticJob.informers, ...runnerApp.informers, ...podGate.informers, ...tenantQueue.informers];
   const stores = storesOf(informers());
   const applier = createApplier({ client, stores, recorder, fence: () => lease.fence(), metrics, clock });
   const loopOf = <Observed>({ controller, informers: own }: LoopedKind<Observed>) =>
@@ -159,16 +176,19 @@ export function createOperator(options: OperatorOptions): Operator {
       concurrency: options.concurrency,
     });
   const loop = loopOf(elasticJob);
+  const appLoop = loopOf(runnerApp);
   const gateLoop = loopOf(podGate);
   const queueLoop = loopOf(tenantQueue);
   elasticJob.connect(loop);
+  runnerApp.connect(appLoop);
   podGate.connect(gateLoop);
   tenantQueue.connect(queueLoop);
   const { pod, namespace } = options;
   const manager = createManager({
-    fillOrder: inStages(elasticJob.fillOrder, podGate.fillOrder, tenantQueue.fillOrder),
+    fillOrder: inStages(elasticJob.fillOrder, runnerApp.fillOrder, podGate.fillOrder, tenantQueue.fillOrder),
     controllers: [
       { loop, roots: elasticJob.roots },
+      { loop: appLoop, roots: runnerApp.roots },
       { loop: gateLoop, roots: podGate.roots },
       { loop: queueLoop, roots: tenantQueue.roots },
     ],
@@ -182,7 +202,7 @@ export function createOperator(options: OperatorOptions): Operator {
       elasticJob.controller.beginTerm();
       if (pod !== undefined) void labelLeader({ client, clock, random, namespace, pod, fence: () => lease.fence(), onError });
       // What every workload has is known only when each has been looked at.
-      void Promise.all([loop.swept, gateLoop.swept]).then(() => tenantQueue.begin());
+      void Promise.all([loop.swept, appLoop.swept, gateLoop.swept]).then(() => tenantQueue.begin());
     },
   });
   const surroundings = { queueWorld: () => tenantQueue.queueWorld(), job: (ref: ObjectRef) => elasticJob.job(ref) };

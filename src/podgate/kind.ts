@@ -41,9 +41,11 @@ export interface PodGateKind {
 }
 
 /** Those of our own kinds are of their jobs. */
-const selector = `${labels.queue},!${labels.jobUid}`;
+const selector = `${labels.queue},!${labels.jobUid},!${labels.app}`;
 const selects = ({ metadata }: KubeObject): boolean =>
-  metadata.labels?.[labels.queue] !== undefined && metadata.labels[labels.jobUid] === undefined;
+  metadata.labels?.[labels.queue] !== undefined &&
+  metadata.labels[labels.jobUid] === undefined &&
+  metadata.labels[labels.app] === undefined;
 
 /** Builds the cache and the controller; nothing happens before the informer is started. */
 export function createPodGateKind(options: PodGateKindOptions): PodGateKind {

@@ -1,6 +1,6 @@
-import type { Amounts } from "../api/admission.ts";
+import { type Amounts, fleetPart } from "../api/admission.ts";
 import type { Pod } from "../api/core.ts";
-import { identityOf, type KubeObject } from "../api/meta.ts";
+import { controllerOf, identityOf, type KubeObject } from "../api/meta.ts";
 import { labels } from "../api/names.ts";
 import { podRequest, type RequestingPod } from "../quota/pod-request.ts";
 import { workloadId } from "./seat.ts";
@@ -32,16 +32,17 @@ export function queuePod(pod: Pod): QueuePod {
   };
 }
 
-/** A run's pods are one workload. A label alone makes no workload: anybody could burden a queue with it. */
+/** A run's pods are one workload, and so are those of a fleet. A label alone makes no workload: anybody could burden a queue with it. */
 function workloadOf({ metadata }: Pod): string | undefined {
   const own = metadata.labels ?? {};
-  const owner = metadata.ownerReferences?.find(({ controller }) => controller === true);
+  const owner = controllerOf(metadata);
+  if (owner?.kind === "RunnerApp") return own[labels.app] === owner.name ? workloadId(owner.uid, fleetPart) : undefined;
   const [jobUid, run] = [own[labels.jobUid], own[labels.run]];
   return jobUid !== undefined && run !== undefined && owner?.uid === jobUid ? workloadId(jobUid, run) : undefined;
 }
 
-/** Whether podgate/ follows it, too: it sees no pods that carry the label of a job. */
-const isQueued = ({ metadata }: Pod): boolean => metadata.labels?.[labels.jobUid] === undefined;
+/** Whether podgate/ follows it, too: it sees no pods that carry the label of a job or of a fleet. */
+const isQueued = ({ metadata: { labels: own = {} } }: Pod): boolean => own[labels.jobUid] === undefined && own[labels.app] === undefined;
 
 const mostShared = 10_000;
 const known = new Map<string, Amounts>();

@@ -1,4 +1,3 @@
-import type { PodTemplateSpec } from "../api/core.ts";
 import { defaultContainer } from "../api/default-container.ts";
 import type { ElasticJobSpec } from "../api/elastic-job.gen.ts";
 import type { SpecProblem } from "../api/problem.ts";
@@ -6,8 +5,8 @@ import { IntervalSet, IntervalSetError } from "../base/interval-set.ts";
 import { parseTime } from "../base/time.ts";
 import { createSchedule } from "../cron/schedule.ts";
 import { ScheduleError } from "../cron/schedule-error.ts";
-import { imageReferenceProblem } from "./image-reference.ts";
 import { optionProblems } from "./job-options.ts";
+import { imageProblems } from "./pod-template.ts";
 
 /** What the CRD's schema cannot say about an ElasticJob's spec; empty when it is right. */
 export function elasticJobProblems(spec: ElasticJobSpec): readonly SpecProblem[] {
@@ -15,7 +14,7 @@ export function elasticJobProblems(spec: ElasticJobSpec): readonly SpecProblem[]
     ...scheduleProblems(spec),
     ...shardingProblems(spec),
     ...reduceProblems(spec),
-    ...imageProblems(spec),
+    ...templateProblems(spec),
     ...argumentProblems(spec),
     ...optionProblems(spec),
   ];
@@ -97,20 +96,9 @@ function reduceProblems({ reduce, sharding, results }: ElasticJobSpec): readonly
   return [{ path: "spec.results.maxBytes", message }];
 }
 
-function imageProblems({ template, reduce }: ElasticJobSpec): readonly SpecProblem[] {
-  const ofReduce = reduce === undefined ? [] : imageProblemsOf(reduce.template, "spec.reduce.template");
-  return [...imageProblemsOf(template, "spec.template"), ...ofReduce];
-}
-
-function imageProblemsOf(template: PodTemplateSpec, path: string): readonly SpecProblem[] {
-  const problems: SpecProblem[] = [];
-  for (const list of ["initContainers", "containers"] as const) {
-    for (const [index, container] of (template.spec[list] ?? []).entries()) {
-      const problem = container.image === undefined ? undefined : imageReferenceProblem(container.image);
-      if (problem !== undefined) problems.push({ path: `${path}.spec.${list}[${index}].image`, message: problem });
-    }
-  }
-  return problems;
+function templateProblems({ template, reduce }: ElasticJobSpec): readonly SpecProblem[] {
+  const ofReduce = reduce === undefined ? [] : imageProblems(reduce.template, "spec.reduce.template");
+  return [...imageProblems(template, "spec.template"), ...ofReduce];
 }
 
 function argumentProblems({ template, appendShardingContext }: ElasticJobSpec): readonly SpecProblem[] {

@@ -6,6 +6,7 @@ import { loadAll } from "js-yaml";
 import { ensureBinaries } from "../../hack/control-plane/binaries.ts";
 import type { ElasticJob, ElasticJobRun } from "../../src/api/elastic-job.gen.ts";
 import type { KubeObject } from "../../src/api/meta.ts";
+import type { RunnerApp } from "../../src/api/runner-app.gen.ts";
 import { createSystemClock } from "../../src/base/clock.ts";
 import { type Playground, startPlayground } from "../../src/simulator/harness/playground.ts";
 import { createKubectl, type Kubectl } from "../cli/kubectl.ts";
@@ -21,6 +22,7 @@ const objects = readdirSync(folder)
   .sort()
   .flatMap((file) => loadAll(readFileSync(join(folder, file), "utf8")) as KubeObject[]);
 const jobs = objects.filter((object) => object.kind === "ElasticJob") as ElasticJob[];
+const fleets = objects.filter((object) => object.kind === "RunnerApp") as RunnerApp[];
 /** One that runs only when another has failed does not run here. */
 const runs = jobs.filter((job) => !job.spec.after?.some((dependency) => dependency.outcome === "Failed"));
 const names = runs.map((job) => job.metadata.name);
@@ -30,6 +32,7 @@ const kindNames: Readonly<Record<string, string>> = {
   JobRequest: "jobrequest.nuptse.dev",
   ConfigMap: "configmap",
   TenantQueue: "tenantqueue.nuptse.dev",
+  RunnerApp: "runnerapp.nuptse.dev",
 };
 /** From the application of all manifests to their fire time. */
 const aheadMs = 12_000;
@@ -70,6 +73,7 @@ describe("examples", function () {
   const fireTimes = new Map<string, number>();
   let playground: Playground | undefined;
   let kubectl: Kubectl | undefined;
+  let sides: readonly Kubectl[] = [];
 
   before("apply all of them on both sides", async function () {
     this.timeout(timeLimits.test);
@@ -83,14 +87,15 @@ describe("examples", function () {
     kubectl = await createKubectl(binaries.kubectl, readFileSync(playground.kubeconfigPath, "utf8"), namespace);
     // As a manifest: kubectl create namespace speaks protobuf, which the playground does not.
     await kubectl.ok(["create", "-f", "-"], JSON.stringify({ apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } }));
-    const sides = [
+    const both = [
       [await cluster().kubectl(namespace), real],
       [kubectl, embedded],
     ] as const;
+    sides = both.map(([side]) => side);
     await operator.leading();
     const at = secondFromNow(aheadMs);
     for (const name of names) fireTimes.set(name, name === "newest-wins" ? evenThird(at) : at);
-    for (const [side, ends] of sides) {
+    for (const [side, ends] of both) {
       assert.equal(
         await side.ok(["apply", "-f", folder]),
         objects.map(({ kind, metadata }) => `${kindNames[kind ?? ""]}/${metadata.name} created\n`).join(""),
@@ -129,6 +134,16 @@ describe("examples", function () {
     await kubectl?.close();
     await playground?.close();
   });
+
+  for (const { metadata, spec } of fleets) {
+    it(`the fleet ${metadata.name} serves, on the real API server and on the playground`, async () => {
+      for (const side of sides) {
+        await side.ok(["wait", `ra/${metadata.name}`, "--for=condition=Ready", `--timeout=${timeLimits.run / 1000}s`]);
+        const available = `jsonpath={.status.availableReplicas}`;
+        assert.equal(await side.ok(["get", "ra", metadata.name, "-o", available]), String(spec.replicas));
+      }
+    });
+  }
 
   for (const name of names) {
     it(`${name} ends alike on the real API server and on the playground`, async () => {

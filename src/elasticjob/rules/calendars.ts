@@ -1,11 +1,11 @@
 import type { ControllerRevision } from "../../api/core.ts";
 import type { ElasticJob } from "../../api/elastic-job.gen.ts";
+import { ownedBy } from "../../api/meta.ts";
 import { labels } from "../../api/names.ts";
 import { conditionReasons } from "../../api/reasons.ts";
 import { canonicalJson, shortHash } from "../../base/hash.ts";
 import { CalendarError, type CalendarWindows, joined, parseCalendar, type ScheduleCalendars } from "../../cron/calendar.ts";
 import type { ConfigMapText } from "./config-map-text.ts";
-import { ownedBy } from "./pod.ts";
 
 /** The key of a ConfigMap that holds a calendar. */
 export const calendarKey = "dates";

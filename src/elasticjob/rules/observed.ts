@@ -4,6 +4,7 @@ import type { ElasticJob } from "../../api/elastic-job.gen.ts";
 import type { JobRequest } from "../../api/job-request.gen.ts";
 import type { SpecProblem } from "../../api/problem.ts";
 import type { QueueChoice } from "../../api/queue-access.ts";
+import type { Refusal } from "../../api/refusal.ts";
 import type { Schedule } from "../../cron/schedule.ts";
 import type { AttemptPod } from "./attempt.ts";
 import type { CalendarsStep } from "./calendars.ts";
@@ -114,15 +115,6 @@ export interface JobMemory {
   /** When a collection was last told to go, by selector. */
   readonly cleanups: ReadonlyMap<string, number>;
   readonly namespaceTerminating: boolean;
-}
-
-/** A refusal by quota or admission: a reason to wait, never an attempt. */
-export interface Refusal {
-  readonly reason: "QuotaExceeded" | "AdmissionRefused";
-  readonly message: string;
-  readonly retryAt: number;
-  /** How many pods may be tried at once then: 1, 2, 4, ... */
-  readonly allowance: number;
 }
 
 export const emptyMemory: JobMemory = {

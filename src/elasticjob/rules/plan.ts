@@ -1,5 +1,6 @@
 import type { Action, EventAction, Plan } from "../../api/action.ts";
 import type { WorkloadWant } from "../../api/admission.ts";
+import { clockOffWaitMs, isClockOff } from "../../api/clock-skew.ts";
 import type { ElasticJobRunFailure, ElasticJobStatus } from "../../api/elastic-job.gen.ts";
 import type { Notification } from "../../api/notification.ts";
 import { conditionReasons, conditionTypes, eventReasons } from "../../api/reasons.ts";
@@ -146,17 +147,6 @@ export const nothingToDo: ElasticJobPlan = {
   strays: 0,
   waiting: [],
 };
-
-/** The lease is renewed every two seconds: its answer tells the time, or the lease is given up. */
-const clockOffWaitMs = 1000;
-
-/**
- * Our clock jumped, or is further off than this replica may lead with (decision 11), and the lease is not given up yet. What would be
- * written now stays wrong after the clock is right again: a run's end a year ahead is in the way of every fire time before it.
- */
-export function isClockOff({ now, serverNow, maxClockSkewMs }: Pick<ObservedJob, "now" | "serverNow" | "maxClockSkewMs">): boolean {
-  return serverNow === undefined || (maxClockSkewMs > 0 && Math.abs(now - serverNow) > maxClockSkewMs);
-}
 
 /**
  * From where on what is stored lies in a future that only a leader with a wrong clock can have handled (decision 11); Infinity while the

@@ -2,8 +2,9 @@ import type { Container, EnvVar, Pod, PodSpec, PodTemplateSpec } from "../../api
 import { defaultContainer } from "../../api/default-container.ts";
 import type { PoolFields } from "../../api/admission.ts";
 import type { ElasticJob, ElasticJobSpec } from "../../api/elastic-job.gen.ts";
-import type { ObjectMeta } from "../../api/meta.ts";
-import { annotations, itemLabel, itemsPerChunk, labelPrefix, labels, reduceItem } from "../../api/names.ts";
+import { ownedBy } from "../../api/meta.ts";
+import { annotations, itemLabel, itemsPerChunk, labels, reduceItem } from "../../api/names.ts";
+import { inPool, withoutOurs } from "../../api/pod-fields.ts";
 import { excludedNodes, type NodeRule, withPlacement, withPreferences } from "../../api/node-rule.ts";
 import { type GivenOptions, optionValues, optionVariable, withOptions } from "../../api/option-value.ts";
 import { formatSeconds } from "../../base/time.ts";
@@ -53,20 +54,6 @@ export interface PodOrder {
   readonly nodeRules?: readonly NodeRule[];
   /** The queue whose share it takes, what it needs to run on the queue's nodes, and how long it may last; absent = it is of none. */
   readonly queue?: { readonly name: string; readonly pool?: PoolFields; readonly lastsSeconds?: number };
-}
-
-/** The owner reference of everything that belongs to a job; it never blocks the job's deletion (decision 76). */
-export function ownedBy(job: ElasticJob): NonNullable<ObjectMeta["ownerReferences"]> {
-  return [
-    {
-      apiVersion: job.apiVersion,
-      kind: job.kind,
-      name: job.metadata.name,
-      uid: job.metadata.uid as string,
-      controller: true,
-      blockOwnerDeletion: false,
-    },
-  ];
 }
 
 /** The pod of one attempt. A function of its order alone, so that a second leader renders the same. */
@@ -135,16 +122,6 @@ export function renderPod(ordered: PodOrder): Pod {
   };
 }
 
-/** What the pod needs besides to run on the nodes of its queue's tree; what its template says itself stays. */
-function inPool(spec: PodSpec, pool: PoolFields | undefined): Pick<PodSpec, "nodeSelector" | "tolerations"> {
-  if (pool === undefined) return {};
-  const tolerations = pool.tolerations.map(({ value, ...toleration }) => ({ ...toleration, ...(value !== "" && { value }) }));
-  return {
-    nodeSelector: { ...pool.nodeSelector, ...spec.nodeSelector },
-    tolerations: [...(spec.tolerations ?? []), ...tolerations],
-  };
-}
-
 /** The order with every reference to an option replaced by its value. */
 function withOptionsIn(order: PodOrder, options: ReadonlyMap<string, string>): PodOrder {
   const { parameter } = order.revision;
@@ -171,10 +148,6 @@ function withOptionsIn(order: PodOrder, options: ReadonlyMap<string, string>): P
     ...(parameter !== undefined && { parameter: withOptions(parameter, options) }),
   };
   return { ...order, revision };
-}
-
-function withoutOurs(texts: Readonly<Record<string, string>> = {}): Record<string, string> {
-  return Object.fromEntries(Object.entries(texts).filter(([key]) => !key.startsWith(labelPrefix)));
 }
 
 /** What node autoscalers read (decision 51). */

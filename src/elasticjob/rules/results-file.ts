@@ -1,7 +1,7 @@
 import type { Action } from "../../api/action.ts";
 import type { ConfigMap } from "../../api/core.ts";
 import type { ElasticJob } from "../../api/elastic-job.gen.ts";
-import { identityOf, type KubeObject } from "../../api/meta.ts";
+import { ownedBy, identityOf, type KubeObject } from "../../api/meta.ts";
 import { annotations, itemsPerChunk, labels } from "../../api/names.ts";
 import { configMaps } from "../../api/resource.ts";
 import { IntervalSet } from "../../base/interval-set.ts";
@@ -9,7 +9,6 @@ import { parseTime } from "../../base/time.ts";
 import type { AttemptPod } from "./attempt.ts";
 import type { LiveRun } from "./live-run.ts";
 import type { ObservedJob } from "./observed.ts";
-import { ownedBy } from "./pod.ts";
 import { resultsFileName, resultsKey } from "./results-volume.ts";
 import { fireTimeOf } from "./run-id.ts";
 

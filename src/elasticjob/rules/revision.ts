@@ -1,11 +1,12 @@
 import type { Action } from "../../api/action.ts";
 import type { ControllerRevision } from "../../api/core.ts";
+import { ownedBy } from "../../api/meta.ts";
 import { labels, reduceItem } from "../../api/names.ts";
 import { controllerRevisions, podTemplates } from "../../api/resource.ts";
 import { canonicalJson, shortHash } from "../../base/hash.ts";
 import type { LiveRun } from "./live-run.ts";
 import type { ObservedJob } from "./observed.ts";
-import { ownedBy, type RevisionData, renderPod } from "./pod.ts";
+import { type RevisionData, renderPod } from "./pod.ts";
 
 /** The revision that new runs use, or what is missing until there is one. */
 export type RevisionStep =

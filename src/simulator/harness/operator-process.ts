@@ -2,6 +2,7 @@ import { silentLogger } from "../../api/logger.ts";
 import type { Clock } from "../../base/clock.ts";
 import { createSeededRandom, type Random } from "../../base/random.ts";
 import type { planElasticJob } from "../../elasticjob/rules/plan.ts";
+import type { planRunnerApp } from "../../runnerapp/rules/plan.ts";
 import { FencedError } from "../../kube/errors.ts";
 import { createServerTime } from "../../kube/server-time.ts";
 import { createOperator } from "../../operator/operator.ts";
@@ -26,6 +27,7 @@ export interface OperatorFleetOptions {
   readonly replicas: number;
   /** The rules; another function shows that a broken rule is caught. */
   readonly plan?: typeof planElasticJob;
+  readonly planRunnerApp?: typeof planRunnerApp;
   /** Laid around each process's transport, inside of its faults. */
   readonly wrapTransport?: (inner: Transport) => Transport;
   readonly onWrite?: (write: OperatorWrite) => void;
@@ -90,6 +92,7 @@ export function startOperatorFleet(options: OperatorFleetOptions): OperatorFleet
       retainedPods: 4000,
       concurrency: 64,
       ...(options.plan !== undefined && { planElasticJob: options.plan }),
+      ...(options.planRunnerApp !== undefined && { planRunnerApp: options.planRunnerApp }),
     });
     const end = manager.run().then(() => {
       living.delete(process);

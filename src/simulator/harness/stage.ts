@@ -107,6 +107,11 @@ export class Stage {
     this.#operator?.kill("killed");
   }
 
+  get world(): World {
+    if (this.#world === undefined) throw new Error("the stage is not open yet");
+    return this.#world;
+  }
+
   /** Ends it: nothing is written any more. */
   async close(): Promise<void> {
     this.killOperator();
@@ -124,9 +129,7 @@ export class Stage {
 
   /** Lets virtual time pass. */
   async advance(ms: number): Promise<void> {
-    const until = this.clock.now() + ms;
-    await settle();
-    while (this.clock.step(until)) await settle();
+    await this.clock.runUntil(this.clock.now() + ms);
   }
 
   /** Lets virtual time pass until the promise is settled. */

@@ -208,7 +208,8 @@ function fateOf(name: FaultClass, random: Random): Partial<PodScript> {
 }
 
 function isOurs(pod: Pod): boolean {
-  return pod.metadata.labels?.["nuptse.dev/run"] !== undefined;
+  const { labels } = pod.metadata;
+  return labels?.["nuptse.dev/run"] !== undefined || labels?.["nuptse.dev/app"] !== undefined;
 }
 
 function pick<T>(values: readonly T[], random: Random): T | undefined {

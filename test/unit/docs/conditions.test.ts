@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import {
+  appEventReasons,
+  appReasons,
   conditionReasons,
   conditionTypes,
   eventReasons,
@@ -31,6 +33,8 @@ describe("docs/conditions", () => {
     { section: "Events", names: eventReasons, columns: 4 },
     { section: "Reasons of a JobRequest", names: requestReasons, columns: 4 },
     { section: "Reasons of a TenantQueue", names: queueReasons, columns: 4 },
+    { section: "Reasons of a RunnerApp", names: appReasons, columns: 4 },
+    { section: "Events of a RunnerApp", names: appEventReasons, columns: 4 },
     { section: "Why a workload is of no queue", names: queueRefusals, columns: 3 },
     { section: "Why a workload waits for its queue", names: waitReasons, columns: 3 },
   ];

@@ -1,0 +1,123 @@
+import type { ControllerRevision, Node, Pod, ResourceQuota } from "../api/core.ts";
+import { controllerOf, type KubeObject, type ObjectRef } from "../api/meta.ts";
+import { labels } from "../api/names.ts";
+import { controllerRevisions, nodes, podDisruptionBudgets, pods, resourceQuotas, runnerApps } from "../api/resource.ts";
+import type { RunnerApp } from "../api/runner-app.gen.ts";
+import { equalJson } from "../base/diff.ts";
+import type { Random } from "../base/random.ts";
+import type { KubeClient } from "../kube/client.ts";
+import { createInformer, type Informer } from "../kube/informer.ts";
+import type { ControllerLoop } from "../runtime/controller-loop.ts";
+import type { ManagedInformer } from "../runtime/manager.ts";
+import { createRunnerAppController, type RunnerAppController, type RunnerAppControllerOptions } from "./controller.ts";
+import { type CachedNode, cachedNode } from "./node-state.ts";
+import type { StoredBudget } from "./rules/disruption-budget-step.ts";
+import { type InstancePod, instancePod } from "./rules/instance.ts";
+
+export interface RunnerAppKindOptions extends Omit<RunnerAppControllerOptions, "caches"> {
+  readonly client: KubeClient;
+  readonly random: Random;
+  readonly onError: (error: unknown) => void;
+  /** Keys of taints that say that a node is being taken, besides a cordon and the annotation; absent = none. */
+  readonly evacuationTaints?: readonly string[];
+}
+
+/** The kind RunnerApp with its caches: what a manager runs. */
+export interface RunnerAppKind {
+  readonly controller: RunnerAppController;
+  readonly informers: readonly Informer<KubeObject>[];
+  /** The same by stages, children before roots: a stage is filled when the one before it is (decision 2). */
+  readonly fillOrder: readonly (readonly ManagedInformer[])[];
+  readonly roots: () => Iterable<ObjectRef>;
+  /** Of which queue the fleets of these namespaces are may have changed. */
+  queuesChanged(namespaces: ReadonlySet<string>): void;
+  /** Whom changes are told to, before anything starts. */
+  connect(loop: Pick<ControllerLoop, "enqueue">): void;
+}
+
+/** Builds the caches and the controller; nothing happens before the informers are started. */
+export function createRunnerAppKind(options: RunnerAppKindOptions): RunnerAppKind {
+  const { client, clock, random, onError } = options;
+  const common = { client, clock, random, onError };
+  let loop: Pick<ControllerLoop, "enqueue"> = { enqueue() {} };
+  const controller = createRunnerAppController({
+    ...options,
+    caches: () => ({ apps: apps.store, pods: instances.store, revisions: revisions.store, budgets: budgets.store, nodes: nodeCache.store }),
+  });
+
+  const instances = createInformer<InstancePod, "app" | "node">({
+    ...common,
+    resource: pods,
+    labelSelector: labels.app,
+    project: (pod) => instancePod(pod as unknown as Pod),
+    indexes: {
+      app: (pod) => (pod.appUid === "" ? [] : [pod.appUid]),
+      node: (pod) => (pod.appUid === "" || pod.node === undefined ? [] : [pod.node]),
+    },
+    onChange({ object }) {
+      if (object.appUid !== "") loop.enqueue(appOf(object));
+    },
+  });
+  const revisions = createInformer<ControllerRevision, "app">({
+    ...common,
+    resource: controllerRevisions,
+    labelSelector: labels.app,
+    indexes: { app: ({ metadata }) => [controllerOf(metadata)?.uid ?? ""] },
+    onChange({ object }) {
+      loop.enqueue({ namespace: object.metadata.namespace as string, name: object.metadata.labels?.[labels.app] as string });
+    },
+  });
+  const quotas = createInformer<ResourceQuota>({
+    ...common,
+    resource: resourceQuotas,
+    onChange({ object }) {
+      for (const app of apps.store.all())
+        if (app.metadata.namespace === object.metadata.namespace && controller.seeQuota(app.metadata.uid as string))
+          loop.enqueue(refOf(app));
+    },
+  });
+  const budgets = createInformer<StoredBudget>({
+    ...common,
+    resource: podDisruptionBudgets,
+    labelSelector: labels.app,
+    onChange({ object }) {
+      loop.enqueue({ namespace: object.metadata.namespace as string, name: object.metadata.labels?.[labels.app] as string });
+    },
+  });
+  const taintKeys = new Set(options.evacuationTaints);
+  const nodeCache = createInformer<CachedNode>({
+    ...common,
+    resource: nodes,
+    project: (node) => cachedNode(node as unknown as Node, taintKeys),
+    onChange({ type, object, previous }) {
+      // Heartbeats change a node every few seconds.
+      if (type === "modified" && equalJson(object.state, previous?.state)) return;
+      for (const pod of instances.store.byIndex("node", object.metadata.name)) loop.enqueue(appOf(pod));
+    },
+  });
+  const apps = createInformer<RunnerApp>({
+    ...common,
+    resource: runnerApps,
+    onChange: ({ object }) => loop.enqueue(refOf(object)),
+  });
+
+  const children = [instances, revisions, budgets, quotas, nodeCache] as unknown as readonly Informer<KubeObject>[];
+  const roots = [apps] as unknown as readonly Informer<KubeObject>[];
+  return {
+    controller,
+    informers: [...children, ...roots],
+    fillOrder: [children, roots],
+    roots: () => [...apps.store.all()].map(refOf),
+    queuesChanged(namespaces) {
+      for (const app of apps.store.all())
+        if (namespaces.has(app.metadata.namespace as string)) loop.enqueue(refOf(app), { priority: "low" });
+    },
+    connect(target) {
+      loop = target;
+    },
+  };
+}
+
+const appOf = (pod: InstancePod): ObjectRef => ({ namespace: pod.metadata.namespace as string, name: pod.app });
+
+const refOf = ({ metadata }: KubeObject): ObjectRef => ({ namespace: metadata.namespace as string, name: metadata.name });

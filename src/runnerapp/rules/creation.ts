@@ -1,0 +1,137 @@
+import type { CreateAction } from "../../api/action.ts";
+import type { NodeRule } from "../../api/node-rule.ts";
+import { pods as podResource } from "../../api/resource.ts";
+import type { EffectiveSpec } from "./effective-spec.ts";
+import type { InstancePod } from "./instance.ts";
+import { type Placement, placementOf } from "./node-rules.ts";
+import type { ObservedApp } from "./observed.ts";
+import { podNamePrefix, renderPod } from "./pod.ts";
+import type { QueueTurn } from "./queue-turn.ts";
+import type { Records } from "./records.ts";
+import { creationOf, type RetrySeries } from "./retry-series.ts";
+import { dataOf } from "./revision.ts";
+
+/** What is made now. */
+export interface CreationOrder {
+  /** So many of each revision. */
+  readonly fleet: readonly { readonly revision: string | undefined; readonly count: number }[];
+  /** Pods in whose place another one comes. */
+  readonly replacements: readonly { readonly old: InstancePod; readonly revision: string }[];
+}
+
+export interface CreationContext {
+  readonly observed: ObservedApp;
+  readonly spec: EffectiveSpec;
+  readonly turn: QueueTurn;
+  readonly records: Records;
+  /** All pods, those that are being deleted too. */
+  readonly pods: readonly InstancePod[];
+  /** Pods that this plan deletes. */
+  readonly leaving: ReadonlySet<InstancePod>;
+}
+
+export interface Creations {
+  readonly actions: readonly CreateAction[];
+  readonly wakeAt: number;
+}
+
+/** All that one look creates: a refusal of one by quota holds for the others. */
+const lane = "instances";
+const never = Number.POSITIVE_INFINITY;
+
+/**
+ * Makes pods. Each is the next pod of the lowest instance that has none; where that one has failed, retries say whether and where
+ * (retry-series.ts), so a fleet never gets around its own waits by making another instance. The name is the lowest that is free (decision 41).
+ */
+export function createsOf(context: CreationContext, order: CreationOrder): Creations {
+  const { observed, spec, pods, records, leaving } = context;
+  const { memory, now, revisions, app } = observed;
+  const wanted = order.replacements.length + order.fleet.reduce((sum, { count }) => sum + count, 0);
+  if (wanted === 0 || memory.namespaceTerminating) return { actions: [], wakeAt: never };
+  const { refusal } = memory;
+  if (refusal !== undefined && refusal.retryAt > now) return { actions: [], wakeAt: refusal.retryAt };
+  const most = refusal?.allowance ?? never;
+  const namesTaken = new Set([...pods.map(({ metadata }) => metadata.name), ...memory.namesTaken]);
+  const numbersTaken = new Set(pods.filter((pod) => !pod.isDeleting && !leaving.has(pod)).map(({ instance }) => instance));
+  const series = new Map(records.series.map((each) => [each.instance, each]));
+  const actions: CreateAction[] = [];
+  let wakeAt = never;
+
+  const make = (revision: string, instance: string, placement: Placement, replaces?: string) => {
+    const data = dataOf(revisions, revision);
+    if (data === undefined || actions.length >= most) return;
+    const prefix = podNamePrefix(app.metadata.name, revision);
+    let slot = 0;
+    while (namesTaken.has(`${prefix}${slot}`)) slot++;
+    const name = `${prefix}${slot}`;
+    namesTaken.add(name);
+    const { queue, pool } = context.turn;
+    const object = renderPod({
+      app,
+      revision,
+      data,
+      name,
+      instance,
+      placement,
+      ...(replaces !== undefined && { replaces }),
+      ...(queue !== undefined && { queue: { name: queue, ...(pool !== undefined && { pool }) } }),
+    });
+    actions.push({ tag: "create", resource: podResource, object, lane });
+  };
+
+  for (const { old, revision } of order.replacements)
+    make(revision, old.instance, placementFor(context, series.get(old.instance)), old.metadata.uid as string);
+  let number = 0;
+  for (const { revision, count } of order.fleet) {
+    if (revision === undefined) continue;
+    const origin = { revision, ...(spec.restartedAt !== undefined && { restartedAt: spec.restartedAt }) };
+    for (let made = 0; made < count; made++) {
+      while (numbersTaken.has(String(number))) number++;
+      const instance = String(number++);
+      const known = series.get(instance);
+      const may = creationOf(known, origin, spec.retry, now);
+      if (may.kind === "Allowed") {
+        const before = pods.filter((pod) => pod.instance === instance && (pod.isDeleting || leaving.has(pod)));
+        make(revision, instance, placementFor(context, known, may, before));
+      } else if (may.kind === "Later") wakeAt = Math.min(wakeAt, may.at);
+      else if (may.kind === "Exhausted") wakeAt = Math.min(wakeAt, may.until);
+    }
+  }
+  return { actions, wakeAt };
+}
+
+/**
+ * Where the next pod of an instance goes.
+ * @param before its pods that end: where nothing speaks against it, it stays on their node
+ */
+export function placementFor(
+  { observed, spec, records }: Pick<CreationContext, "observed" | "spec" | "records">,
+  series?: RetrySeries,
+  { pinned, leave = series?.nodes ?? [] }: { readonly pinned?: string; readonly leave?: readonly string[] } = {},
+  before: readonly InstancePod[] = [],
+): Placement {
+  const { nodes, now, pinned: of } = observed;
+  const evacuating: string[] = [];
+  const usable: string[] = [];
+  const selector = Object.entries(of.data.template.spec.nodeSelector ?? {});
+  const isEmpty = leave.length + records.exclusion.exclusions.length + spec.nodeRules.length === 0;
+  for (const node of nodes.all()) {
+    // A cordon keeps new pods away by itself.
+    if (node.taken !== undefined && node.taken !== "Cordoned") evacuating.push(node.name);
+    if (!isEmpty && node.taken === undefined && node.isReady && selector.every(([key, value]) => node.labels[key] === value))
+      usable.push(node.name);
+  }
+  const prefer = before.flatMap(({ node }) => (node !== undefined && nodes.get(node)?.taken === undefined ? node : []));
+  return placementOf(
+    {
+      rules: spec.nodeRules as readonly NodeRule[],
+      exclusions: records.exclusion.exclusions,
+      leave,
+      evacuating,
+      ...(pinned !== undefined && { pinned }),
+      prefer,
+      ...(!isEmpty && { usable }),
+    },
+    now,
+  );
+}

@@ -1,0 +1,144 @@
+import { excludedNodes, nodeRulesAt } from "../../api/node-rule.ts";
+import { roleStatuses } from "./container-end.ts";
+import type { EffectiveSpec } from "./effective-spec.ts";
+import { availableFrom, type InstancePod, isLiving } from "./instance.ts";
+import { type ExclusionPlan, planExclusions } from "./node-exclusion.ts";
+import type { ObservedApp } from "./observed.ts";
+import type { Records } from "./records.ts";
+import { planRetries, type RetryPlan } from "./retry-plan.ts";
+import type { RetryContext, RetryInstance } from "./retry-step.ts";
+import { type Signal, signalOf } from "./signal.ts";
+
+/** So long may a node be unheard of before what is on it counts as lost; the node controller waits for 50 s already. */
+export const nodeLostMs = 60_000;
+
+/** Signals by pod. */
+export type Signals = ReadonlyMap<InstancePod, Signal>;
+
+export function signalsOf({ nodes, now }: ObservedApp, pods: readonly InstancePod[], spec: EffectiveSpec): Signals {
+  const { startTimeoutMs } = spec;
+  return new Map(
+    pods.map((pod) => {
+      const lostSince = pod.node === undefined ? undefined : nodes.get(pod.node)?.lostSince;
+      const context = { now, startTimeoutMs, nodeLostMs, ...(lostSince !== undefined && { nodeLostSince: lostSince }) };
+      return [pod, signalOf(pod.facts, context)];
+    }),
+  );
+}
+
+export interface Healing {
+  readonly retries: RetryPlan;
+  readonly exclusion: ExclusionPlan;
+  /** Pods to be replaced that do not serve: at once. */
+  readonly gone: ReadonlySet<InstancePod>;
+  /** Pods to be replaced that do serve: within the budgets. */
+  readonly due: ReadonlySet<InstancePod>;
+  /** Instances of the revision that failed by themselves: no failure of a node. */
+  failed(revision: string): readonly string[];
+}
+
+/** What follows from failures: instances that are replaced, and nodes that are left out (rules 3.4). */
+export function stepHealing(
+  observed: ObservedApp,
+  pods: readonly InstancePod[],
+  signals: Signals,
+  spec: EffectiveSpec,
+  records: Records,
+): Healing {
+  const { now } = observed;
+  const existing = pods.filter((pod) => !pod.isDeleting);
+  const instances = instancesOf(existing, signals, spec, records);
+  const retries = planRetries(records, instances, spec.retry, contextOf(observed, existing, spec, records));
+  const exclusion = stepExclusion(observed, existing, spec, records, retries);
+  const byUid = new Map(existing.map((pod) => [pod.metadata.uid as string, pod]));
+  const acts = retries.acts.flatMap((act) => {
+    const pod = byUid.get(act.pod);
+    return pod === undefined ? [] : [{ pod, serving: act.serving }];
+  });
+  return {
+    retries,
+    exclusion,
+    gone: new Set(acts.filter(({ serving }) => !serving).map(({ pod }) => pod)),
+    due: new Set(acts.filter(({ serving }) => serving).map(({ pod }) => pod)),
+    failed: (revision) => {
+      const broken = existing.filter((pod) => pod.revision === revision && isBroken(signals.get(pod), spec, now));
+      const exhausted = retries.series.filter(
+        (series) => series.revision === revision && (series.sameNodeUsed > spec.retry.sameNode || series.exhaustedAt !== undefined),
+      );
+      return [...new Set([...exhausted.map(({ instance }) => instance), ...broken.map(({ instance }) => instance)])].sort();
+    },
+  };
+}
+
+/** Does not start, or is not ready in time, through no fault of its node. */
+function isBroken(signal: Signal | undefined, { progressDeadlineMs, startTimeoutMs }: EffectiveSpec, now: number): boolean {
+  const since = signal?.since ?? now;
+  if (signal?.kind === "ImagePullTimeout") return true;
+  if (signal?.kind === "ConfigError") return now - since >= startTimeoutMs;
+  return signal?.kind === "NotReady" && now - since >= progressDeadlineMs;
+}
+
+/** All instances with their newest pods, and those without one of which something is remembered, while instances are missing. */
+function instancesOf(existing: readonly InstancePod[], signals: Signals, spec: EffectiveSpec, records: Records): readonly RetryInstance[] {
+  const uids = new Set(existing.map(({ metadata }) => metadata.uid));
+  const origin = spec.restartedAt === undefined ? {} : { restartedAt: spec.restartedAt };
+  const found = new Map<string, RetryInstance>();
+  for (const pod of existing.toSorted((a, b) => a.createdAt - b.createdAt)) {
+    // One that moves is told by its old pod until that is gone.
+    if (pod.replaces !== undefined && uids.has(pod.replaces)) continue;
+    const signal = signals.get(pod) as Signal;
+    const { node, createdAt, revision, hasEnded } = pod;
+    const statuses = roleStatuses(pod.facts);
+    const uid = pod.metadata.uid as string;
+    const retryPod = { uid, ...(node !== undefined && { node }), createdAt, statuses, signal, ended: hasEnded };
+    found.set(pod.instance, { name: pod.instance, revision, ...origin, pod: retryPod });
+  }
+  const missing = existing.filter(isLiving).length < spec.replicas;
+  const remembered = missing ? records.series.filter(({ instance }) => !found.has(instance)) : [];
+  return [...found.values(), ...remembered.map(({ instance, revision }) => ({ name: instance, revision, ...origin }))];
+}
+
+function contextOf({ nodes, now }: ObservedApp, existing: readonly InstancePod[], spec: EffectiveSpec, records: Records): RetryContext {
+  const left = new Set([
+    ...excludedNodes(nodeRulesAt(spec.nodeRules, now)),
+    ...records.exclusion.exclusions.flatMap(({ node, until }) => (until > now ? node : [])),
+  ]);
+  return {
+    now,
+    mayReuse(name) {
+      const node = nodes.get(name);
+      return node?.isReady === true && node.taken === undefined && !left.has(name);
+    },
+    hasMemoryPressure: (name) => nodes.get(name)?.hasMemoryPressure ?? false,
+    pulledElsewhere: (revision, name) =>
+      existing.some(
+        (pod) =>
+          pod.revision === revision &&
+          pod.node !== name &&
+          pod.facts.status?.containerStatuses?.some(({ containerID = "" }) => containerID !== "") === true,
+      ),
+  };
+}
+
+function stepExclusion(
+  { nodes, pinned, now }: ObservedApp,
+  existing: readonly InstancePod[],
+  spec: EffectiveSpec,
+  records: Records,
+  { blames }: RetryPlan,
+): ExclusionPlan {
+  const { exclusion } = records;
+  if (exclusion.blames.length + exclusion.exclusions.length + blames.length === 0) return { state: exclusion, added: [] };
+  const selector = Object.entries(pinned.data.template.spec.nodeSelector ?? {});
+  const usable = [...nodes.all()].filter((node) => selector.every(([key, value]) => node.labels[key] === value));
+  return planExclusions(exclusion, blames, spec.exclusion, {
+    now,
+    nodes: usable.map(({ name }) => name).sort(),
+    readyOn: (revision) =>
+      new Set(
+        existing.flatMap((pod) =>
+          pod.revision === revision && pod.node !== undefined && availableFrom(pod, spec.minReadyMs) <= now ? pod.node : [],
+        ),
+      ),
+  });
+}

@@ -1,0 +1,315 @@
+import type { Action, DeleteAction, EventAction, Plan } from "../../api/action.ts";
+import type { WorkloadWant } from "../../api/admission.ts";
+import { clockOffWaitMs, isClockOff } from "../../api/clock-skew.ts";
+import { appEventReasons } from "../../api/reasons.ts";
+import { pods as podResource, runnerApps } from "../../api/resource.ts";
+import { createsOf, type CreationContext, placementFor } from "./creation.ts";
+import { stepBudget } from "./disruption-budget-step.ts";
+import { type EffectiveSpec, effectiveSpec } from "./effective-spec.ts";
+import { type FleetSteps, fleetSteps, type Side } from "./fleet-arithmetic.ts";
+import { type Healing, signalsOf, type Signals, stepHealing } from "./healing.ts";
+import { availableFrom, type InstancePod, isLiving } from "./instance.ts";
+import { type Moves, stepMoves } from "./moves.ts";
+import { isMisplaced, nextExpiry } from "./node-rules.ts";
+import type { ObservedApp } from "./observed.ts";
+import { type QueueTurn, queueTurn, wantOf } from "./queue-turn.ts";
+import { type Records, recordsOf } from "./records.ts";
+import { collectRevisions, dataOf, type RevisionStep, stepRevision } from "./revision.ts";
+import { type Rollout, stepRollout } from "./rollout.ts";
+import { stepStatus } from "./status.ts";
+import { withMoves } from "./storm-brake.ts";
+import { byWorth, type Standing, victims } from "./victims.ts";
+
+export interface RunnerAppPlan extends Plan {
+  /** What the fleet asks of its queue; absent when nothing was thought about: then what it asked for stands. */
+  readonly wants?: readonly WorkloadWant[];
+  /** It was asked to give back more than it agreed to. */
+  readonly declines: boolean;
+}
+
+/** A plan that writes nothing. */
+export const nothingToDo: RunnerAppPlan = { actions: [], reasons: [], declines: false };
+
+const never = Number.POSITIVE_INFINITY;
+
+/**
+ * The whole of the thinking about one RunnerApp:
+ * 1. the revision of its spec, which the API server has accepted, and what its queue leaves it,
+ * 2. what ails its instances, and what follows: retries, nodes that are left out,
+ * 3. where its roll-out stands: which revision, for how many, whether something stops it,
+ * 4. moves away from nodes that are taken or lost,
+ * 5. by the one arithmetic, how many instances are made and removed now, and which,
+ * 6. the status, written when something must not wait; nothing is done of what is not recorded yet (decision 6).
+ */
+export function planRunnerApp(observed: ObservedApp): RunnerAppPlan {
+  const { app, now } = observed;
+  if (app.metadata.deletionTimestamp !== undefined) return { ...nothingToDo, reasons: ["being deleted"] };
+  if (isClockOff(observed)) return { ...nothingToDo, reasons: ["the clock is off"], wakeAt: now + clockOffWaitMs };
+  const revision = revisionOf(observed);
+  const pods = observed.pods.map((pod) => (observed.memory.deleted.has(pod.metadata.uid as string) ? { ...pod, isDeleting: true } : pod));
+  const existing = pods.filter(({ hasEnded }) => !hasEnded).length;
+  const wish = effectiveSpec(app.spec);
+  const turn = queueTurn(observed, wish, existing);
+  const spec = effectiveSpec(app.spec, turn.most);
+  const stored = recordsOf(app.status ?? {});
+
+  const signals = signalsOf(observed, pods, spec);
+  const healing = stepHealing(observed, pods, signals, spec, stored);
+  const records: Records = { ...stored, series: healing.retries.series, exclusion: healing.exclusion.state };
+  const living = pods.filter(isLiving);
+  const rollout = stepRollout(observed, spec, revision, living, healing.failed);
+  const moves = stepMoves(observed, living, signals, spec, stored, healing.retries.brake, turn.mayCreate);
+
+  const context = { observed, spec, turn, records, pods };
+  const gone = goneOf(context, moves, healing, signals);
+  const counted = [...moves.counted, ...pods.filter((pod) => pod.hasEnded && !pod.isDeleting)].filter((pod) => !gone.has(pod));
+  const standing = standingOf(observed, spec, rollout, moves, healing);
+  const isUpdate = (pod: InstancePod) => pod.revision === rollout.goal;
+  const sides = { update: counted.filter(isUpdate), others: counted.filter((pod) => !isUpdate(pod)) };
+  const replacements = replacementsOf(moves, rollout, living, standing).slice(0, turn.mayCreate);
+  const surge = Math.max(0, spec.maxSurge - moves.extra - replacements.length);
+  const stepsWith = (mayCreate: number) =>
+    rollout.goal === undefined ? idle : fleetSteps(numbersOf(spec, rollout, sides, standing, surge, mayCreate));
+  const steps = stepsWith(turn.mayCreate - replacements.length);
+  const leaving = new Set([...gone, ...leavingNow(steps, sides, standing)]);
+  const creates = createsOf(
+    { ...context, leaving },
+    {
+      replacements,
+      fleet: [
+        { revision: rollout.stable, count: steps.create.stable },
+        { revision: rollout.goal, count: steps.create.update },
+      ],
+    },
+  );
+
+  const brake = withMoves(healing.retries.brake, spec.retry.storm, now, moves.plan.moves);
+  const next: Records = { ...records, brake: moves.plan.moves === 0 ? healing.retries.brake : brake, evacuations: moves.plan.evacuations };
+  const written = stepStatus({ observed, wish, spec, revision, rollout, turn, records: next, pods, signals, moves });
+  const actions: Action[] = [
+    ...(revision.kind === "pending" ? revision.actions : []),
+    ...stepBudget(observed, spec),
+    ...[...leaving].filter((pod) => !pod.isDeleting).map((pod) => deletionOf(observed, pod)),
+    ...creates.actions,
+    ...(written.patch === undefined ? [] : eventsOf(observed, rollout, healing, moves)),
+    ...(revision.kind === "ready" ? collectRevisions(observed, spec.revisionHistoryLimit, usedRevisions(rollout, pods)) : []),
+  ];
+  const wakeAt = Math.min(
+    written.wakeAt,
+    creates.wakeAt,
+    nextAvailable(now, spec, living),
+    spec.restartedAt !== undefined && spec.restartedAt > now ? spec.restartedAt : never,
+    healing.retries.wakeAt ?? never,
+    healing.exclusion.wakeAt ?? never,
+    moves.plan.wakeAt ?? never,
+    nextExpiry(spec.nodeRules, next.exclusion.exclusions, now) ?? never,
+    ...[...signals.values()].map(({ changesAt }) => changesAt ?? never),
+  );
+  return {
+    actions,
+    ...(written.patch !== undefined && { status: { resource: runnerApps, object: app, status: written.patch } }),
+    ...(wakeAt < never && { wakeAt }),
+    reasons: [],
+    wants: wantsOf(observed, wish, rollout, turn, moves, existing, turn.queue === undefined ? idle : stepsWith(never)),
+    declines: turn.declines,
+  };
+}
+
+/** What is wrong in the spec is never rolled out; the fleet is kept as it was. */
+function revisionOf(observed: ObservedApp): RevisionStep {
+  const [problem] = observed.problems;
+  return problem === undefined ? stepRevision(observed) : { kind: "refused", message: `${problem.path}: ${problem.message}` };
+}
+
+const idle: FleetSteps = {
+  create: { update: 0, stable: 0 },
+  remove: { update: { unavailable: 0, available: 0 }, others: { unavailable: 0, available: 0 } },
+  due: 0,
+};
+
+interface Sides {
+  readonly update: readonly InstancePod[];
+  readonly others: readonly InstancePod[];
+}
+
+/** Pods that go at once: what retries and moves say, and what does not serve and is to be made anew. */
+function goneOf(
+  context: Omit<CreationContext, "leaving">,
+  moves: Moves,
+  { gone, retries }: Healing,
+  signals: Signals,
+): ReadonlySet<InstancePod> {
+  const { observed, pods, spec } = context;
+  const deleted = new Set(moves.plan.acts.flatMap(({ kind, pod }) => (kind === "Delete" ? pod : [])));
+  const series = new Map(retries.series.map((each) => [each.instance, each]));
+  return new Set(
+    pods.filter((pod) => {
+      if (pod.isDeleting) return false;
+      if (gone.has(pod) || deleted.has(pod.metadata.uid as string)) return true;
+      if (pod.readySince !== undefined) return false;
+      if (isRestartDue(observed, spec, pod)) return true;
+      const isWaiting = signals.get(pod)?.kind === "Unschedulable";
+      return isWaiting && isMisplaced(pod.leftOut, placementFor(context, series.get(pod.instance)), false);
+    }),
+  );
+}
+
+function standingOf({ now, ...observed }: ObservedApp, spec: EffectiveSpec, { stable }: Rollout, moves: Moves, healing: Healing): Standing {
+  return {
+    now,
+    minReadyMs: spec.minReadyMs,
+    ...(stable !== undefined && { stable }),
+    isDue: (pod) => healing.due.has(pod) || isRestartDue({ now, ...observed }, spec, pod) || isOfOtherQueue(spec, pod),
+    isMoving: moves.isMoving,
+  };
+}
+
+/** Created before spec.restartedAt, once that has come; or somebody wants it replaced. */
+function isRestartDue({ now }: Pick<ObservedApp, "now">, { restartedAt }: EffectiveSpec, pod: InstancePod): boolean {
+  if (pod.restart) return true;
+  if (restartedAt === undefined || restartedAt > now) return false;
+  return (pod.restartedAt ?? Number.NEGATIVE_INFINITY) < restartedAt && pod.createdAt < restartedAt;
+}
+
+/** It counts in a queue that spec does not name any more. */
+const isOfOtherQueue = ({ queue }: EffectiveSpec, pod: InstancePod): boolean => queue.name !== undefined && pod.queue !== queue.name;
+
+function numbersOf(
+  spec: EffectiveSpec,
+  { stable, goal, count }: Rollout,
+  { update, others }: Sides,
+  standing: Standing,
+  maxSurge: number,
+  mayCreate: number,
+) {
+  const heals = stable !== undefined && stable !== goal;
+  return {
+    replicas: spec.replicas,
+    target: count,
+    maxSurge,
+    maxUnavailable: spec.maxUnavailable,
+    rolling: heals || others.length > 0,
+    heals,
+    update: sideOf(update, standing),
+    others: sideOf(others, standing),
+    mayCreate: Math.max(0, mayCreate),
+  };
+}
+
+function sideOf(pods: readonly InstancePod[], { now, minReadyMs, isDue, isMoving }: Standing): Side {
+  return {
+    living: pods.length,
+    available: pods.filter((pod) => availableFrom(pod, minReadyMs) <= now).length,
+    due: pods.filter((pod) => pod.readySince !== undefined && isDue(pod) && !isMoving(pod)).length,
+  };
+}
+
+function leavingNow(steps: FleetSteps, { update, others }: Sides, standing: Standing): readonly InstancePod[] {
+  const surplus = [...victims(update, steps.remove.update, standing), ...victims(others, steps.remove.others, standing)];
+  if (steps.due === 0) return surplus;
+  const chosen = new Set(surplus);
+  const due = [...update, ...others].filter((pod) => !chosen.has(pod) && standing.isDue(pod) && !standing.isMoving(pod));
+  return [...surplus, ...due.sort(byWorth(standing)).slice(0, steps.due)];
+}
+
+/**
+ * Which revision comes in the place of an instance that moves: the one that is rolled out, where it is still missing and all that have it serve (one
+ * move, not two); else its own.
+ */
+function replacementsOf({ plan }: Moves, { goal, stable, count }: Rollout, living: readonly InstancePod[], { now, minReadyMs }: Standing) {
+  const surges = new Set(plan.acts.flatMap(({ kind, pod }) => (kind === "Surge" ? pod : [])));
+  if (surges.size === 0 || goal === undefined) return [];
+  const updated = living.filter(({ revision }) => revision === goal);
+  const isProven = updated.every((pod) => availableFrom(pod, minReadyMs) <= now);
+  let missing = isProven ? count - updated.length : 0;
+  const revisions = new Set([goal, stable]);
+  return living
+    .filter(({ metadata }) => surges.has(metadata.uid as string))
+    .map((old) => {
+      if (old.revision !== goal && missing > 0) {
+        missing--;
+        return { old, revision: goal };
+      }
+      return { old, revision: revisions.has(old.revision) ? old.revision : (stable ?? goal) };
+    });
+}
+
+/** When the next instance that is ready counts as available. */
+function nextAvailable(now: number, spec: EffectiveSpec, living: readonly InstancePod[]): number {
+  let next = never;
+  for (const pod of living) {
+    const from = availableFrom(pod, spec.minReadyMs);
+    if (from > now && from < next) next = from;
+  }
+  return next;
+}
+
+const usedRevisions = ({ update, stable }: Rollout, pods: readonly InstancePod[]): ReadonlySet<string | undefined> =>
+  new Set([update, stable, ...pods.map(({ revision }) => revision)]);
+
+function deletionOf({ app }: ObservedApp, { metadata }: InstancePod): DeleteAction {
+  const ref = { namespace: app.metadata.namespace as string, name: metadata.name };
+  return { tag: "delete", resource: podResource, ref, uid: metadata.uid as string };
+}
+
+function wantsOf(
+  observed: ObservedApp,
+  wish: EffectiveSpec,
+  rollout: Rollout,
+  { queue }: QueueTurn,
+  { plan }: Moves,
+  existing: number,
+  { create }: FleetSteps,
+): readonly WorkloadWant[] {
+  const data = dataOf(observed.revisions, rollout.goal);
+  if (queue === undefined || data === undefined || (wish.replicas === 0 && existing === 0)) return [];
+  const surging = plan.evacuations.filter(({ phase, replacement }) => phase === "Surging" && replacement === undefined).length;
+  const more = create.update + create.stable + Math.min(surging, wish.evacuation.maxSurge);
+  const wanted = wish.replicas === 0 ? 0 : Math.max(wish.replicas, existing + more);
+  return [wantOf(observed, wish, queue, data, { existing, wanted })];
+}
+
+function eventsOf({ app }: ObservedApp, { canary }: Rollout, { retries, exclusion }: Healing, { plan }: Moves): readonly EventAction[] {
+  const event = (reason: string, note: string): EventAction => ({
+    tag: "event",
+    regarding: app,
+    type: "Warning",
+    reason,
+    note: note.slice(0, 1024),
+  });
+  const before = app.status?.canary;
+  const events: EventAction[] = [];
+  if (canary !== undefined && (before?.phase !== canary.phase || before?.revision !== canary.revision)) {
+    const { revision, reason } = canary;
+    if (canary.phase === "AutoPaused")
+      events.push(event(appEventReasons.rolloutPaused, `revision ${revision} stands still: ${reason}; correct it, or resume it`));
+    if (canary.phase === "RolledBack")
+      events.push(event(appEventReasons.rolledBack, `revision ${revision} was taken back: ${reason}; correct spec.template`));
+  }
+  if (retries.exhausted.length > 0)
+    events.push(
+      event(
+        appEventReasons.retriesExhausted,
+        `instances ${retries.exhausted.join(", ")} failed on all nodes that they were tried on; see status.recoveries, and change spec.template or set spec.restartedAt`,
+      ),
+    );
+  for (const { node, failures, until } of exclusion.added)
+    events.push(
+      event(
+        appEventReasons.nodeExcluded,
+        `node ${node} is left out until ${new Date(until).toISOString()}: ${failures} failures of instances there; look at the node`,
+      ),
+    );
+  const known = new Set(app.status?.evacuations?.flatMap(({ pod, phase }) => (phase === "Stalled" ? pod : [])));
+  for (const { instance, node, waitsFor } of plan.stalled) {
+    const move = plan.evacuations.find((each) => each.instance === instance && each.node === node);
+    if (move !== undefined && !known.has(move.pod))
+      events.push(
+        event(
+          appEventReasons.evacuationStalled,
+          `instance ${instance} cannot leave node ${node}: it waits for ${waitsFor}; make room elsewhere`,
+        ),
+      );
+  }
+  return events;
+}

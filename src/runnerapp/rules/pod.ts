@@ -1,0 +1,107 @@
+import type { PoolFields } from "../../api/admission.ts";
+import type { Container, EnvVar, Pod, PodSpec, Toleration } from "../../api/core.ts";
+import { ownedBy } from "../../api/meta.ts";
+import { annotations, labels } from "../../api/names.ts";
+import { inPool, withoutOurs } from "../../api/pod-fields.ts";
+import type { RunnerApp } from "../../api/runner-app.gen.ts";
+import { type Placement, withNodeRules } from "./node-rules.ts";
+import type { RevisionData } from "./revision.ts";
+
+/** What a pod of an instance is made from. */
+export interface PodOrder {
+  readonly app: RunnerApp;
+  /** The name of the ControllerRevision, and what it holds. */
+  readonly revision: string;
+  readonly data: RevisionData;
+  readonly name: string;
+  /** The number of the instance. */
+  readonly instance: string;
+  /** Where it goes besides what the template says; absent = anywhere. */
+  readonly placement?: Placement;
+  /** UID of the pod that is to leave when this one serves. */
+  readonly replaces?: string;
+  readonly queue?: { readonly name: string; readonly pool?: PoolFields };
+}
+
+const revisionLength = 5;
+
+/** What the names of all pods of a revision begin with; the number of the slot follows (decision 41). */
+export function podNamePrefix(app: string, revision: string): string {
+  return `${app}-${revision.slice(revision.lastIndexOf("-") + 1).slice(0, revisionLength)}-`;
+}
+
+/** The pod of an instance. A function of its order alone, so that a second leader renders the same. */
+export function renderPod(order: PodOrder): Pod {
+  const { app, data, queue } = order;
+  const { template } = data;
+  const variables = environment();
+  const affinity = order.placement === undefined ? template.spec.affinity : withNodeRules(template.spec.affinity, order.placement);
+  const spec: PodSpec = {
+    ...template.spec,
+    restartPolicy: "Always",
+    containers: template.spec.containers.map((container) => withVariables(container, variables)),
+    ...(template.spec.initContainers !== undefined && {
+      initContainers: template.spec.initContainers.map((container) => withVariables(container, variables)),
+    }),
+    ...(affinity !== undefined && { affinity }),
+    ...inPool(template.spec, queue?.pool),
+  };
+  const { restartedAt } = app.spec;
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: {
+      name: order.name,
+      namespace: app.metadata.namespace as string,
+      labels: {
+        ...withoutOurs(template.metadata?.labels),
+        [labels.app]: app.metadata.name,
+        [labels.revision]: order.revision,
+        ...(queue !== undefined && { [labels.queue]: queue.name }),
+      },
+      annotations: {
+        ...withoutOurs(template.metadata?.annotations),
+        ...(restartedAt !== undefined && { [annotations.restartedAt]: restartedAt }),
+        [annotations.instance]: order.instance,
+        ...(order.replaces !== undefined && { [annotations.replaces]: order.replaces }),
+      },
+      ownerReferences: ownedBy(app),
+    },
+    spec: { ...spec, tolerations: withPatience(spec.tolerations ?? []) },
+  };
+}
+
+/** What a template says itself stays. */
+function withVariables(container: Container, variables: readonly EnvVar[]): Container {
+  const own = new Set(container.env?.map(({ name }) => name));
+  return { ...container, env: [...variables.filter(({ name }) => !own.has(name)), ...(container.env ?? [])] };
+}
+
+/** Read anew at each start of a container, from the pod (decision 56). */
+function environment(): readonly EnvVar[] {
+  const field = (name: string, fieldPath: string): EnvVar => ({ name, valueFrom: { fieldRef: { fieldPath } } });
+  return [
+    field("NUPTSE_APP", `metadata.labels['${labels.app}']`),
+    field("NUPTSE_REVISION", `metadata.labels['${labels.revision}']`),
+    field("NUPTSE_INSTANCE", "metadata.name"),
+    field("NUPTSE_NAMESPACE", "metadata.namespace"),
+    field("NUPTSE_POD_IP", "status.podIP"),
+    field("NUPTSE_HOST_IP", "status.hostIP"),
+  ];
+}
+
+/**
+ * How long an instance stays bound to a node of which nothing is heard: as long as Kubernetes would have it, but written down, so that it does not
+ * depend on the API server's defaults.
+ */
+const unreachableSeconds = 300;
+
+function withPatience(tolerations: readonly Toleration[]): readonly Toleration[] {
+  const missing = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"].filter(
+    (key) => !tolerations.some((each) => (each.key === key || each.key === undefined) && (each.effect ?? "NoExecute") === "NoExecute"),
+  );
+  return [
+    ...tolerations,
+    ...missing.map((key) => ({ key, operator: "Exists", effect: "NoExecute", tolerationSeconds: unreachableSeconds })),
+  ];
+}

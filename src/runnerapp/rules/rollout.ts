@@ -1,0 +1,110 @@
+import { annotations } from "../../api/names.ts";
+import type { RunnerAppStatus } from "../../api/runner-app.gen.ts";
+import { formatSeconds } from "../../base/time.ts";
+import type { InstancePod } from "./instance.ts";
+import { availableFrom } from "./instance.ts";
+import type { EffectiveSpec } from "./effective-spec.ts";
+import type { ObservedApp } from "./observed.ts";
+import type { RevisionStep } from "./revision.ts";
+
+export type Canary = NonNullable<RunnerAppStatus["canary"]>;
+
+/** Where a roll-out stands. */
+export interface Rollout {
+  /** The revision of the spec, or the last one that was accepted; absent = there is none yet. */
+  readonly update?: string;
+  /** The newest revision that all instances had and were available with; absent = there is none, so nothing is protected or healed. */
+  readonly stable?: string;
+  /** The revision that `count` instances are to have: `update`, or `stable` after a roll-back. */
+  readonly goal?: string;
+  readonly count: number;
+  /** As it is to stand in status; absent = all instances are to have `update`, and nothing else is known. */
+  readonly canary?: Canary;
+  /** Instances of `update` that failed now and had not failed before. */
+  readonly newlyFailed: readonly string[];
+}
+
+/** Phases in which nothing moves forward. */
+export const isStanding = (phase: string | undefined): boolean => phase === "Paused" || phase === "AutoPaused" || phase === "RolledBack";
+
+/**
+ * Which revision is rolled out to how many instances. A pause by failure and a roll-back stand in status alone and hold for their revision: another
+ * change ends them, or somebody who resumes them. A roll-back acts only once it is recorded (decision 6).
+ * @param failed instances of a revision that failed by themselves, by number
+ */
+export function stepRollout(
+  observed: ObservedApp,
+  spec: EffectiveSpec,
+  revision: RevisionStep,
+  living: readonly InstancePod[],
+  failed: (revision: string) => readonly string[],
+): Rollout {
+  const { app, revisions, now } = observed;
+  const status = app.status ?? {};
+  const exists = (name: string | undefined) => name !== undefined && revisions.some(({ metadata }) => metadata.name === name);
+  const update = revision.kind === "ready" ? revision.name : exists(status.updateRevision) ? status.updateRevision : undefined;
+  if (update === undefined) return { count: 0, newlyFailed: [] };
+  const stable = exists(status.stableRevision) ? status.stableRevision : mostAvailable(observed, spec, living, update);
+  if (stable === undefined || stable === update)
+    return { update, ...(stable !== undefined && { stable }), goal: update, count: spec.replicas, newlyFailed: [] };
+
+  const before = status.canary?.revision === update ? status.canary : undefined;
+  const wish = app.metadata.annotations?.[annotations.resume];
+  const isResumed = wish?.startsWith(`${update}/`) === true && wish !== before?.resumed;
+  const known = isResumed ? [] : (before?.failedInstances ?? []);
+  const newlyFailed = spec.onFailure === undefined || isResumed ? [] : failed(update).filter((name) => !known.includes(name));
+  const failedInstances = [...known, ...newlyFailed].slice(0, mostFailed);
+  const updated = living.filter((pod) => pod.revision === update);
+  const available = updated.filter((pod) => availableFrom(pod, spec.minReadyMs) <= now).length;
+  const phase = phaseOf(spec, isResumed ? undefined : before?.phase, failedInstances.length, available);
+  const isNew = phase !== before?.phase || isResumed;
+  // Held while it stands still, whatever becomes of single instances; an instance of it that is lost comes back.
+  const held = Math.min(isNew ? updated.length : (before?.target ?? updated.length), spec.target);
+  const count = phase === "Paused" || phase === "AutoPaused" ? held : phase === "RolledBack" ? 0 : spec.target;
+  const resumed = isResumed ? wish : before?.resumed;
+  const reason = reasonOf(phase, failedInstances);
+  const canary: Canary = {
+    revision: update,
+    phase,
+    target: count,
+    failed: failedInstances.length,
+    ...(failedInstances.length > 0 && { failedInstances }),
+    ...(reason !== undefined && { reason }),
+    ...(resumed !== undefined && { resumed }),
+    since: isNew ? formatSeconds(now) : (before?.since ?? formatSeconds(now)),
+  };
+  const isBack = phase === "RolledBack" && before?.phase === "RolledBack";
+  if (isBack) return { update, stable, goal: stable, count: spec.replicas, canary, newlyFailed };
+  return { update, stable, goal: update, count: phase === "RolledBack" ? held : count, canary, newlyFailed };
+}
+
+/** As many as maxFailed can be. */
+const mostFailed = 1000;
+
+function phaseOf(spec: EffectiveSpec, before: Canary["phase"], failed: number, available: number): NonNullable<Canary["phase"]> {
+  if (before === "AutoPaused" || before === "RolledBack") return before;
+  if (spec.onFailure !== undefined && failed >= spec.onFailure.maxFailed)
+    return spec.onFailure.action === "Rollback" ? "RolledBack" : "AutoPaused";
+  if (spec.paused) return "Paused";
+  return spec.target < spec.replicas && available >= spec.target ? "Held" : "Rolling";
+}
+
+function reasonOf(phase: string, failed: readonly string[]): string | undefined {
+  if (phase !== "AutoPaused" && phase !== "RolledBack") return undefined;
+  const [first, ...others] = failed;
+  return `instance ${first}${others.length === 0 ? "" : ` and ${others.length} more`} failed`;
+}
+
+/** Where status does not tell what was stable: the other revision of most instances that serve. */
+function mostAvailable(
+  { now, revisions }: ObservedApp,
+  spec: EffectiveSpec,
+  living: readonly InstancePod[],
+  update: string,
+): string | undefined {
+  const serving = living.filter((pod) => pod.revision !== update && availableFrom(pod, spec.minReadyMs) <= now);
+  const counted = [...Map.groupBy(serving, ({ revision }) => revision)].filter(([name]) =>
+    revisions.some(({ metadata }) => metadata.name === name),
+  );
+  return counted.sort(([a, left], [b, right]) => right.length - left.length || (a < b ? -1 : 1))[0]?.[0];
+}

@@ -1,0 +1,25 @@
+import { type LabelSelector, selects, selectorText } from "../api/label-selector.ts";
+import type { SpecProblem } from "../api/problem.ts";
+import type { RunnerAppSpec } from "../api/runner-app.gen.ts";
+import { parseTime } from "../base/time.ts";
+import { imageProblems } from "./pod-template.ts";
+
+/** An instant further ahead is a mistake of the year or the zone, which nobody would notice until it comes. */
+const furthestRestartMs = 86_400_000;
+
+/** What the CRD's schema cannot say about a RunnerApp's spec; empty when it is right. */
+export function runnerAppProblems(spec: RunnerAppSpec, now: number): readonly SpecProblem[] {
+  return [...imageProblems(spec.template, "spec.template"), ...selectorProblems(spec), ...restartProblems(spec, now)];
+}
+
+function selectorProblems({ selector, template }: RunnerAppSpec): readonly SpecProblem[] {
+  if (selector === undefined || selects(selector as LabelSelector, template.metadata?.labels ?? {})) return [];
+  const message = `must have the labels that spec.selector selects: ${selectorText(selector as LabelSelector)}`;
+  return [{ path: "spec.template.metadata.labels", message }];
+}
+
+function restartProblems({ restartedAt }: RunnerAppSpec, now: number): readonly SpecProblem[] {
+  const at = parseTime(restartedAt);
+  if (at === undefined || at <= now + furthestRestartMs) return [];
+  return [{ path: "spec.restartedAt", message: `is ${restartedAt}; must be no more than 24 h ahead` }];
+}

@@ -1,0 +1,441 @@
+import assert from "node:assert/strict";
+import type { Pod } from "../../src/api/core.ts";
+import type { KubeObject } from "../../src/api/meta.ts";
+import { podDisruptionBudgets, pods, runnerApps, tenantQueues } from "../../src/api/resource.ts";
+import type { RunnerApp } from "../../src/api/runner-app.gen.ts";
+import type { TenantQueue } from "../../src/api/tenant-queue.gen.ts";
+import { Stage } from "../../src/simulator/harness/stage.ts";
+
+const from = Date.UTC(2026, 10, 21, 12, 0, 0);
+const namespace = "red";
+const web = { namespace, name: "web" };
+
+/** Ready 2 s after its start. */
+function app(spec: object = {}, image = "web:1"): RunnerApp {
+  return {
+    apiVersion: "nuptse.dev/v1alpha1",
+    kind: "RunnerApp",
+    metadata: { name: "web", namespace },
+    spec: { replicas: 4, template: template(image), ...spec },
+  } as RunnerApp;
+}
+
+function template(image: string, script: object = {}) {
+  return {
+    metadata: { annotations: { "simulate.nuptse.dev/script": JSON.stringify({ startMs: [2000, 2000], ...script }) } },
+    spec: { containers: [{ name: "main", image, resources: { requests: { cpu: "1" } } }] },
+  };
+}
+
+const crashing = { startMs: [100, 100], runMs: [1000, 1000], exitCode: 1 };
+
+async function open(): Promise<Stage> {
+  const capacity = { cpu: "10", memory: "64Gi", pods: "110", "ephemeral-storage": "100Gi" };
+  return Stage.open({ from, nodes: ["n1", "n2", "n3"].map((name) => ({ name, capacity })), namespaces: [{ name: namespace }] });
+}
+
+const status = async (stage: Stage) => (await stage.get<RunnerApp & KubeObject>(runnerApps, web)).status;
+
+/** Images of the pods that are not being deleted, counted. */
+async function images(stage: Stage): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const pod of await stage.list<Pod & KubeObject>(pods, { namespace })) {
+    if (pod.metadata.deletionTimestamp !== undefined) continue;
+    const image = pod.spec.containers[0]?.image ?? "";
+    counts[image] = (counts[image] ?? 0) + 1;
+  }
+  return counts;
+}
+
+const conditions = async (stage: Stage) =>
+  (await status(stage))?.conditions?.map((condition) => `${condition.type}=${condition.status}: ${condition.reason}`);
+
+describe("simulation of fleets", function () {
+  this.timeout(120_000);
+
+  it("a fleet comes up, says so, and writes nothing more", async () => {
+    const stage = await open();
+    await stage.create(runnerApps, app());
+    await stage.advance(30_000);
+    assert.deepEqual(await images(stage), { "web:1": 4 });
+    const seen = await status(stage);
+    assert.deepEqual(
+      { replicas: seen?.replicas, ready: seen?.readyReplicas, available: seen?.availableReplicas, updated: seen?.updatedReplicas },
+      { replicas: 4, ready: 4, available: 4, updated: 4 },
+    );
+    assert.deepEqual(await conditions(stage), ["Ready=True: Serving", "Available=True: EnoughAvailable", "Reconciling=False: Serving"]);
+    assert.equal(seen?.stableRevision, seen?.updateRevision);
+    const version = (await stage.get<RunnerApp & KubeObject>(runnerApps, web)).metadata.resourceVersion;
+    await stage.advance(3_600_000);
+    assert.equal((await stage.get<RunnerApp & KubeObject>(runnerApps, web)).metadata.resourceVersion, version);
+  });
+
+  it("it is scaled out and in, and a pod that somebody deletes comes back", async () => {
+    const stage = await open();
+    await stage.create(runnerApps, app());
+    await stage.advance(20_000);
+    await stage.patchSpec(runnerApps, web, { replicas: 6 });
+    await stage.advance(20_000);
+    assert.deepEqual(await images(stage), { "web:1": 6 });
+    const [first] = await stage.list<Pod & KubeObject>(pods, { namespace });
+    await stage.delete(pods, { namespace, name: first?.metadata.name as string });
+    await stage.advance(60_000);
+    assert.deepEqual(await images(stage), { "web:1": 6 });
+    await stage.patchSpec(runnerApps, web, { replicas: 2 });
+    await stage.advance(60_000);
+    assert.deepEqual(await images(stage), { "web:1": 2 });
+    assert.deepEqual(await conditions(stage), ["Ready=True: Serving", "Available=True: EnoughAvailable", "Reconciling=False: Serving"]);
+  });
+
+  it("a change is rolled out without fewer than replicas - maxUnavailable being available", async () => {
+    const stage = await open();
+    await stage.create(runnerApps, app());
+    await stage.advance(20_000);
+    await stage.patchSpec(runnerApps, web, { template: template("web:2") });
+    let least = 4;
+    for (let second = 0; second < 60; second++) {
+      await stage.advance(1000);
+      const ready = (await stage.list<Pod & KubeObject>(pods, { namespace })).filter(
+        ({ metadata, status }) =>
+          metadata.deletionTimestamp === undefined && status?.conditions?.some(({ type, status: is }) => type === "Ready" && is === "True"),
+      );
+      least = Math.min(least, ready.length);
+    }
+    assert.equal(least, 3);
+    assert.deepEqual(await images(stage), { "web:2": 4 });
+    const seen = await status(stage);
+    assert.equal(seen?.stableRevision, seen?.updateRevision);
+    assert.equal(seen?.canary, undefined);
+  });
+
+  it("broken new instances stop a roll-out by themselves, and the way back takes only them", async () => {
+    const stage = await open();
+    await stage.create(runnerApps, app({ progressDeadlineSeconds: 60, minReadySeconds: 5 }));
+    await stage.advance(20_000);
+    const before = (await stage.list(pods, { namespace })).map(({ metadata }) => metadata.uid);
+    await stage.patchSpec(runnerApps, web, { template: template("web:2", crashing) });
+    await stage.advance(50_000);
+    assert.deepEqual(await images(stage), { "web:1": 3, "web:2": 2 });
+    await stage.advance(300_000);
+    assert.ok((await conditions(stage))?.includes("Stalled=True: ProgressDeadlineExceeded"), String(await conditions(stage)));
+    await stage.patchSpec(runnerApps, web, { template: template("web:1") });
+    await stage.advance(60_000);
+    assert.deepEqual(await images(stage), { "web:1": 4 });
+    const kept = (await stage.list(pods, { namespace })).filter(({ metadata }) => before.includes(metadata.uid));
+    assert.equal(kept.length, 3);
+    assert.ok((await conditions(stage))?.includes("Stalled=False: Serving"), String(await conditions(stage)));
+  });
+
+  it("a canary is held at its share, and goes on when that is raised", async () => {
+    const stage = await open();
+    await stage.create(runnerApps, app({ canary: { replicas: "25%" } }));
+    await stage.advance(20_000);
+    await stage.patchSpec(runnerApps, web, { template: template("web:2") });
+    await stage.advance(60_000);
+    assert.deepEqual(await images(stage), { "web:1": 3, "web:2": 1 });
+    assert.ok((await conditions(stage))?.includes("Ready=True: CanaryHeld"), String(await conditions(stage)));
+    await stage.patchSpec(runnerApps, web, { canary: { replicas: "100%" } });
+    await stage.advance(60_000);
+    assert.deepEqual(await images(stage), { "web:2": 4 });
+  });
+
+  it("a canary that fails pauses the roll-out, in status alone, and another change ends the pause", async () => {
+    const stage = await open();
+    await stage.create(runnerApps, app({ canary: { replicas: "50%" } }));
+    await stage.advance(20_000);
+    await stage.patchSpec(runnerApps, web, { template: template("web:2", crashing) });
+    await stage.advance(120_000);
+    const paused = await status(stage);
+    assert.equal(paused?.canary?.phase, "AutoPaused");
+    assert.ok((await conditions(stage))?.includes("Stalled=True: RolloutPaused"), String(await conditions(stage)));
+    await stage.patchSpec(runnerApps, web, { template: template("web:3"), canary: { replicas: "100%" } });
+    await stage.advance(60_000);
+    assert.deepEqual(await images(stage), { "web:3": 4 });
+  });
+
+  it("with action Rollback the fleet goes back by itself, and stays there", async () => {
+    const stage = await open();
+    await stage.create(runnerApps, app({ canary: { replicas: "50%", onFailure: { action: "Rollback" } } }));
+    await stage.advance(20_000);
+    await stage.patchSpec(runnerApps, web, { template: template("web:2", crashing) });
+    await stage.advance(300_000);
+    assert.deepEqual(await images(stage), { "web:1": 4 });
+    assert.equal((await status(stage))?.canary?.phase, "RolledBack");
+    assert.ok((await conditions(stage))?.includes("Stalled=True: RolledBack"), String(await conditions(stage)));
+  });
+
+  it("restartedAt replaces every instance once, also when the operator is restarted meanwhile", async () => {
+    const stage = await open();
+    await stage.create(runnerApps, app());
+    await stage.advance(20_000);
+    const before = (await stage.list(pods, { namespace })).map(({ metadata }) => metadata.uid);
+    const at = new Date(stage.clock.now()).toISOString().slice(0, 19);
+    await stage.patchSpec(runnerApps, web, { restartedAt: `${at}Z` });
+    await stage.advance(3_000);
+    stage.killOperator();
+    stage.startOperator();
+    await stage.advance(180_000);
+    const after = (await stage.list(pods, { namespace })).map(({ metadata }) => metadata.uid);
+    assert.equal(after.length, 4);
+    assert.deepEqual(
+      after.filter((uid) => before.includes(uid)),
+      [],
+    );
+    await stage.advance(600_000);
+    assert.deepEqual((await stage.list(pods, { namespace })).map(({ metadata }) => metadata.uid).sort(), after.sort());
+  });
+
+  it("suspend takes all instances away and keeps the object; a change made meanwhile comes with the resume", async () => {
+    const stage = await open();
+    await stage.create(runnerApps, app());
+    await stage.advance(20_000);
+    await stage.patchSpec(runnerApps, web, { suspend: true });
+    await stage.advance(60_000);
+    assert.deepEqual(await images(stage), {});
+    assert.ok((await conditions(stage))?.includes("Ready=True: Suspended"), String(await conditions(stage)));
+    await stage.patchSpec(runnerApps, web, { template: template("web:2") });
+    await stage.patchSpec(runnerApps, web, { suspend: false });
+    await stage.advance(20_000);
+    assert.deepEqual(await images(stage), { "web:2": 4 });
+  });
+
+  it("paused: scaling goes on with what was before, nothing is updated", async () => {
+    const stage = await open();
+    await stage.create(runnerApps, app());
+    await stage.advance(20_000);
+    await stage.patchSpec(runnerApps, web, { paused: true, template: template("web:2") });
+    await stage.advance(30_000);
+    await stage.patchSpec(runnerApps, web, { replicas: 6 });
+    await stage.advance(30_000);
+    assert.deepEqual(await images(stage), { "web:1": 6 });
+    assert.ok((await conditions(stage))?.includes("Ready=True: Paused"), String(await conditions(stage)));
+    await stage.patchSpec(runnerApps, web, { paused: false });
+    await stage.advance(60_000);
+    assert.deepEqual(await images(stage), { "web:2": 6 });
+  });
+
+  it("pods of others with the same labels are neither counted nor touched", async () => {
+    const stage = await open();
+    const foreign = { metadata: { name: "foreign", namespace, labels: { "nuptse.dev/app": "web" } }, spec: template("web:1").spec };
+    await stage.create(pods, foreign as unknown as Pod);
+    await stage.create(runnerApps, app());
+    await stage.advance(30_000);
+    assert.deepEqual(await images(stage), { "web:1": 5 });
+    await stage.patchSpec(runnerApps, web, { replicas: 0 });
+    await stage.advance(60_000);
+    assert.deepEqual(
+      (await stage.list(pods, { namespace })).map(({ metadata }) => metadata.name),
+      ["foreign"],
+    );
+  });
+});
+
+describe("simulation of fleets: failures and moves", function () {
+  this.timeout(120_000);
+  const nodesOf = async (stage: Stage) =>
+    (await stage.list<Pod & KubeObject>(pods, { namespace }))
+      .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
+      .map(({ spec }) => spec.nodeName ?? "none")
+      .sort();
+
+  it("an instance that keeps failing is tried on its node, then on others, and then stays as it is", async () => {
+    const stage = await open();
+    const retry = { sameNode: 1, otherNodes: 1, resetAfterSeconds: 3600, backoff: { initialSeconds: 1 } };
+    await stage.create(runnerApps, {
+      ...app({ replicas: 1, retry }),
+      spec: { ...app({ replicas: 1, retry }).spec, template: template("web:1", crashing) },
+    } as RunnerApp);
+    const seen = new Set<string>();
+    for (let second = 0; second < 600; second++) {
+      await stage.advance(1000);
+      for (const node of await nodesOf(stage)) seen.add(node);
+    }
+    seen.delete("none");
+    assert.equal(seen.size, 2, [...seen].join());
+    const all = await conditions(stage);
+    assert.ok(all?.includes("Stalled=True: RetriesExhausted") && all.includes("Degraded=True: RetriesExhausted"), String(all));
+    assert.equal((await nodesOf(stage)).length, 1);
+    const version = (await stage.get<RunnerApp & KubeObject>(runnerApps, web)).metadata.generation;
+    await stage.patchSpec(runnerApps, web, { template: template("web:2") });
+    await stage.advance(60_000);
+    assert.notEqual((await stage.get<RunnerApp & KubeObject>(runnerApps, web)).metadata.generation, version);
+    assert.deepEqual((await conditions(stage))?.slice(0, 2), ["Ready=True: Serving", "Available=True: EnoughAvailable"]);
+    assert.equal((await status(stage))?.recoveries, undefined);
+  });
+
+  it("a pod that is evicted comes back, and its node is not blamed for what somebody asked", async () => {
+    const stage = await open();
+    await stage.create(runnerApps, app());
+    await stage.advance(20_000);
+    const [first] = await stage.list<Pod & KubeObject>(pods, { namespace });
+    await stage.during(() => stage.world.evict(first as Pod));
+    await stage.advance(60_000);
+    assert.deepEqual(await images(stage), { "web:1": 4 });
+    assert.equal((await status(stage))?.nodeFailures, undefined);
+  });
+
+  it("a cordoned node is left one instance after the other, and never is one missing", async () => {
+    const stage = await open();
+    await stage.create(runnerApps, app({ replicas: 6 }));
+    await stage.advance(20_000);
+    assert.ok((await nodesOf(stage)).includes("n1"));
+    await stage.during(() => stage.world.cordonNode("n1", true));
+    let least = 6;
+    for (let second = 0; second < 120; second++) {
+      await stage.advance(1000);
+      least = Math.min(least, (await readyPods(stage)).length);
+    }
+    assert.equal(least, 6);
+    const left = await nodesOf(stage);
+    assert.equal(left.length, 6);
+    assert.ok(!left.includes("n1"), left.join());
+    assert.equal((await status(stage))?.evacuations, undefined);
+    assert.deepEqual((await conditions(stage))?.slice(0, 2), ["Ready=True: Serving", "Available=True: EnoughAvailable"]);
+  });
+
+  it("with no room elsewhere a move stalls and says so, and nothing is deleted; given back, the node keeps its instances", async () => {
+    const capacity = { cpu: "2", memory: "64Gi", pods: "110", "ephemeral-storage": "100Gi" };
+    const stage = await Stage.open({ from, nodes: ["n1", "n2"].map((name) => ({ name, capacity })), namespaces: [{ name: namespace }] });
+    await stage.create(runnerApps, app({ evacuation: { timeoutSeconds: 120 } }));
+    await stage.advance(20_000);
+    const before = (await stage.list(pods, { namespace })).map(({ metadata }) => metadata.uid).sort();
+    await stage.during(() => stage.world.cordonNode("n1", true));
+    await stage.advance(300_000);
+    assert.ok((await conditions(stage))?.includes("Degraded=True: EvacuationStalled"), String(await conditions(stage)));
+    assert.equal((await readyPods(stage)).length, 4);
+    await stage.during(() => stage.world.cordonNode("n1", false));
+    await stage.advance(60_000);
+    assert.deepEqual((await stage.list(pods, { namespace })).map(({ metadata }) => metadata.uid).sort(), before);
+    assert.ok((await conditions(stage))?.includes("Degraded=False: Serving"), String(await conditions(stage)));
+  });
+
+  it("the instances of a lost node are replaced", async () => {
+    const stage = await open();
+    await stage.create(runnerApps, app({ replicas: 3 }));
+    await stage.advance(20_000);
+    const [node = ""] = await nodesOf(stage);
+    await stage.during(async () => stage.world.loseNode(node));
+    await stage.advance(240_000);
+    const ready = await readyPods(stage);
+    assert.equal(ready.length, 3);
+    assert.ok(ready.every(({ spec }) => spec.nodeName !== node));
+    assert.equal((await status(stage))?.availableReplicas, 3);
+  });
+
+  it("an app has a PodDisruptionBudget of what may be unavailable, and Strict of nothing", async () => {
+    const stage = await open();
+    await stage.create(runnerApps, app());
+    await stage.advance(10_000);
+    const budget = async () => (await stage.get<KubeObject & { spec: { maxUnavailable: number } }>(podDisruptionBudgets, web)).spec;
+    assert.equal((await budget()).maxUnavailable, 1);
+    await stage.patchSpec(runnerApps, web, { replicas: 8 });
+    await stage.advance(10_000);
+    assert.equal((await budget()).maxUnavailable, 2);
+    await stage.patchSpec(runnerApps, web, { evacuation: { budget: "Strict" } });
+    await stage.advance(10_000);
+    assert.equal((await budget()).maxUnavailable, 0);
+  });
+});
+
+describe("simulation of fleets: queues", function () {
+  this.timeout(120_000);
+  const queue = (name: string, spec: object) =>
+    ({ apiVersion: "nuptse.dev/v1alpha1", kind: "TenantQueue", metadata: { name }, spec }) as unknown as TenantQueue;
+  const of = (name: string, team: string, words: { replicas: number; queue?: object; spec?: object }): RunnerApp =>
+    ({
+      apiVersion: "nuptse.dev/v1alpha1",
+      kind: "RunnerApp",
+      metadata: { name, namespace: team },
+      spec: {
+        replicas: words.replicas,
+        template: template(`${name}:1`),
+        ...(words.queue !== undefined && { queue: words.queue }),
+        ...words.spec,
+      },
+    }) as RunnerApp;
+  const alive = async (stage: Stage, team: string) =>
+    (await stage.list<Pod & KubeObject>(pods, { namespace: team })).filter(({ metadata }) => metadata.deletionTimestamp === undefined)
+      .length;
+
+  /** Ten cores; two tenants with half of it each. */
+  async function halves(): Promise<Stage> {
+    const capacity = { cpu: "5", memory: "64Gi", pods: "110", "ephemeral-storage": "100Gi" };
+    const teams = ["red", "blue"];
+    const stage = await Stage.open({
+      from,
+      nodes: ["n1", "n2"].map((name) => ({ name, capacity })),
+      namespaces: teams.map((name) => ({ name, labels: { team: name } })),
+    });
+    await stage.create(tenantQueues, queue("corp", {}));
+    for (const team of teams)
+      await stage.create(
+        tenantQueues,
+        queue(team, { parent: "corp", guaranteed: { cpu: "50%" }, namespaceSelector: { matchLabels: { team } }, defaultQueue: true }),
+      );
+    await stage.advance(5000);
+    return stage;
+  }
+
+  it("a firm fleet gets no more than what nobody else is guaranteed, and says what it waits for", async () => {
+    const stage = await halves();
+    await stage.create(runnerApps, of("web", "red", { replicas: 7 }));
+    await stage.advance(60_000);
+    assert.equal(await alive(stage, "red"), 5);
+    const seen = await status(stage);
+    assert.deepEqual(seen?.admitted, { replicas: 5, surge: 0 });
+    assert.equal(seen?.conditions?.find(({ type }) => type === "Ready")?.reason, "QueuePending");
+    assert.equal(seen?.desiredReplicas, 5);
+  });
+
+  it("the surge of a roll-out is admitted and given back; where there is none, instances give way to their successors", async () => {
+    const stage = await halves();
+    await stage.create(runnerApps, of("web", "red", { replicas: 4 }));
+    await stage.advance(30_000);
+    await stage.patchSpec(runnerApps, web, { template: template("web:2") });
+    let surge = 0;
+    for (let second = 0; second < 60; second++) {
+      await stage.advance(1000);
+      surge = Math.max(surge, (await status(stage))?.admitted?.surge ?? 0);
+    }
+    assert.equal(surge, 1);
+    assert.deepEqual(await images(stage), { "web:2": 4 });
+    assert.deepEqual((await status(stage))?.admitted, { replicas: 4, surge: 0 });
+    await stage.patchSpec(runnerApps, web, { replicas: 5 });
+    await stage.advance(20_000);
+    await stage.patchSpec(runnerApps, web, { template: template("web:3") });
+    await stage.advance(120_000);
+    assert.deepEqual(await images(stage), { "web:3": 5 });
+  });
+
+  it("asked back, a fleet that agreed to it shrinks, not below minCount, and grows again", async () => {
+    const stage = await halves();
+    await stage.create(runnerApps, of("web", "red", { replicas: 9, queue: { onReclaim: "Stop" } }));
+    await stage.advance(60_000);
+    assert.equal(await alive(stage, "red"), 9);
+    await stage.create(runnerApps, of("api", "blue", { replicas: 4 }));
+    await stage.advance(120_000);
+    assert.equal(await alive(stage, "blue"), 4);
+    assert.equal(await alive(stage, "red"), 6);
+    await stage.delete(runnerApps, { namespace: "blue", name: "api" });
+    await stage.advance(180_000);
+    assert.equal(await alive(stage, "red"), 9);
+  });
+
+  it("a new leader keeps what was admitted before it decides anything", async () => {
+    const stage = await halves();
+    await stage.create(runnerApps, of("web", "red", { replicas: 5 }));
+    await stage.advance(60_000);
+    const before = (await stage.list(pods, { namespace: "red" })).map(({ metadata }) => metadata.uid).sort();
+    stage.killOperator();
+    stage.startOperator();
+    await stage.advance(120_000);
+    assert.deepEqual((await stage.list(pods, { namespace: "red" })).map(({ metadata }) => metadata.uid).sort(), before);
+  });
+});
+
+async function readyPods(stage: Stage): Promise<readonly (Pod & KubeObject)[]> {
+  return (await stage.list<Pod & KubeObject>(pods, { namespace })).filter(
+    ({ metadata, status: { conditions: told } = {} }) =>
+      metadata.deletionTimestamp === undefined && told?.some(({ type, status: is }) => type === "Ready" && is === "True"),
+  );
+}
