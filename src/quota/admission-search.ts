@@ -111,7 +111,7 @@ export class AdmissionSearch {
     let front: Entry | undefined;
     let judged = 0;
     for (let resource = 1; resource < resources.length; resource++) {
-      const entry = root.listOf(resource)?.first();
+      const entry = root.listOf(resource)?.first;
       if (entry === undefined || (front !== undefined && this.#across(front, judged, entry, resource) < 0)) continue;
       front = entry;
       judged = resource;
@@ -134,15 +134,35 @@ export class AdmissionSearch {
     return winners.length < 2 ? winners : winners.sort((a, b) => this.#across(a.top, a.resource, b.top, b.resource));
   }
 
-  /** The first beneath a queue in the order of a resource that nothing below the queue stops. */
+  /**
+   * The first beneath a queue in the order of a resource that nothing below the queue stops. Each queue keeps its own until something changes
+   * in it or beneath: after a change only the queues of one path are gone through again.
+   */
   winnerOf(queue: Queue, resource: number): Bucket | undefined {
     if (queue.winnerStamps[resource] === queue.stamp) return queue.winners[resource];
     const list = queue.listOf(resource);
-    let winner: Bucket | undefined;
-    if (list !== undefined && list.size > 0) winner = this.#findWinner(list, resource, queue);
+    const winner = list === undefined || list.size === 0 ? undefined : this.#findWinner(list, resource);
     queue.winners[resource] = winner;
     queue.winnerStamps[resource] = queue.stamp;
     return winner;
+  }
+
+  /**
+   * The same beneath the queue of an entry, where the max of that queue does not stop it either, nor what is held there for others. How much has
+   * passed a winner may rise without a stamp, at the root, but only while it has room in this queue and nothing is held for it here.
+   */
+  #candidateOf(entry: Entry, queue: Queue, resource: number): Bucket | undefined {
+    if (entry.stamp === queue.stamp) return entry.candidate;
+    if (queue.isLimited) {
+      const above = this.#push().fill(unlimited);
+      const list = queue.listOf(resource) as OrderedList;
+      entry.candidate = this.#findIn(list, resource, this.#below(queue, resource, above), queue.parent as Queue, false);
+      this.#depth -= 2;
+    } else {
+      entry.candidate = this.winnerOf(queue, resource);
+    }
+    entry.stamp = queue.stamp;
+    return entry.candidate;
   }
 
   /** Decision 9: for every class that the work's promise is over, need_v(root) does not rise or stays within the capacity. */
@@ -249,22 +269,11 @@ export class AdmissionSearch {
   }
 
   /** As #findIn where nothing above sets a bound. */
-  #findWinner(list: OrderedList, resource: number, top: Queue): Bucket | undefined {
+  #findWinner(list: OrderedList, resource: number): Bucket | undefined {
     for (const { entries } of list.chunks) {
-      for (const { need, bucket, queue } of entries) {
-        if (need[0] === Number.POSITIVE_INFINITY) continue;
-        let found: Bucket | undefined;
-        if (bucket !== undefined) {
-          if (this.#isAllowed(bucket, resource, top, false)) found = bucket;
-        } else if (queue !== undefined) {
-          const beneath = queue.listOf(resource) as OrderedList;
-          if (queue.isLimited) {
-            found = this.#findIn(beneath, resource, this.#below(queue, resource, this.#push().fill(unlimited)), top, false);
-            this.#depth -= 2;
-          } else {
-            found = this.#findWinner(beneath, resource, top);
-          }
-        }
+      for (const entry of entries) {
+        const { bucket, queue } = entry;
+        const found = queue === undefined ? bucket : this.#candidateOf(entry, queue, resource);
         if (found !== undefined) return found;
       }
     }
@@ -282,7 +291,7 @@ export class AdmissionSearch {
         const { bucket, queue } = entry;
         if (bucket !== undefined) {
           if (this.#isAllowed(bucket, resource, top, isToFit)) return bucket;
-        } else if (queue !== undefined) {
+        } else if (queue !== undefined && this.#candidateOf(entry, queue, resource) !== undefined) {
           const found = this.#findIn(
             queue.listOf(resource) as OrderedList,
             resource,

@@ -53,7 +53,10 @@ export class QueueTree {
     this.setQueue(name, spec);
   }
 
-  /** Replaces the spec of a queue. O(depth); where a max changes also O(buckets beneath), where a guarantee or lending changes O(queues). */
+  /**
+   * Replaces the spec of a queue. O(depth); where a max changes also O(buckets beneath), where lending changes, or a guarantee comes to nothing,
+   * O(queues).
+   */
   setQueue(name: string, spec: QueueSpec): void {
     const queue = this.queue(name);
     const state = this.state;
@@ -67,7 +70,7 @@ export class QueueTree {
     const isLendingChanged = lendClass !== queue.lendClass;
     queue.lendClass = lendClass;
     const isGuaranteeChanged = state.setRow("guaranteed", queue.index, spec.guaranteed ?? {}, 0);
-    if (isGuaranteeChanged || isLendingChanged) state.guaranteeChanged(queue);
+    if (isGuaranteeChanged || isLendingChanged) state.guaranteeChanged(queue, isLendingChanged);
     const isMaxChanged = state.setRow("max", queue.index, spec.max ?? {}, Number.POSITIVE_INFINITY);
     const running = spec.runningLimit ?? Number.POSITIVE_INFINITY;
     const isLimitChanged = state.max[queue.index * state.stride] !== running;
@@ -79,6 +82,7 @@ export class QueueTree {
     if (isOrderingChanged) state.orderingChanged(queue);
     state.refresh(queue);
     if (isMaxChanged || isLimitChanged) this.#recheckBeneath(queue);
+    state.flush();
   }
 
   specOf(name: string): QueueSpec {
@@ -120,6 +124,7 @@ export class QueueTree {
     const before = this.state.rowOf(this.state.debt, queue.index);
     if (!this.state.setRow("debt", queue.index, debt, 0)) return;
     this.journal?.push(() => this.setDebt(name, before));
+    queue.isIndebted = Object.values(debt).some((amount) => amount > 0);
     this.state.refresh(queue);
   }
 

@@ -52,6 +52,7 @@ export class QuotaTree extends QueueTree {
     workload.pendingSteps = spec.elastic?.steps ?? 0;
     const item = new Item(workload, workload.shape, false, 1, spec.since);
     this.#enqueue(item);
+    this.state.flush();
     return item.bucket?.isImpossible === true ? this.#submission(queue, workload.shape) : waits;
   }
 
@@ -73,6 +74,7 @@ export class QuotaTree extends QueueTree {
     if (workload === undefined || workload.isAdmitted) return false;
     this.#dequeue(workload.item as Item);
     this.#forget(workload);
+    this.state.flush();
     return true;
   }
 
@@ -85,6 +87,7 @@ export class QuotaTree extends QueueTree {
     if (workload.step !== undefined && workload.steps > 0) this.#giveBack(workload, workload.step, workload.steps);
     if (this.journal === undefined && this.claims.size > 0) this.claims.gone(id);
     this.#forget(workload);
+    this.state.flush();
     return true;
   }
 
@@ -311,16 +314,14 @@ export class QuotaTree extends QueueTree {
   #register(spec: WorkloadSpec, queue: Queue, isAdmitted: boolean): Workload {
     const { id, request, elastic } = spec;
     const promiseSeconds = spec.promiseSeconds ?? Number.POSITIVE_INFINITY;
-    const shapeOf = (vector: ResourceVector, workloads: 0 | 1): Shape =>
-      this.state.shapes.take(vector, workloads, promiseSeconds, spec.isYieldable ?? false, spec.isResident ?? false);
     const workload: Workload = {
       id,
       queue,
       priority: spec.priority ?? 0,
       promiseSeconds,
       since: spec.since,
-      shape: shapeOf(request, 1),
-      step: elastic === undefined ? undefined : shapeOf(elastic.step, 0),
+      shape: this.#shapeOf(request, 1, promiseSeconds, spec),
+      step: elastic === undefined ? undefined : this.#shapeOf(elastic.step, 0, promiseSeconds, spec),
       steps: 0,
       keepsRequest: elastic?.keepsRequest ?? false,
       isAdmitted,
@@ -331,6 +332,10 @@ export class QuotaTree extends QueueTree {
     this.state.workloads.set(id, workload);
     this.journal?.push(() => this.#forget(workload));
     return workload;
+  }
+
+  #shapeOf(vector: ResourceVector, workloads: 0 | 1, promiseSeconds: number, { isYieldable, isResident }: WorkloadSpec): Shape {
+    return this.state.shapes.take(vector, workloads, promiseSeconds, isYieldable ?? false, isResident ?? false);
   }
 
   #forget(workload: Workload): void {
@@ -350,7 +355,7 @@ export class QuotaTree extends QueueTree {
     this.journal?.push(() => this.#dequeue(item));
   }
 
-  /** @param isShown false: the caller brings the path up to date at once */
+  /** @param isShown false: the caller changes what is used in the queue at once, which raises the stamps of the path */
   #dequeue(item: Item, isShown = true): void {
     this.#endClaim(item);
     item.workload.item = undefined;

@@ -73,7 +73,7 @@ export class ReclaimSearch {
     for (const queue of this.#state.queues.values()) {
       if (!queue.isLeaf) continue;
       for (const list of queue.bucketLists) {
-        const head = list?.first()?.head;
+        const head = list?.first?.head;
         if (head !== undefined && this.#isWithinSomeGuarantee(head, head.shape.need)) heads.push(head);
       }
     }

@@ -1,6 +1,6 @@
 import { AmountTable, needSlots, residentSlot, widerRows } from "./amount-table.ts";
 import { Bucket } from "./bucket.ts";
-import { bucketOrder, compareQueues } from "./entry-order.ts";
+import { bucketOrder, queueOrder } from "./entry-order.ts";
 import { compareNames } from "./exact.ts";
 import type { Item, Workload } from "./item.ts";
 import { Entry, OrderedList } from "./ordered-list.ts";
@@ -108,28 +108,24 @@ export class TreeState extends AmountTable {
     // what is judged by another resource stays where it is, and needs stay as they are, unless a max or consent ties them to the use
     let keys = 0;
     for (let at = 0; at < count; at++) if ((need[at] as number) > 0) keys |= 1 << (at & 31);
-    let bits = promiseClass > this.searchClass ? allResources : 0;
-    this.#markStale(queue, 1 << (shape.judged & 31), keys);
     for (let each: Queue | undefined = queue; each !== undefined; each = each.parent) {
       each.stamp++;
-      if (each.isLimited) bits = allResources;
-      this.#markStale(each, bits, keys);
+      this.#markStale(each, each.isLimited ? allResources : 0, keys);
     }
   }
 
-  /** Reckons need_v anew from a queue up, after its guarantee or lending class has changed. */
-  guaranteeChanged(queue: Queue): void {
-    for (const slot of [...this.slots, residentSlot]) for (let at = 0; at < this.resources.length; at++) this.#raiseNeed(queue, slot, at);
-    this.chooseSlots();
+  /** Reckons need_v anew from a queue up, after its guarantee or lending class has changed. O(queues) where the lending classes may be others. */
+  guaranteeChanged(queue: Queue, isLendingChanged: boolean): void {
+    for (const slot of [...this.slots, residentSlot])
+      for (let at = 0; at < this.resources.length; at++) this.#raiseNeed(queue, slot, at, 0);
+    if (isLendingChanged || !this.#isGuaranteed(queue) || !this.slots.includes(queue.lendClass)) this.chooseSlots();
   }
 
   /** Finds the lending classes of all guarantees: `slots`, and the longest of them, `searchClass`. O(queues), O(work) for a new one. */
   chooseSlots(): void {
     const found = new Set<number>();
     for (const queue of this.queues.values()) {
-      if (found.has(queue.lendClass)) continue;
-      const row = queue.index * this.stride;
-      for (let at = 0; at < this.resources.length; at++) if ((this.guaranteed[row + at] as number) > 0) found.add(queue.lendClass);
+      if (!found.has(queue.lendClass) && this.#isGuaranteed(queue)) found.add(queue.lendClass);
     }
     if (found.size === 0) found.add(lendClasses - 1);
     const before = this.slots;
@@ -140,6 +136,10 @@ export class TreeState extends AmountTable {
     this.searchClass = chosen;
     this.shapes.setSearchClass(chosen);
     this.#rebuildLists();
+  }
+
+  #isGuaranteed({ index }: Queue): boolean {
+    return this.guaranteed.subarray(index * this.stride, (index + 1) * this.stride).some((amount) => amount > 0);
   }
 
   /** How far the use beneath a queue may grow in a class before its own need does. */
@@ -181,7 +181,7 @@ export class TreeState extends AmountTable {
     this.placeBucket(bucket);
   }
 
-  /** @param isShown false: the caller refreshes the path at once */
+  /** See refreshWaiting for `isShown`. */
   dequeue(item: Item, isShown = true): void {
     const bucket = item.bucket as Bucket;
     bucket.remove(item);
@@ -190,7 +190,7 @@ export class TreeState extends AmountTable {
     if (bucket.head === undefined) bucket.queue.buckets.delete(bucket.shape.number);
   }
 
-  /** Puts a bucket where it belongs now: into the list of its judged resource, or into none. */
+  /** Puts a bucket where it belongs now: into the list of its judged resource, or into none. See refreshWaiting for `isShown`. */
   placeBucket(bucket: Bucket, isShown = true): void {
     const { queue, head, shape } = bucket;
     const before = bucket.entry?.list;
@@ -210,10 +210,9 @@ export class TreeState extends AmountTable {
         list.moved(entry);
       }
     }
-    if (!isShown) return;
     const after = bucket.entry?.list;
-    if (after !== undefined) this.refreshWaiting(queue, shape.judged);
-    if (before !== undefined && before !== after) this.refreshWaiting(queue, queue.bucketLists.indexOf(before));
+    if (after !== undefined) this.refreshWaiting(queue, shape.judged, isShown);
+    if (before !== undefined && before !== after) this.refreshWaiting(queue, queue.bucketLists.indexOf(before), isShown);
   }
 
   /** After a change of capacity: what resource is judged, and what can never fit. O(shapes + queues x shapes to which it matters). */
@@ -225,7 +224,7 @@ export class TreeState extends AmountTable {
         const bucket = queue.buckets.get(shape.number);
         if (bucket === undefined) continue;
         bucket.isImpossible = this.neverFits(queue, shape) !== undefined;
-        this.placeBucket(bucket);
+        this.placeBucket(bucket, false);
       }
     }
   }
@@ -258,13 +257,16 @@ export class TreeState extends AmountTable {
     }
   }
 
-  /** The same after a change of what waits, for one judged resource: up to where nothing changes. */
-  refreshWaiting(queue: Queue, resource: number): void {
-    for (let each: Queue | undefined = queue; each !== undefined; each = each.parent) each.stamp++;
+  /** The same after a change of what waits, for one judged resource. `isShown` false: the caller raises the stamps of the path. */
+  refreshWaiting(queue: Queue, resource: number, isShown = true): void {
+    for (let each = isShown ? queue : undefined; each !== undefined; each = each.parent) each.stamp++;
     this.#markStale(queue, 1 << (resource & 31), 0);
   }
 
-  /** Brings all entries up to date, the deepest first, each once for all changes since the last time. To be called before lists are read. */
+  /**
+   * Brings all entries up to date, the deepest first, each once for all changes since the last time. To be called before lists are read, and
+   * after each change that comes alone: a decision must not pay for all that has ended and been submitted since the last.
+   */
   flush(): void {
     const count = this.resources.length;
     for (let depth = this.#staleQueues.length - 1; depth >= 0; depth--) {
@@ -305,9 +307,9 @@ export class TreeState extends AmountTable {
     const entry = queue.entries[resource];
     const list = entry?.list;
     if (entry === undefined || list === undefined || !this.#writeKey(queue, resource, entry, entry.head)) return false;
-    const first = list.first();
+    const first = list.first;
     list.moved(entry);
-    return list.first() !== first;
+    return list.first !== first;
   }
 
   /** Brings an entry up to date. Returns whether the parent's entry may be another then: its need, or the head of its first. */
@@ -316,7 +318,7 @@ export class TreeState extends AmountTable {
     const list = queue.listOf(resource);
     let entry = queue.entries[resource];
     if (parent === undefined) return false;
-    const first = list?.first();
+    const first = list?.first;
     if (list === undefined || first === undefined || queue.isClosed) {
       if (entry?.list === undefined) return false;
       entry.list.remove(entry);
@@ -326,7 +328,7 @@ export class TreeState extends AmountTable {
     queue.entries[resource] = entry;
     const { head } = entry;
     const siblings = entry.list;
-    const firstBefore = siblings?.first();
+    const firstBefore = siblings?.first;
     const isNeedChanged = this.#writeNeed(queue, list.minimum(), entry.need);
     const isKeyChanged = this.#writeKey(queue, resource, entry, first.head);
     if (siblings === undefined) {
@@ -335,13 +337,13 @@ export class TreeState extends AmountTable {
     }
     if (isNeedChanged) siblings.needChanged(entry);
     if (isKeyChanged) siblings.moved(entry);
-    const firstAfter = siblings.first();
+    const firstAfter = siblings.first;
     return isNeedChanged || firstAfter !== firstBefore || (firstAfter === entry && entry.head !== head);
   }
 
   #writeKey(queue: Queue, resource: number, entry: Entry, head: Item): boolean {
     const at = queue.index * this.stride + resource;
-    const used = (this.used[at] as number) + (this.debt[at] as number);
+    const used = (this.used[at] as number) + (queue.isIndebted ? (this.debt[at] as number) : 0);
     const guaranteed = this.guaranteed[at] as number;
     const tier = used < guaranteed ? 0 : queue.weight > 0 ? 1 : 2;
     const denominator = tier === 0 ? guaranteed : tier === 1 ? queue.weight : 1;
@@ -377,7 +379,7 @@ export class TreeState extends AmountTable {
   }
 
   #childList(queue: Queue, resource: number): OrderedList {
-    queue.childLists[resource] ??= new OrderedList(compareQueues, this.stride * 2);
+    queue.childLists[resource] ??= new OrderedList(queueOrder, this.stride * 2);
     return queue.childLists[resource] as OrderedList;
   }
 
@@ -392,7 +394,7 @@ export class TreeState extends AmountTable {
       const amount = amounts[at] as number;
       if (amount === 0) continue;
       this.beneath[row + at] = (this.beneath[row + at] as number) + amount * times;
-      this.#raiseNeed(queue, slot, at);
+      this.#raiseNeed(queue, slot, at, amount * times);
     }
   }
 
@@ -428,14 +430,20 @@ export class TreeState extends AmountTable {
     visit(this.root);
   }
 
-  /** need = max(own guarantee where it is not lent to the class, what is beneath); the difference goes up. */
-  #raiseNeed(queue: Queue, slot: number, resource: number): void {
+  /**
+   * need = max(own guarantee where it is not lent to the class, what is beneath); the difference goes up. What it absorbs of the change beneath
+   * is the only reason for which the need in a queue's entry may be another then.
+   */
+  #raiseNeed(queue: Queue, slot: number, resource: number, beneath: number): void {
+    let change = beneath;
     for (let each = queue; ; ) {
       const at = (each.index * needSlots + slot) * this.stride + resource;
       const own = each.lendClass <= slot ? (this.guaranteed[each.index * this.stride + resource] as number) : 0;
       const need = Math.max(own, this.beneath[at] as number);
       const rise = need - (this.need[at] as number);
+      if (rise !== change && slot === this.searchClass) this.#markStale(each, allResources, 0);
       if (rise === 0) return;
+      change = rise;
       this.need[at] = need;
       if (each.parent === undefined) return;
       each = each.parent;
@@ -459,7 +467,7 @@ export class TreeState extends AmountTable {
         const need = (this.need[(queue.index * needSlots + slot) * stride + at] as number) * sign;
         const above = (parent.index * needSlots + slot) * stride + at;
         this.beneath[above] = (this.beneath[above] as number) + need;
-        this.#raiseNeed(parent, slot, at);
+        this.#raiseNeed(parent, slot, at, need);
       }
     }
   }
@@ -475,7 +483,7 @@ export class TreeState extends AmountTable {
       for (const child of queue.children) visit(child);
       for (const bucket of queue.buckets.values()) if (bucket.entry !== undefined) bucket.entry.need = bucket.shape.need;
       for (const list of queue.bucketLists) list?.rebuild(bucketOrder(queue), this.stride * 2);
-      for (const list of queue.childLists) list?.rebuild(compareQueues, this.stride * 2);
+      for (const list of queue.childLists) list?.rebuild(queueOrder, this.stride * 2);
       for (const entry of queue.entries) if (entry !== undefined) entry.need = new Float64Array(this.stride * 2);
       queue.stamp++;
       for (let resource = 0; resource < this.resources.length; resource++) this.#updateEntry(queue, resource);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { createSeededRandom, randomInteger } from "../../../src/base/random.ts";
-import { compareQueues } from "../../../src/quota/entry-order.ts";
+import { queueOrder } from "../../../src/quota/entry-order.ts";
 import { Item, type Workload } from "../../../src/quota/item.ts";
 import { Entry, minimumOf, OrderedList } from "../../../src/quota/ordered-list.ts";
 import { Queue } from "../../../src/quota/queue.ts";
@@ -36,7 +36,7 @@ describe("an ordered list", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 2 ** 30 }), fc.constantFrom(0.35, 0.5, 0.65), (seed, leaving) => {
         const random = createSeededRandom(seed);
-        const list = new OrderedList(compareQueues, 2);
+        const list = new OrderedList(queueOrder, 2);
         const model: Entry[] = [];
         for (let at = 0; at < 300; at++) {
           const entry = entryOf(at, randomInteger(random, 50), randomInteger(random, 1000));
@@ -68,10 +68,35 @@ describe("an ordered list", () => {
     );
   });
 
+  it("finds places by a rounded level, which never contradicts the exact one, in any tier", () => {
+    const tier = fc.constantFrom(0, 1, 2);
+    const amount = fc.oneof(fc.integer({ min: 1, max: 20 }), fc.integer({ min: 2 ** 52, max: 2 ** 53 - 8 }));
+    const near = fc.integer({ min: 0, max: 2 });
+    fc.assert(
+      fc.property(tier, tier, amount, amount, near, near, fc.boolean(), (tierA, tierB, numerator, denominator, more, less, isFar) => {
+        const a = levelOf(tierA, isFar ? 0 : numerator, denominator);
+        const b = levelOf(tierB, numerator + more, denominator + less);
+        const exact = queueOrder.compare(a, b);
+        const [keyA, keyB] = [queueOrder.keyOf(a), queueOrder.keyOf(b)];
+        assert.ok(exact < 0 ? keyA <= keyB : keyA >= keyB, `${exact}: ${keyA}, ${keyB}`);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
   it("an empty one needs more than there is", () => {
-    assert.deepEqual([...new OrderedList(compareQueues, 2).minimum()], [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]);
+    assert.deepEqual([...new OrderedList(queueOrder, 2).minimum()], [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]);
   });
 });
+
+/** Below a guarantee (tier 0) less is used than is guaranteed. */
+function levelOf(tier: number, numerator: number, denominator: number): Entry {
+  const entry = entryOf(1, 0, 0);
+  entry.tier = tier;
+  entry.numerator = tier === 0 ? Math.min(numerator, denominator - 1) : numerator;
+  entry.denominator = tier === 2 ? 1 : denominator;
+  return entry;
+}
 
 function check(list: OrderedList, model: readonly Entry[]): void {
   assert.equal(list.size, model.length);
@@ -81,7 +106,7 @@ function check(list: OrderedList, model: readonly Entry[]): void {
     listed.map((entry) => entry.head.name),
     sorted.map((entry) => entry.head.name),
   );
-  assert.equal(list.first(), sorted[0]);
+  assert.equal(list.first, sorted[0]);
   const smallest = (entries: readonly Entry[]): readonly number[] =>
     [0, 1].map((at) => Math.min(...entries.map(({ need }) => need[at] as number)));
   assert.deepEqual([...list.minimum()], smallest(model));

@@ -76,6 +76,16 @@ describe("the quota tree", () => {
       submitMany(tree, "c", 20, { cpu: 1 }, { isYieldable: true, promiseSeconds: 30 });
       assert.equal(admit(tree).length, 10);
     });
+
+    it("of what has ended below its guarantee others of the queue may begin at once, though the first in line still lacks consent", () => {
+      const tree = treeOf({ cpu: 10 }, { a: { guaranteed: { cpu: 5 } }, b: { guaranteed: { cpu: 5 } } });
+      tree.restore({ id: "ends", queue: "a", request: { cpu: 5 }, since: 1 });
+      tree.submit({ id: "too much for b", queue: "b", request: { cpu: 6 }, since: 1 });
+      tree.submit({ id: "follows", queue: "a", request: { cpu: 5 }, since: 2 });
+      assert.deepEqual(admit(tree), []);
+      tree.release("ends");
+      assert.deepEqual(admit(tree), ["follows"]);
+    });
   });
 
   describe("a queue is re-parented while full", () => {
