@@ -9,7 +9,5 @@ export function hasEnded(pod: Pod): boolean {
 /** Whether all ordinary containers are terminated: the phase says so about a second later. */
 export function haveContainersEnded({ spec, status }: Pod): boolean {
   const statuses = status?.containerStatuses ?? [];
-  return (
-    statuses.length > 0 && statuses.length >= spec.containers.length && statuses.every(({ state }) => state?.terminated !== undefined)
-  );
+  return statuses.length > 0 && statuses.length >= spec.containers.length && statuses.every(({ state }) => state?.terminated !== undefined);
 }

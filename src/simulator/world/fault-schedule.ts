@@ -207,8 +207,9 @@ function fateOf(name: FaultClass, random: Random): Partial<PodScript> {
   }
 }
 
-function isOurs(pod: Pod): boolean {
-  return pod.metadata.labels?.["nuptse.dev/run"] !== undefined;
+/** Pods of runs, and pods of others that take part in a queue. */
+function isOurs({ metadata }: Pod): boolean {
+  return metadata.labels?.["nuptse.dev/run"] !== undefined || metadata.labels?.["nuptse.dev/queue"] !== undefined;
 }
 
 function pick<T>(values: readonly T[], random: Random): T | undefined {
