@@ -163,6 +163,11 @@ export class QueueHistory {
     return this.#capacities.get(root) ?? noAmount;
   }
 
+  /** Whether its queue counts it; else it takes from the capacity. */
+  #isOwn(pod: QueuedPodFacts): boolean {
+    return (pod.jobUid !== undefined || this.isOpen(pod.queue, pod.namespace)) && this.pathOf(pod.queue) !== undefined;
+  }
+
   #reckonCapacities(): void {
     const before = this.#capacities;
     this.#capacities = new Map();
@@ -170,8 +175,7 @@ export class QueueHistory {
     for (const { node, ...amount } of this.#foreign.values()) others.set(node, plus(others.get(node) ?? noAmount, amount));
     for (const pod of this.live) {
       const node = pod.object.spec.nodeName;
-      const isOwn = (pod.jobUid !== undefined || this.isOpen(pod.queue, pod.namespace)) && this.pathOf(pod.queue) !== undefined;
-      if (node !== undefined && !isOwn) others.set(node, plus(others.get(node) ?? noAmount, pod));
+      if (node !== undefined && !this.#isOwn(pod)) others.set(node, plus(others.get(node) ?? noAmount, pod));
     }
     for (const root of this.queues.values()) {
       if (root.spec.parent !== undefined) continue;
@@ -209,12 +213,12 @@ export class QueueHistory {
     facts.object = pod;
     if (ended) {
       facts.endedAt ??= this.#now();
-      this.live.delete(facts);
+      if (this.live.delete(facts) && !this.#isOwn(facts)) this.#reckonCapacities();
       return undefined;
     }
     const isGated = pod.spec.schedulingGates?.some(({ name }) => name === queueGate) ?? false;
     if (facts.begunAt !== undefined || isGated) {
-      if (!wasBound && pod.spec.nodeName !== undefined && !this.isCounted(facts)) this.#reckonCapacities();
+      if (!wasBound && pod.spec.nodeName !== undefined && !this.#isOwn(facts)) this.#reckonCapacities();
       return undefined;
     }
     facts.begunAt = this.#now();

@@ -288,8 +288,8 @@ export function watchQueueInvariants(options: QueueInvariantOptions): QueueInvar
         for (const [leaf, share] of sharesIn(queues, root, guarantees)) {
           const mean = samples.reduce((sum, sample) => sum + (sample.get(leaf) ?? 0), 0) / samples.length;
           const path = queues.pathOf(leaf) ?? [];
-          // A workload is an item of one core. At each level the siblings round, and between the end of an item and the next one there is a moment.
-          const tolerance = 1000 * path.length;
+          // A workload is an item of one core, and each level rounds by one; between the end of an item and the next there is a moment.
+          const tolerance = 1000 * (path.length - 1) + 250;
           const bound = Math.min(share, pathBound(path));
           if (Math.abs(mean - bound) > tolerance)
             say(`${leaf} had ${Math.round(mean)} under endless demand; its share is ${Math.round(bound)}`);
