@@ -126,7 +126,7 @@ export const queueMutants: readonly QueueMutant[] = [
     name: "a pod beside the one that follows it gives a right",
     breakIt: () => {
       const held = Object.getOwnPropertyDescriptor(Seat.prototype, "held") as PropertyDescriptor;
-      return instead(Seat.prototype, { granted: held });
+      return instead(Seat.prototype, { allowed: held });
     },
   },
   {
