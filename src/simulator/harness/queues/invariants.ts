@@ -139,14 +139,12 @@ export function watchQueueInvariants(options: QueueInvariantOptions): QueueInvar
     if (path === undefined) return;
     const workload = queues.workloads.get(pod.workload) as WorkloadFacts;
     const isFirst = workload.begunAt === now() && workload.pods.filter(({ begunAt }) => begunAt !== undefined).length === 1;
-    // The items of a run were admitted at any time since it began; each pod of others is admitted by itself.
-    const since = pod.jobUid === undefined ? now() : (workload.begunAt as number);
+    // An item of a run, or a pod of a controller, may take the place of one that has ended: it was admitted at any time since the first began.
+    const since = workload.begunAt as number;
     if (since <= lateUntil) return;
     const toCome = isFirst ? whatBeginsWith(pod, workload) : { cpu: 0, pods: 0 };
     checkRoom(pod, path, since, toCome);
-    // Pods of a set that stands take the places of those that they replace.
-    const replaces = pod.object.metadata.ownerReferences?.some(({ kind }) => kind === "StatefulSet") ?? false;
-    if (isFirst || (pod.jobUid === undefined && !replaces)) checkAllowed(pod);
+    checkAllowed(pod, isFirst);
     checkGuarantees(pod, since);
     checkYielded(pod, workload);
   }
@@ -180,11 +178,13 @@ export function watchQueueInvariants(options: QueueInvariantOptions): QueueInvar
     }
   }
 
-  function checkAllowed(pod: QueuedPodFacts): void {
+  function checkAllowed(pod: QueuedPodFacts, isFirst: boolean): void {
     const held = queues.queues.get(pod.queue)?.heldSince;
-    if (held !== undefined && held < now() - staleMs) say(`${pod.name} began though ${pod.queue} is held since ${formatSeconds(held)}`);
+    if (isFirst && held !== undefined && held < now() - staleMs)
+      say(`${pod.name} began though ${pod.queue} is held since ${formatSeconds(held)}`);
     const closed = queues.closedSince(pod.queue, pod.namespace);
-    if (closed !== undefined && closed < now() - staleMs)
+    // A run keeps the queue with which it began.
+    if ((isFirst || pod.jobUid === undefined) && closed !== undefined && closed < now() - staleMs)
       say(`${pod.name} began though ${pod.queue} is not open to ${pod.namespace} since ${formatSeconds(closed)}`);
   }
 

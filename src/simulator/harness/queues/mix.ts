@@ -184,7 +184,7 @@ function burstOf(random: Random, name: string, namespace: string, queue: string,
     queue,
     count: 2 + randomInteger(random, most - 1),
     cpu: pick(random, ["1", "1", "500m", "250m"]),
-    runMs: pick(random, [2_000, 10_000, 30_000]),
+    runMs: kind === "Stranger" ? 350_000 : pick(random, [2_000, 10_000, 30_000]),
     priority: pick(random, [0, 0, 5, -5]),
     ...(random.next() < 0.4 && { deadlineSeconds: pick(random, [30, 300]) }),
   };
