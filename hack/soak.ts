@@ -3,6 +3,10 @@
 //   --seed <number>  plays one seed again and tells what was wrong with it
 //   --fleets <count> RunnerApps under faults and edits in so many seeds, from 1 on
 //   --mutants        every rule broken on purpose, and after how many seeds that is caught
+//   --queues [seeds] | --queues --seed <number> | --queues --mutants
+//                    the same for queues
+//   --queues --crashes
+//                    a crash before and after every single write of a scenario of queues
 //   --million        a million runs of 10,000 jobs on virtual time, each judged by the world's ledger
 import { join } from "node:path";
 import { tell } from "../test/bench/support/progress.ts";
@@ -13,33 +17,40 @@ import { runFolder } from "./ladder/folder-run.ts";
 import { reportText, succeeded } from "./ladder/report.ts";
 
 const root = join(import.meta.dirname, "..");
-const [what = "500", seed, ...rest] = process.argv.slice(2);
+const words = process.argv.slice(2);
+const ofQueues = words[0] === "--queues";
+const [what = "500", seed, ...rest] = ofQueues ? words.slice(1) : words;
 
 if (what === "--seed" && seed !== undefined && /^\d+$/.test(seed) && rest.length === 0) await replay(Number(seed));
 else if (what === "--mutants" && seed === undefined) {
   process.env.NUPTSE_SIMULATION_MUTANTS = "all";
-  await run("mutants");
-  await run("fleet-mutants");
-} else if (what === "--fleets" && seed !== undefined && /^[1-9]\d*$/.test(seed) && rest.length === 0) {
+  await run(ofQueues ? "queue-mutants" : "mutants");
+  if (!ofQueues) await run("fleet-mutants");
+} else if (what === "--crashes" && seed === undefined && ofQueues) {
+  process.env.NUPTSE_SIMULATION_CRASHES = "all";
+  await run("queue-crash");
+} else if (what === "--fleets" && !ofQueues && seed !== undefined && /^[1-9]\d*$/.test(seed) && rest.length === 0) {
   process.env.NUPTSE_FLEET_SEEDS = seed;
   await run("fleets");
-} else if (what === "--million" && seed === undefined) await million();
+} else if (what === "--million" && seed === undefined && !ofQueues) await million();
 else if (/^[1-9]\d*$/.test(what) && seed === undefined) {
   // The test reads the count here; without it it runs the short one.
   process.env.NUPTSE_SIMULATION_SEEDS = what;
-  await run("elasticjob");
+  await run(ofQueues ? "queue-faults" : "elasticjob");
 } else {
-  console.error("usage: npm run soak [-- <seeds> | --seed <number> | --fleets <count> | --mutants | --million]");
+  console.error(
+    "usage: npm run soak [-- [--queues] [<seeds> | --seed <number> | --mutants] | --queues --crashes | --fleets <count> | --million]",
+  );
   process.exitCode = 2;
 }
 
 async function replay(number: number): Promise<void> {
-  const result = await playTask({ kind: "seed", seed: number });
+  const result = await playTask({ kind: ofQueues ? "queues" : "seed", seed: number });
   const coverage = new Coverage();
   coverage.add(result);
   console.log(coverage.toString());
   if (result.missing.length > 0) console.log(`    classes of faults that never struck: ${result.missing.join(", ")}`);
-  console.log(result.problems.length === 0 ? "every invariant holds" : failureText(result));
+  console.log(result.problems.length === 0 ? "every invariant holds" : failureText(result, ofQueues ? "--queues " : ""));
   process.exitCode = result.problems.length === 0 ? 0 : 1;
 }
 

@@ -176,6 +176,7 @@ export function createTenantQueueKind(options: TenantQueueKindOptions): TenantQu
     if (workload !== undefined && queue !== undefined) {
       const request = type === "deleted" ? undefined : object.request;
       ledger.countPod({ name: metadata.name, namespace: metadata.namespace as string, id: workload, queue, request });
+      if (ledger.isStranger(queue, object.node)) cycle.nodesChanged();
     } else cycle.nodesChanged();
   }
 

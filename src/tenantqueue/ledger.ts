@@ -95,6 +95,12 @@ export class Ledger implements Admission {
     return this.#trees.of(queue);
   }
 
+  /** Whether a pod of the queue takes from the capacity of a tree that is not its own: it was put elsewhere, or has no place. */
+  isStranger(queue: string, node: string | undefined): boolean {
+    const holder = node === undefined ? undefined : this.#world?.holders.get(node);
+    return holder !== undefined && holder !== this.#rootOf(queue);
+  }
+
   queueFor(namespace: string, named: string | undefined): QueueChoice | undefined {
     const choice = this.#choose(namespace, named);
     const key = `${namespace}/${named ?? ""}`;

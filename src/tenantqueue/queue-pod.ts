@@ -2,6 +2,7 @@ import { type Amounts, fleetPart } from "../api/admission.ts";
 import type { Pod } from "../api/core.ts";
 import { controllerOf, identityOf, type KubeObject } from "../api/meta.ts";
 import { labels } from "../api/names.ts";
+import { hasEnded } from "../api/pod-end.ts";
 import { podRequest, type RequestingPod } from "../quota/pod-request.ts";
 import { workloadId } from "./seat.ts";
 
@@ -20,10 +21,11 @@ export interface QueuePod extends KubeObject {
 
 /** Reads a pod. Equal requests are one object, since most pods of a cluster are like many others. */
 export function queuePod(pod: Pod): QueuePod {
-  const { metadata, spec, status } = pod;
+  const { metadata, spec } = pod;
   const workload = workloadOf(pod);
   const queue = metadata.labels?.[labels.queue];
-  const ended = status?.phase === "Succeeded" || status?.phase === "Failed";
+  // An item's end is taken from its containers, and the next item begins: its pod must not be counted beside that one until the phase follows.
+  const ended = hasEnded(pod);
   return {
     metadata: identityOf(metadata),
     ...(spec.nodeName !== undefined && { node: spec.nodeName }),

@@ -40,6 +40,8 @@ export interface World {
   readonly usable: ReadonlyMap<string, UsableQueue>;
   readonly problems: ReadonlyMap<string, readonly SpecProblem[]>;
   readonly overlaps: ReadonlyMap<string, PoolOverlap>;
+  /** The root whose capacity a node is, by the node. */
+  readonly holders: ReadonlyMap<string, string>;
   readonly guarantees: ReadonlyMap<string, QueueGuarantee>;
   /** By root. */
   readonly trees: ReadonlyMap<string, PlannedTree>;
@@ -90,6 +92,7 @@ export function planWorld({ queues, nodes, namespaces, foreign }: WorldInput): W
     usable,
     problems: standingProblems(world),
     overlaps: pools.overlaps,
+    holders: pools.holders,
     guarantees,
     trees,
   };

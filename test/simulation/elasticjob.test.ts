@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { SimulationResult } from "../../src/simulator/harness/simulation.ts";
+import { playCountingSeeds } from "./support/counting-seeds.ts";
 import { Coverage, failureText } from "./support/coverage.ts";
 import { SeedPool } from "./support/seed-pool.ts";
 
@@ -27,22 +28,7 @@ describe("ElasticJob in a simulated cluster with faults", function () {
 
   if (wanted > 0) {
     it(`holds its invariants in ${wanted} counting seeds from ${base} on`, async () => {
-      const failures: string[] = [];
-      let seed = base;
-      const next = async () => {
-        while (coverage.counting < wanted) {
-          const result = await pool.play({ kind: "seed", seed: seed++ });
-          coverage.add(result);
-          if (result.problems.length > 0) {
-            failures.push(failureText(result));
-            console.log(failureText(result));
-          }
-          if (coverage.seeds % 50 === 0)
-            console.log(`    ${coverage.seeds} seeds, ${coverage.counting} of ${wanted} counting ones, ${failures.length} failed`);
-        }
-      };
-      await Promise.all(Array.from({ length: pool.size }, next));
-      assert.ok(failures.length === 0, failures.join("\n"));
+      await playCountingSeeds({ pool, coverage, from: base, wanted }, (seed) => ({ kind: "seed", seed }));
     });
     return;
   }

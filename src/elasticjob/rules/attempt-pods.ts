@@ -61,7 +61,8 @@ export function createPods(
   const reduces = (due[0]?.item ?? fresh[0]) === reduceItem;
   const template = (reduces ? revision.reduce?.template : undefined) ?? revision.template;
   const excluded = excludedNodes(nodeRules);
-  const usable = observed.nodes.usableNames(template.spec.nodeSelector ?? {}).filter((name) => !excluded.includes(name));
+  const selector = { ...template.spec.nodeSelector, ...turn?.pool?.nodeSelector };
+  const usable = observed.nodes.usableNames(selector).filter((name) => !excluded.includes(name));
   const actions: Action[] = [];
   for (const attempt of due.slice(0, places)) {
     const { item, next } = attempt;

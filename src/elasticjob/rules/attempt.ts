@@ -2,6 +2,7 @@ import type { ContainerStatus, Pod } from "../../api/core.ts";
 import { defaultContainer } from "../../api/default-container.ts";
 import { identityOf, type KubeObject } from "../../api/meta.ts";
 import { annotations, itemOfLabel, labels } from "../../api/names.ts";
+import { haveContainersEnded } from "../../api/pod-end.ts";
 import { progressConditions } from "../../api/pod-conditions.ts";
 import { parseTime } from "../../base/time.ts";
 
@@ -158,8 +159,7 @@ function attemptEnd(pod: Pod, statuses: readonly ContainerStatus[]): AttemptEnd 
   const phase = pod.status?.phase;
   const finished = phase === "Succeeded" || phase === "Failed";
   const ended = statuses.filter((container) => container.state?.terminated !== undefined);
-  // Containers are terminated about a second before the phase says so.
-  const terminated = statuses.length > 0 && statuses.length >= pod.spec.containers.length && ended.length === statuses.length;
+  const terminated = haveContainersEnded(pod);
   if (!finished && !terminated) return undefined;
   const name = defaultContainer(pod);
   // An init container that failed is the reason why no ordinary one began.

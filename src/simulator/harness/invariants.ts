@@ -6,6 +6,7 @@ import type { ApiHistory } from "./api-history.ts";
 import { checkTouched } from "./bystanders.ts";
 import { judgeDependents } from "./dependency-oracle.ts";
 import { judgeFireTimes } from "./fire-time-oracle.ts";
+import { lateWriteWindow } from "./late-writes.ts";
 import { operatorAgent } from "./operator-process.ts";
 import { checkOnTime, checkPodCreated, checkPodDeleted } from "./pod-invariants.ts";
 import { checkReduceCreated, checkResultsDeleted } from "./reduce-invariants.ts";
@@ -40,8 +41,6 @@ export interface InvariantOptions {
   readonly delayedWrites: () => number;
 }
 
-/** Longer than any write is delayed. */
-const lateWriteMs = 41_000;
 const mostProblems = 100;
 
 /** Begins to watch. */
@@ -51,22 +50,13 @@ export function watchInvariants(options: InvariantOptions): InvariantWatch {
   const writesAt: number[] = [];
   const told = new Set<string>();
   let ledger: Ledger | undefined;
-  let delayed = 0;
-  let delayedAt = Number.NEGATIVE_INFINITY;
+  const lateWrites = lateWriteWindow(options.delayedWrites, now);
 
   const say = (text: string) => {
     if (told.has(text) || told.size >= mostProblems) return;
     told.add(text);
     problems.push(`${formatSeconds(now())} ${text}`);
   };
-
-  function lateWrites(): boolean {
-    if (options.delayedWrites() !== delayed) {
-      delayed = options.delayedWrites();
-      delayedAt = now();
-    }
-    return now() - delayedAt < lateWriteMs;
-  }
 
   function check(commit: Commit): void {
     const late = lateWrites();

@@ -1,21 +1,19 @@
 import { createHash } from "node:crypto";
 import { customResourceDefinitions } from "../../api/resource.ts";
 import { createSeededRandom } from "../../base/random.ts";
-import { settle, VirtualClock } from "../../base/virtual-clock.ts";
 import type { planElasticJob } from "../../elasticjob/rules/plan.ts";
-import { TimedOutError, UnreachableError } from "../../kube/errors.ts";
 import { createKubeClient } from "../../kube/kube-client.ts";
 import type { Transport } from "../../kube/transport.ts";
-import { createApiServer } from "../apiserver/api-server.ts";
 import { inProcessTransport } from "../apiserver/in-process-transport.ts";
 import type { FaultProcess } from "../world/fault-process.ts";
 import { disturbed, scheduleFaults } from "../world/fault-schedule.ts";
-import { type ArmedFault, type FaultClass, Faults } from "../world/faults.ts";
+import type { ArmedFault, FaultClass } from "../world/faults.ts";
 import { annotatedScript } from "../world/pod-script.ts";
 import { createWorld, type World } from "../world/world.ts";
 import { ApiHistory } from "./api-history.ts";
 import { addBystanders } from "./bystanders.ts";
 import { readCrds } from "./crds.ts";
+import { createFrame, letTimePass } from "./frame.ts";
 import { watchInvariants } from "./invariants.ts";
 import { makeJobs, type SimulatedJob } from "./job-mix.ts";
 import { type OperatorAnswers, type OperatorFleet, type OperatorWrite, startOperatorFleet } from "./operator-process.ts";
@@ -75,8 +73,8 @@ export interface SimulationResult {
   readonly terms: number;
   /** Pods that a deposed leader, or a write that was late, left behind. */
   readonly strays: number;
-  /** What people did meanwhile. */
-  readonly people: PeopleCounts;
+  /** What people did meanwhile, by kind. */
+  readonly people: Readonly<Record<string, number>>;
   /** What the operators were answered. */
   readonly answers: OperatorAnswers;
   readonly fingerprint?: string;
@@ -98,21 +96,10 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   // Jobs that are given know nothing of nights.
   const night = typeof options.jobs === "object" ? undefined : nightOf(seed);
   const start = night?.start ?? usualStart;
-  const clock = new VirtualClock(start);
-  const random = createSeededRandom(seed);
-  const chance = () => createSeededRandom(Math.floor(random.next() * 2 ** 32));
-  const server = createApiServer({ clock, random: chance(), managedFields: false });
+  const { clock, chance, server, faults, client } = createFrame(seed, start);
   const now = () => clock.now();
   let processes: () => readonly FaultProcess[] = () => [];
   const clocksOff = () => processes().some((process) => process.clock.now() !== clock.now());
-  const faults = new Faults({
-    clock,
-    random: chance(),
-    errors: {
-      timedOut: (what) => new TimedOutError(`${what}: no answer in time`),
-      unreachable: (what) => new UnreachableError(`${what}: connection refused`),
-    },
-  });
   const history = new ApiHistory({ now, clocksOff });
   const watch = watchInvariants({
     server,
@@ -124,7 +111,6 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   });
   const hash = options.fingerprint ? createHash("sha256") : undefined;
   if (hash !== undefined) server.onCommit(({ type, object, userAgent }) => hash.update(JSON.stringify([now(), type, userAgent, object])));
-  const client = createKubeClient(inProcessTransport(server, { userAgent: "people" }));
   const firingEnd = start + faultyMs + firingMs;
   const end = firingEnd + calmMs;
   let fleet: OperatorFleet | undefined;
@@ -133,8 +119,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   // Its rejection is met below, when time has run.
   life.catch(() => undefined);
   const isOver = () => watch.writesAt.length > mostWrites || (options.untilProblem === true && watch.problems.length > 0);
-  await settle();
-  while (!isOver() && clock.step(end + lookMs)) await settle();
+  await letTimePass(clock, end + lookMs, isOver);
   return isOver() ? cutShort() : life;
 
   /** What there is to tell when it did not come to its end. */

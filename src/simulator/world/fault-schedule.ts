@@ -1,3 +1,4 @@
+import { labels } from "../../api/names.ts";
 import type { Pod } from "../../api/core.ts";
 import type { Clock } from "../../base/clock.ts";
 import { type Random, randomInteger } from "../../base/random.ts";
@@ -207,9 +208,9 @@ function fateOf(name: FaultClass, random: Random): Partial<PodScript> {
   }
 }
 
-function isOurs(pod: Pod): boolean {
-  const { labels } = pod.metadata;
-  return labels?.["nuptse.dev/run"] !== undefined || labels?.["nuptse.dev/app"] !== undefined;
+/** Pods of runs and of fleets, and pods of others that take part in a queue. */
+function isOurs({ metadata: { labels: own } }: Pod): boolean {
+  return [labels.run, labels.app, labels.queue].some((label) => own?.[label] !== undefined);
 }
 
 function pick<T>(values: readonly T[], random: Random): T | undefined {

@@ -73,6 +73,8 @@ export interface PoolOverlap {
 export interface Pools {
   /** Ready nodes of each root that has a pool of nodes and no overlap. */
   readonly nodes: ReadonlyMap<string, readonly PoolNode[]>;
+  /** The root of each node that some pool claims, ready or not. */
+  readonly holders: ReadonlyMap<string, string>;
   /** Roots that are stalled for it. */
   readonly overlaps: ReadonlyMap<string, PoolOverlap>;
 }
@@ -102,7 +104,7 @@ export function dealNodes(roots: Iterable<PoolRoot>, nodes: readonly PoolNode[])
       own.filter(({ ready }) => ready),
     );
   }
-  return { nodes: dealt, overlaps };
+  return { nodes: dealt, holders, overlaps };
 }
 
 /** Pods of a fixed capacity that does not name them: every pod requests one, and more than this nobody has. */

@@ -40,14 +40,17 @@ function bump(counts: Map<string, number>, name: string, count: number): void {
   counts.set(name, (counts.get(name) ?? 0) + count);
 }
 
-/** What is wrong with a seed, and how to see it again. */
-export function failureText(result: SimulationResult): string {
+/**
+ * What is wrong with a seed, and how to see it again.
+ * @param kind what the soak is told before the seed
+ */
+export function failureText(result: SimulationResult, kind = ""): string {
   const shown = result.problems.slice(0, 12).map((problem) => `  ${problem}`);
   const more = result.problems.length - shown.length;
   return [
     `seed ${result.seed} broke ${result.problems.length} invariants:`,
     ...shown,
     ...(more > 0 ? [`  and ${more} more`] : []),
-    `play it again: npm run soak -- --seed ${result.seed}`,
+    `play it again: npm run soak -- ${kind}--seed ${result.seed}`,
   ].join("\n");
 }

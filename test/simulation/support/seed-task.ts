@@ -1,13 +1,19 @@
 import type { FaultClass } from "../../../src/simulator/world/faults.ts";
 import { type SimulationResult, simulate } from "../../../src/simulator/harness/simulation.ts";
+import { simulateQueues } from "../../../src/simulator/harness/queues/queue-simulation.ts";
 import { crashScenario } from "./crash-scenario.ts";
 import { mutants } from "./mutants.ts";
+import { queueCrashScenario } from "./queue-crash-scenario.ts";
+import { playQueueMutant } from "./queue-mutants.ts";
 
 /** One simulation, told in words that pass from thread to thread. */
 export type SeedTask =
   | { readonly kind: "seed"; readonly seed: number; readonly fingerprint?: boolean }
   | { readonly kind: "mutant"; readonly seed: number; readonly name: string }
-  | { readonly kind: "crash"; readonly process: string; readonly class: FaultClass; readonly write: number };
+  | { readonly kind: "crash"; readonly process: string; readonly class: FaultClass; readonly write: number }
+  | { readonly kind: "queues"; readonly seed: number; readonly fingerprint?: boolean }
+  | { readonly kind: "queueMutant"; readonly seed: number; readonly name: string }
+  | { readonly kind: "queueCrash"; readonly process: string; readonly class: FaultClass; readonly write: number };
 
 /** Plays a task. */
 export function playTask(task: SeedTask): Promise<SimulationResult> {
@@ -21,5 +27,11 @@ export function playTask(task: SeedTask): Promise<SimulationResult> {
     }
     case "crash":
       return simulate({ ...crashScenario(), aimed: [{ class: task.class, process: task.process, write: task.write }] });
+    case "queues":
+      return simulateQueues({ seed: task.seed, fingerprint: task.fingerprint ?? false });
+    case "queueMutant":
+      return playQueueMutant(task.name, task.seed);
+    case "queueCrash":
+      return simulateQueues({ ...queueCrashScenario(), aimed: [{ class: task.class, process: task.process, write: task.write }] });
   }
 }
