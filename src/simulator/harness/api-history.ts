@@ -374,10 +374,10 @@ export class ApiHistory {
   }
 }
 
-/** The simulation's calendars are stretches of UTC with times of day, a line each; anything else cannot be read. */
-const saysSuspended = ({ status }: ElasticJob): boolean =>
-  status?.conditions?.some(({ type, reason }) => type === "Ready" && reason === "Suspended") ?? false;
+/** Nothing fires next. Conditions may tell of something else, such as a run that a quota refuses. */
+const saysSuspended = ({ status }: ElasticJob): boolean => status?.nextFireTime === undefined;
 
+/** The simulation's calendars are stretches of UTC with times of day, a line each; anything else cannot be read. */
 function excludedBy(dates: string): Excluded | undefined {
   const stretches: (readonly [number, number])[] = [];
   for (const line of dates.split("\n")) {
