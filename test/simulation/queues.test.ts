@@ -347,6 +347,23 @@ describe("simulation of queues", function () {
     );
   });
 
+  it("a retry on other nodes, in a pool that has no other, comes back to the same one", async () => {
+    const stage = await Stage.open({ from, nodes: [node("n1", 5), node("n2", 5)], namespaces: [red] });
+    await stage.create(tenantQueues, queue("pool", { capacity: { nodeSelector: { "kubernetes.io/hostname": "n1" } }, ...selects("red") }));
+    const failing = job("red", "failing", { items: 1, runMs: 1000, queue: {}, spec: { retry: { sameNode: 0, otherNodes: 2 } } });
+    const annotations = { "simulate.nuptse.dev/script": JSON.stringify({ runMs: [1000, 1000], startMs: [100, 100], exitCode: 1 }) };
+    await stage.create(elasticJobs, {
+      ...failing,
+      spec: { ...failing.spec, template: { ...failing.spec.template, metadata: { annotations } } },
+    } as ElasticJob);
+    await stage.advance(6 * minuteMs);
+    const done = await stage.get<ElasticJob & KubeObject>(elasticJobs, { namespace: "red", name: "failing" });
+    assert.deepEqual(
+      done.status?.history?.map(({ phase, attempts }) => ({ phase, attempts })),
+      [{ phase: "Failed", attempts: 3 }],
+    );
+  });
+
   it("a run that waits for more capacity than there is begins when a node comes", async () => {
     const stage = await halves();
     await stage.create(elasticJobs, job("red", "wide", { items: 12, runMs: "forever", queue: { minCount: 12, onReclaim: "Stop" } }));
