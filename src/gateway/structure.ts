@@ -1,18 +1,22 @@
 /**
  * Brings a new structure into a running HAProxy, or leaves all as it is.
  *
- * A configuration goes through three gates: `haproxy -c` on a file of its own; the reload, whose verdict the master gives; and, after it, a look
- * at what runs. Where one says no, the services that it is about are found: by the lines that HAProxy complains about, else by halves among
+ * A configuration goes through four gates: `haproxy -c` on a file of its own; a try of the ports that are new, since a reload that cannot have one
+ * makes the old worker of HAProxy 3.0 let go of all of its listeners for a moment (measured: some connections are reset); the reload, whose verdict the
+ * master gives; and, after it, a look at what runs. Where one says no, the services that it is about are found: by the lines that HAProxy complains about, else by halves among
  * those that are new or changed. They keep what they had before, or are left out, and the rest proceeds. After a reload that failed the last good
  * files go back and are loaded, since HAProxy 3.2 may not answer on its socket until it has been given a good one (measured).
  */
+import { readFile } from "node:fs/promises";
 import type { Logger } from "../api/logger.ts";
 import type { MasterSocket } from "../haproxy/master-socket.ts";
 import type { HaproxyProgram } from "../haproxy/program.ts";
 import { type Configuration, type RenderedFile, renderFile } from "../haproxy/rules/configuration.ts";
 import { complainedLines } from "../haproxy/rules/replies.ts";
 import { filesOf, type GatewaySettings } from "../haproxy/rules/settings.ts";
+import { type ListenRange, listenRanges, newPorts } from "../haproxy/rules/listening.ts";
 import type { GatewayFiles } from "./files.ts";
+import { isTaken } from "./port-probe.ts";
 
 export interface StructureOptions {
   readonly settings: GatewaySettings;
@@ -59,6 +63,19 @@ const mostRounds = 8;
 export function createStructureChanger(options: StructureOptions): StructureChanger {
   const { settings, files, program, master, logger, onReload } = options;
   const render = options.render ?? renderFile;
+  /** What HAProxy listens on; undefined while that is not known. */
+  let listening: readonly ListenRange[] | undefined;
+
+  async function tryPorts(configuration: Configuration): Promise<Verdict> {
+    const rendered = render(configuration);
+    for (const range of listening === undefined ? [] : newPorts(listenRanges(rendered.text), listening)) {
+      if (!(await isTaken(range))) continue;
+      const owner = rendered.ownerOfLine(range.line);
+      const log = `cannot bind ${range.host}:${range.first}: Address already in use`;
+      return { ok: false, log, blamed: owner === undefined ? [] : [owner] };
+    }
+    return { ok: true, log: "", blamed: [] };
+  }
 
   async function check(configuration: Configuration): Promise<Verdict> {
     const rendered = render(configuration);
@@ -74,6 +91,7 @@ export function createStructureChanger(options: StructureOptions): StructureChan
     const { succeeded, log } = await master.reload();
     onReload(succeeded ? "succeeded" : "failed");
     if (succeeded) {
+      listening = listenRanges(rendered.text);
       await files.keep(rendered);
       return { ok: true, log, blamed: [] };
     }
@@ -103,6 +121,11 @@ export function createStructureChanger(options: StructureOptions): StructureChan
         for (const key of blamed) refused.set(key, firstAlert(log));
         logger.warn("HAProxy does not take what these services ask for", { services: blamed, reason: firstAlert(log) });
       };
+      if (present !== undefined && listening === undefined) {
+        // What runs was loaded from the file that is there.
+        const text = await readFile(filesOf(settings).configuration, "utf8").catch(() => undefined);
+        if (text !== undefined) listening = listenRanges(text);
+      }
       for (let round = 0; round < mostRounds; round++) {
         const configuration = build(leftOut());
         if (configuration.structure === present) return { loaded: configuration, refused };
@@ -113,6 +136,14 @@ export function createStructureChanger(options: StructureOptions): StructureChan
           const blamed = known(checked.blamed, left) ?? (await bisect(left, passes));
           if (blamed.length === 0) return { refused: new Map([["", firstAlert(checked.log)]]) };
           refuse(blamed, checked.log);
+          continue;
+        }
+        const free = await tryPorts(configuration);
+        if (!free.ok) {
+          const frees = async (only: readonly string[]) => (await tryPorts(build(leftOut(left.filter((key) => !only.includes(key)))))).ok;
+          const blamed = known(free.blamed, left) ?? (await bisect(left, frees));
+          if (blamed.length === 0) return { refused: new Map([["", firstAlert(free.log)]]) };
+          refuse(blamed, free.log);
           continue;
         }
         const loaded = await load(configuration);

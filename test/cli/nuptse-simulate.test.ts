@@ -28,7 +28,7 @@ describe("nuptse simulate", function () {
   it("an owner that wants its half back waits for the grace of whoever borrowed it", async () => {
     const { code, out, err } = await simulate([...lending, "--nodes", "1"]);
     assert.deepEqual({ code, err }, { code: 0, err: "" });
-    // Six cells of five minutes until the owner comes; a minute of grace, of which a second remains; half an hour of work; then red has it all again.
+    // Six cells of five minutes until the owner comes; a minute of grace; half an hour of work; then red has it all again.
     assert.equal(
       out,
       `2026-01-05T00:00:00Z to 2026-01-05T02:00:00Z, seed 1, 1 nodes
@@ -38,19 +38,19 @@ corp      cpu        100%   100%   -       ████████████�
 ├─ blue   cpu        13%    50%    50%           ▄▄▄▄▄▄▁
 └─ red    cpu        87%    100%   50%     ██████▅▄▄▄▄▄████████████
 
-QUEUE     RUNS   P50    P90    P99    MAX    STILL   MOST   STARVED
-corp      2      0s     1m1s   1m1s   1m1s   0       1      0s
-├─ blue   1      1m1s   1m1s   1m1s   1m1s   0       1      1m1s
-└─ red    1      0s     0s     0s     0s     0       1      0s
+QUEUE     RUNS   P50   P90   P99   MAX   STILL   MOST   STARVED
+corp      2      0s    1m    1m    1m    0       1      0s
+├─ blue   1      1m    1m    1m    1m    0       1      1m
+└─ red    1      0s    0s    0s    0s    0       1      0s
 
 QUEUE     CLAIMED   ASKED   RELEASED   DECLINED   WITHDRAWN   OVERDUE   OPEN
 corp      1         1       1          0          0           0         0
 ├─ blue   1         0       0          0          0           0         0
 └─ red    0         1       1          0          0           0         0
 
-WORKLOAD     QUEUE   RUNS   P50    P90    P99    MAX    STILL   FAILED
-blue/owner   blue    1      1m1s   1m1s   1m1s   1m1s   0       0
-red/filler   red     1      0s     0s     0s     0s     0       0
+WORKLOAD     QUEUE   RUNS   P50   P90   P99   MAX   STILL   FAILED
+blue/owner   blue    1      1m    1m    1m    1m    0       0
+red/filler   red     1      0s    0s    0s    0s    0       0
 `,
     );
   });

@@ -73,6 +73,7 @@ export class PodWorker {
   #resize: ResizeRefusal | undefined;
   readonly #restarts = new Map<ContainerSlot, { delayMs: number; timer: Timer | undefined }>();
   #phase: "Pending" | "Running" | "Succeeded" | "Failed" = "Pending";
+  #isLost = false;
   #sandboxReady = false;
   #startedAt = 0;
   #reason: string | undefined;
@@ -187,6 +188,7 @@ export class PodWorker {
 
   /** The machine died: whatever ran is dead, and nobody is there to say so. */
   machineLost(): void {
+    this.#isLost = true;
     for (const timer of this.#timers) timer.cancel();
     this.#timers.clear();
     for (const handle of this.#handles.values()) handle.vanish();
@@ -474,7 +476,9 @@ export class PodWorker {
     this.#options.writer.write((latest) => podStatusOf(latest, facts));
   }
 
+  /** On a machine that died nothing follows any more, also from ends that are told late. */
   #after(delayMs: number, action: () => void): Timer {
+    if (this.#isLost) return { cancel() {} };
     const timer = this.#options.clock.after(delayMs, () => {
       this.#timers.delete(timer);
       action();

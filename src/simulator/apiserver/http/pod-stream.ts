@@ -30,9 +30,11 @@ export async function streamPod(
   source: StreamSource | undefined,
 ): Promise<void> {
   const wanted = requestOf(pod, part, query);
+  // Before all else: kubectl asks once more, without WebSocket, and shows what it is told then.
+  if (source === undefined) throw new Refusal(failure(501, "this cluster runs no containers"));
   if (!asksForWebSocket(upgrade.request) || !offeredProtocols(upgrade.request).includes(protocol))
     throw Refusal.of(400, `unable to upgrade: this server speaks ${protocol} over WebSocket only`);
-  const opened = await (source?.open(wanted) ?? failure(501, "this cluster runs no containers"));
+  const opened = await source.open(wanted);
   if (isStatus(opened)) throw new Refusal(opened);
   join(acceptWebSocket(upgrade.request, upgrade.socket, upgrade.head, protocol), opened, wanted.tty);
 }
