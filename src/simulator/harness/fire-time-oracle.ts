@@ -44,7 +44,7 @@ export function judgeFireTimes(job: JobFacts, history: ApiHistory, ledger: Ledge
         judgeDropped(job, time, editedAt, ran, history, at, say);
       } else if (claim === "Skipped") {
         const ranByLeader = [...job.runs.values()].some(
-          (run) => run.fireTime === time && run.pods.some((pod) => !pod.stray && !pod.deposed),
+          (run) => run.fireTime === time && run.pods.some((pod) => !pod.stray && !pod.deposed && !leftNoTrace(pod, job)),
         );
         if (ranByLeader) say(`${at} ran, and status calls it skipped`);
         else judgeSkipped(job, time, history, at, say);
@@ -102,6 +102,16 @@ function claimsOf(job: JobFacts, now: number): ReadonlyMap<number, Claim> {
   const last = job.stored.status ?? {};
   tell(last, told, parseTime(last.lastHandledFireTime) ?? told, now);
   return claims;
+}
+
+/**
+ * Somebody else took the pod away before status told of its run: when the leader died then, the next one could not know of it. The misfire rules
+ * decide for it as for any other.
+ */
+function leftNoTrace({ disturbedAt, goneAt, run }: PodFacts, job: JobFacts): boolean {
+  if (disturbedAt === undefined || goneAt === undefined) return false;
+  const told = job.statuses.find(({ status }) => [...(status.active ?? []), ...(status.history ?? [])].some((entry) => entry.run === run));
+  return told === undefined || told.at > goneAt;
 }
 
 /** Nothing was ever said of it: an edit came, and then only just. */
