@@ -118,6 +118,7 @@ export class Kubelet {
 
   /** Writes nothing any more. What still runs is the runtime's to end. */
   close(): void {
+    for (const { worker } of this.#entries.values()) worker.close();
     this.#alive = false;
     for (const { writer } of this.#entries.values()) writer.stop();
   }

@@ -73,7 +73,7 @@ export class PodWorker {
   #resize: ResizeRefusal | undefined;
   readonly #restarts = new Map<ContainerSlot, { delayMs: number; timer: Timer | undefined }>();
   #phase: "Pending" | "Running" | "Succeeded" | "Failed" = "Pending";
-  #isLost = false;
+  #isClosed = false;
   #sandboxReady = false;
   #startedAt = 0;
   #reason: string | undefined;
@@ -186,9 +186,15 @@ export class PodWorker {
     this.#end("gone");
   }
 
+  /** The kubelet ends, and nothing that is due later happens. */
+  close(): void {
+    this.#isClosed = true;
+    for (const timer of this.#timers) timer.cancel();
+    this.#timers.clear();
+  }
+
   /** The machine died: whatever ran is dead, and nobody is there to say so. */
   machineLost(): void {
-    this.#isLost = true;
     for (const timer of this.#timers) timer.cancel();
     this.#timers.clear();
     for (const handle of this.#handles.values()) handle.vanish();
@@ -476,9 +482,9 @@ export class PodWorker {
     this.#options.writer.write((latest) => podStatusOf(latest, facts));
   }
 
-  /** On a machine that died nothing follows any more, also from ends that are told late. */
   #after(delayMs: number, action: () => void): Timer {
-    if (this.#isLost) return { cancel() {} };
+    // What ends after the kubelet was closed is told to nobody.
+    if (this.#isClosed) return { cancel() {} };
     const timer = this.#options.clock.after(delayMs, () => {
       this.#timers.delete(timer);
       action();
