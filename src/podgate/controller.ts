@@ -92,8 +92,10 @@ export function createPodGateController(options: PodGateControllerOptions): Cont
       };
     },
 
-    settle(key, { now }, results) {
+    settle(key, { now, pods }, results) {
       const { refused } = notesOf(keyOf(key));
+      const uids = new Set(pods.map(({ metadata }) => metadata.uid));
+      for (const uid of refused.keys()) if (!uids.has(uid)) refused.delete(uid);
       for (const { action, outcome } of results) {
         if (action.tag !== "patch") continue;
         refused.delete(action.uid);
@@ -113,6 +115,8 @@ export function createPodGateController(options: PodGateControllerOptions): Cont
 function tell(known: Notes, waiting: WaitingPod | undefined, now: number): { readonly event?: EventAction; readonly due?: number } {
   if (waiting === undefined) {
     known.waiting = undefined;
+    // Whoever waits again is told again.
+    if (known.told !== undefined) known.told = { reason: "", at: known.told.at };
     return {};
   }
   const { pod, reason, message } = waiting;

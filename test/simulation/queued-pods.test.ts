@@ -111,6 +111,19 @@ describe("simulation of somebody else's pods in queues", function () {
     assert.equal(await usedBy(stage, "red"), "cpu 2");
   });
 
+  it("a workload that waits again is told of again", async () => {
+    const stage = await stageOf({ max: { cpu: "1" } });
+    const owner = { kind: "Job", name: "many" };
+    await stage.create(pods, gated("red", "first", { runMs: 30_000 }));
+    await stage.advance(1100);
+    await stage.create(pods, gated("red", "second", { owner, runMs: 90_000 }));
+    await stage.advance(40_000);
+    assert.deepEqual([await running(stage), await told(stage)], [["second"], ["QueuePending second"]]);
+    await stage.create(pods, gated("red", "third", { owner }));
+    await stage.advance(40_000);
+    assert.deepEqual(await told(stage), ["QueuePending second", "QueuePending third"]);
+  });
+
   it("a pod of a queue that is not open to its namespace waits, is told why, and is released when it is opened", async () => {
     const stage = await stageOf();
     await stage.create(pods, gated("blue", "early"));

@@ -1,5 +1,5 @@
 import type { Timer } from "../../../base/clock.ts";
-import { pods, type Resource, services } from "../../../api/resource.ts";
+import { endpointSlices, pods, services } from "../../../api/resource.ts";
 import type { ApiServer, Commit } from "../api-server.ts";
 import { keyOf } from "../collection.ts";
 import { type Fields, isFields, type StoredObject, sameJson } from "../json.ts";
@@ -8,13 +8,6 @@ import { matchesLabels, requirementsOf } from "../selectors.ts";
 import { KeyedWork } from "./keyed-work.ts";
 import { ControllerClient, controlledBy, specOf, statusOf } from "./owned.ts";
 
-const endpointSlices: Resource = {
-  group: "discovery.k8s.io",
-  version: "v1",
-  plural: "endpointslices",
-  kind: "EndpointSlice",
-  namespaced: true,
-};
 const serviceLabel = "kubernetes.io/service-name";
 const manager = "endpointslice-controller.k8s.io";
 /** So many endpoints lie in a slice, as on a real cluster. */
