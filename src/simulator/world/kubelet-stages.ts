@@ -1,3 +1,4 @@
+import { TimerGroup } from "../../base/timer-group.ts";
 import type { Pod } from "../../api/core.ts";
 import type { Status } from "../../api/meta.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
@@ -102,7 +103,7 @@ interface PlayedOptions {
 
 class PlayedContainer implements ContainerHandle {
   readonly #options: PlayedOptions;
-  readonly #timers = new Set<Timer>();
+  readonly #timers: TimerGroup;
   readonly #startMs: number;
   readonly #runMs: number;
   readonly #termMs: number;
@@ -113,6 +114,7 @@ class PlayedContainer implements ContainerHandle {
 
   constructor(options: PlayedOptions) {
     this.#options = options;
+    this.#timers = new TimerGroup(options.clock);
     const { script, random, start } = options;
     const forever = start.role === "sidecar" || (start.role === "ordinary" && (start.pod.spec.restartPolicy ?? "Always") === "Always");
     const runMs = script.runMs ?? (forever ? "forever" : defaultRunMs);
@@ -123,7 +125,7 @@ class PlayedContainer implements ContainerHandle {
 
   begin(): void {
     const { script, start } = this.#options;
-    this.#after(this.#startMs, () => {
+    this.#timers.after(this.#startMs, () => {
       if (script.configError !== undefined) {
         this.#options.listener.waiting("CreateContainerConfigError", script.configError);
       } else if (script.pullFailures !== undefined && script.pullFailures !== 0 && start.restartCount === 0) {
@@ -144,12 +146,12 @@ class PlayedContainer implements ContainerHandle {
     if (first && script.onTerm !== "ignores") {
       const exit: ContainerExit =
         script.onTerm === "exitsZero" ? { exitCode: 0, reason: "Completed" } : { exitCode: 143, signal: 15, reason: "Error" };
-      this.#after(this.#termMs, () => this.#exit(exit));
+      this.#timers.after(this.#termMs, () => this.#exit(exit));
     }
     if (killAt >= this.#killAt) return;
     this.#killAt = killAt;
     this.#kill?.cancel();
-    this.#kill = this.#after(graceMs, () => this.#exit({ exitCode: 137, signal: 9, reason: "Error" }));
+    this.#kill = this.#timers.after(graceMs, () => this.#exit({ exitCode: 137, signal: 9, reason: "Error" }));
   }
 
   vanish(): void {
@@ -165,9 +167,9 @@ class PlayedContainer implements ContainerHandle {
       return;
     }
     listener.waiting("ErrImagePull", `failed to pull and unpack image "${image}": not found`);
-    this.#after(1_000, () => listener.waiting("ImagePullBackOff", `Back-off pulling image "${image}"`));
+    this.#timers.after(1_000, () => listener.waiting("ImagePullBackOff", `Back-off pulling image "${image}"`));
     const delayMs = Math.min(imageBackoff.initialMs * 2 ** (failure - 1), imageBackoff.maxMs);
-    this.#after(delayMs, () => this.#failPull(failure + 1, failures));
+    this.#timers.after(delayMs, () => this.#failPull(failure + 1, failures));
   }
 
   #launch(): void {
@@ -182,7 +184,7 @@ class PlayedContainer implements ContainerHandle {
     const lines = script.log ?? [];
     const spanMs = this.#runMs === Number.POSITIVE_INFINITY ? 0 : this.#runMs;
     lines.forEach((line, index) => {
-      this.#after((spanMs * index) / lines.length, () => {
+      this.#timers.after((spanMs * index) / lines.length, () => {
         log.lines.push({ time: clock.now(), line });
         wake(log);
       });
@@ -193,7 +195,7 @@ class PlayedContainer implements ContainerHandle {
     const exit = script.outOfMemory
       ? { exitCode: 137, reason: "OOMKilled", ...message }
       : { exitCode, reason: exitCode === 0 ? "Completed" : "Error", ...message };
-    this.#after(this.#runMs, () => this.#exit(exit));
+    this.#timers.after(this.#runMs, () => this.#exit(exit));
   }
 
   #exit(exit: ContainerExit): void {
@@ -204,20 +206,10 @@ class PlayedContainer implements ContainerHandle {
 
   #stop(): void {
     this.#over = true;
-    for (const timer of this.#timers) timer.cancel();
-    this.#timers.clear();
+    this.#timers.cancel();
     this.#options.log.ended = true;
     wake(this.#options.log);
     this.#options.ends();
-  }
-
-  #after(delayMs: number, action: () => void): Timer {
-    const timer = this.#options.clock.after(delayMs, () => {
-      this.#timers.delete(timer);
-      action();
-    });
-    this.#timers.add(timer);
-    return timer;
   }
 }
 

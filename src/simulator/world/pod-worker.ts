@@ -1,3 +1,4 @@
+import { TimerGroup } from "../../base/timer-group.ts";
 import { isDeepStrictEqual } from "node:util";
 import type { Pod } from "../../api/core.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
@@ -62,7 +63,7 @@ export class PodWorker {
   #pod: Pod;
   readonly #slots: ContainerSlot[];
   readonly #handles = new Map<ContainerSlot, ContainerHandle>();
-  readonly #timers = new Set<Timer>();
+  readonly #timers: TimerGroup;
   /** Containers whose end is a fact that was not reported yet. */
   readonly #unreported = new Set<ContainerSlot>();
   /** Containers that run as a matter of fact, for the observer. */
@@ -73,7 +74,6 @@ export class PodWorker {
   #resize: ResizeRefusal | undefined;
   readonly #restarts = new Map<ContainerSlot, { delayMs: number; timer: Timer | undefined }>();
   #phase: "Pending" | "Running" | "Succeeded" | "Failed" = "Pending";
-  #isClosed = false;
   #sandboxReady = false;
   #startedAt = 0;
   #reason: string | undefined;
@@ -84,6 +84,7 @@ export class PodWorker {
 
   constructor(options: PodWorkerOptions) {
     this.#options = options;
+    this.#timers = new TimerGroup(options.clock);
     this.#pod = options.pod;
     const sidecar = (restartPolicy: string | undefined) => (restartPolicy === "Always" ? "sidecar" : "init") as "sidecar" | "init";
     const inits = options.pod.spec.initContainers ?? [];
@@ -119,7 +120,7 @@ export class PodWorker {
       this.#takeOver();
       return;
     }
-    this.#after(this.#draw(timing.admitMs), () => {
+    this.#timers.after(this.#draw(timing.admitMs), () => {
       if (refusal !== undefined) {
         this.#phase = "Failed";
         this.#reason = refusal.reason;
@@ -130,7 +131,7 @@ export class PodWorker {
       }
       this.#publish();
       this.#armDeadline();
-      this.#after(this.#options.runtime.sandboxMs?.(this.#pod) ?? this.#draw(timing.sandboxMs), () => {
+      this.#timers.after(this.#options.runtime.sandboxMs?.(this.#pod) ?? this.#draw(timing.sandboxMs), () => {
         this.#sandboxReady = true;
         this.#publish();
         this.#advance();
@@ -188,15 +189,12 @@ export class PodWorker {
 
   /** The kubelet ends, and nothing that is due later happens. */
   close(): void {
-    this.#isClosed = true;
-    for (const timer of this.#timers) timer.cancel();
-    this.#timers.clear();
+    this.#timers.close();
   }
 
   /** The machine died: whatever ran is dead, and nobody is there to say so. */
   machineLost(): void {
-    for (const timer of this.#timers) timer.cancel();
-    this.#timers.clear();
+    this.#timers.cancel();
     for (const handle of this.#handles.values()) handle.vanish();
     this.#handles.clear();
     this.#unreported.clear();
@@ -315,7 +313,7 @@ export class PodWorker {
       if (this.#atWork.delete(slot) && this.#atWork.size === 0) observer?.ended(this.#pod, node, finishedAt, { ...this.#exits });
     }
     this.#unreported.add(slot);
-    this.#after(this.#draw(timing.observeExitMs), () => {
+    this.#timers.after(this.#draw(timing.observeExitMs), () => {
       this.#unreported.delete(slot);
       slot.state = { kind: "terminated", exit, startedAt, finishedAt };
       slot.created = true;
@@ -367,7 +365,7 @@ export class PodWorker {
     const message = `back-off ${formatDelay(delayMs)} restarting failed container=${slot.container.name} pod=${pod}`;
     slot.state = { kind: "waiting", reason: "CrashLoopBackOff", message };
     this.#publish();
-    entry.timer = this.#after(delayMs, () => {
+    entry.timer = this.#timers.after(delayMs, () => {
       entry.timer = undefined;
       this.#startSlot(slot);
     });
@@ -389,7 +387,7 @@ export class PodWorker {
     if (why === "deadline" || (why === "finished" && this.#handles.size > 0)) this.#publish();
     if (wasConcluded) {
       if (why !== "gone") return;
-      for (const timer of this.#timers) timer.cancel();
+      this.#timers.cancel();
       this.#finish();
       return;
     }
@@ -408,8 +406,7 @@ export class PodWorker {
   /** Nothing runs any more: the last statuses, then the end of the object if it is being deleted. */
   #conclude(): void {
     this.#concluded = true;
-    for (const timer of this.#timers) timer.cancel();
-    this.#timers.clear();
+    this.#timers.cancel();
     if (this.#ending === "gone") {
       this.#finish();
       return;
@@ -427,7 +424,7 @@ export class PodWorker {
       }
     }
     this.#publish();
-    this.#after(this.#draw(this.#options.timing.teardownMs), () => {
+    this.#timers.after(this.#draw(this.#options.timing.teardownMs), () => {
       const ordinary = this.#slots.filter((slot) => slot.role === "ordinary");
       const succeeded =
         this.#reason === undefined && ordinary.every((slot) => slot.state.kind === "terminated" && slot.state.exit.exitCode === 0);
@@ -451,7 +448,7 @@ export class PodWorker {
   #armDeadline(): void {
     const seconds = this.#pod.spec.activeDeadlineSeconds;
     if (seconds === undefined) return;
-    this.#after(seconds * 1_000, () => {
+    this.#timers.after(seconds * 1_000, () => {
       if (this.#ending !== undefined) return;
       this.#reason = "DeadlineExceeded";
       this.#message = "Pod was active on the node longer than the specified deadline";
@@ -480,17 +477,6 @@ export class PodWorker {
       now: clock.now(),
     };
     this.#options.writer.write((latest) => podStatusOf(latest, facts));
-  }
-
-  #after(delayMs: number, action: () => void): Timer {
-    // What ends after the kubelet was closed is told to nobody.
-    if (this.#isClosed) return { cancel() {} };
-    const timer = this.#options.clock.after(delayMs, () => {
-      this.#timers.delete(timer);
-      action();
-    });
-    this.#timers.add(timer);
-    return timer;
   }
 
   #draw(range: Range): number {
