@@ -4,7 +4,7 @@ import { ensureBinaries } from "../../hack/control-plane/binaries.ts";
 import { sharedControlPlane } from "../integration/control-plane-fixture.ts";
 import { skipUnless } from "../support/skip.ts";
 import { describeBuiltinTranscripts } from "./builtin-transcripts.ts";
-import { createKubectl, type Kubectl } from "./kubectl.ts";
+import { createKubectl, type Kubectl, whenEstablished } from "./kubectl.ts";
 import { describeTranscripts } from "./transcripts.ts";
 
 const namespace = "kubectl-transcripts";
@@ -20,7 +20,7 @@ describe("kubectl on the real API server", function () {
     await kubectl.ok(["create", "-f", "-"], dump({ apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } }));
     await kubectl.ok(["create", "-f", "-"], dump({ apiVersion: "v1", kind: "ServiceAccount", metadata: { name: "default" } }));
     await kubectl.ok(["create", "-f", "-"], await readFile(new URL("testdata/widgets.yaml", import.meta.url), "utf8"));
-    await kubectl.ok(["wait", "--for=condition=Established", "crd/widgets.test.nuptse.dev"]);
+    await whenEstablished(kubectl, "widgets.test.nuptse.dev");
   });
   after(async () => {
     await kubectl?.ok(["delete", "crd", "widgets.test.nuptse.dev"]);

@@ -3,6 +3,8 @@ import { once } from "node:events";
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { eventually } from "../integration/support/eventually.ts";
+import { timeLimits } from "../integration/support/time-limits.ts";
 
 /** How one run of kubectl ended. */
 export interface Outcome {
@@ -150,4 +152,15 @@ export function tidy(table: string): readonly string[] {
         .replaceAll(/(?<=^|\| )\d+m?\d*s(?=$| \|)/g, "AGE")
         .trimEnd(),
     );
+}
+
+/**
+ * Waits until a CRD is served. kubectl's own wait fails at once where `status.conditions` is null, as it is on the real API server for a moment
+ * after a CRD was created.
+ */
+export function whenEstablished(kubectl: Kubectl, crd: string): Promise<unknown> {
+  return eventually(`crd/${crd} to be established`, timeLimits.settled, async () => {
+    await kubectl.ok(["wait", "--for=condition=Established", `crd/${crd}`]);
+    return true;
+  });
 }

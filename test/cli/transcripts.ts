@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { dump, load } from "js-yaml";
-import { type Kubectl, tidy } from "./kubectl.ts";
+import { type Kubectl, tidy, whenEstablished } from "./kubectl.ts";
 
 /** Where the transcripts are played: any server that a kubectl talks to. */
 export interface Stage {
@@ -356,7 +356,7 @@ export function describeTranscripts(stage: () => Stage): void {
     before(async () => {
       const definition = await readFile(new URL("../../crds/elasticjob.yaml", import.meta.url), "utf8");
       await ok("apply --server-side --force-conflicts -f -", definition);
-      await ok("wait --for=condition=Established crd/elasticjobs.nuptse.dev");
+      await whenEstablished(stage().kubectl, "elasticjobs.nuptse.dev");
     });
 
     it("is applied, shown and suspended", async () => {
