@@ -32,7 +32,7 @@ export interface ReclaimRecord {
   readonly target: number;
   readonly resources: ResourceVector;
   readonly requestedAt: number;
-  readonly deadline: number;
+  deadline: number;
   state: TenantQueueStatusReclaim["state"];
   updatedAt: number;
   isOverdue: boolean;
@@ -97,11 +97,15 @@ export class Reclaims {
   /** Takes up what stands in the status of queues, in the order in which it was asked; owners have declared what they have. */
   takeUp(queues: Iterable<TenantQueue>): void {
     const { ledger } = this.#options;
+    const now = this.#options.now();
+    // Whoever led before may have had another clock: nothing lasts longer than it could if it began now.
+    const bounded = (queue: string, instant: number) => Math.min(instant, now + this.#graceMs(queue));
     const records = [...queues].flatMap((queue) => (queue.status?.reclaims ?? []).flatMap((stored) => readRecord(queue, stored) ?? []));
     records.sort((left, right) => left.requestedAt - right.requestedAt || (left.id < right.id ? -1 : 1));
     const asks = new Map<string, ReclaimAsk[]>();
     for (const record of records) {
       if (!isOpen(record.state)) continue;
+      record.deadline = bounded(record.queue, record.deadline);
       this.#records.set(record.id, record);
       const seat = ledger.seat(record.donor);
       if (seat === undefined || seat.held === 0) continue;
@@ -118,13 +122,13 @@ export class Reclaims {
     }
     for (const queue of queues) {
       for (const { uid, until } of queue.status?.coolOffs ?? [])
-        this.#coolOffs.set(uid, { donor: uid, queue: queue.metadata.name, until: parseTime(until) ?? 0 });
+        this.#coolOffs.set(uid, { donor: uid, queue: queue.metadata.name, until: bounded(queue.metadata.name, parseTime(until) ?? 0) });
       for (const { id, resources, until } of queue.status?.debts ?? [])
         this.#debts.set(id, {
           id,
           queue: queue.metadata.name,
           resources: parseResources(resources ?? {}, "Up"),
-          until: parseTime(until) ?? 0,
+          until: bounded(queue.metadata.name, parseTime(until) ?? 0),
         });
     }
   }

@@ -168,4 +168,24 @@ describe("a reclaim", () => {
     stage.declare(fleet, 10, 7).step(1);
     assert.deepEqual([stage.states(), stage.answer("owner")?.allowed], [["Released 3"], 3]);
   });
+
+  it("survives a leader whose clock was a year ahead: what it told lasts no longer than a grace time from now", () => {
+    const ahead = asked();
+    ahead.now += 365 * 86_400_000;
+    ahead.declare(fleet, 10, 10).step(60);
+    const { reclaims, debts } = ahead.reclaims.of("b");
+    const coolOffs = [{ uid: "other", until: "2027-11-21T12:00:00Z" }];
+    const stored = queues.map((each) => (each.metadata.name === "b" ? { ...each, status: { reclaims, debts, coolOffs } } : each));
+    const stage = new Stage().restart(stored).declare(owner, 3, 0).declare(fleet, 10, 10);
+    stage.reclaims.takeUp(stored);
+    const told = stage.reclaims.of("b");
+    assert.deepEqual(
+      [
+        ...told.reclaims.map(({ deadline }) => deadline),
+        ...told.debts.map(({ until }) => until),
+        ...told.coolOffs.map(({ until }) => until),
+      ],
+      ["2026-11-21T12:01:00Z", "2026-11-21T12:01:00Z", "2026-11-21T12:01:00Z"],
+    );
+  });
 });

@@ -60,6 +60,8 @@ const staleMs = 150_000;
 const mostProblems = 100;
 /** The statuses of queues are written at most every 10 s, and usage may be of pods that were granted a while ago. */
 const usageWindowMs = 60_000;
+/** Within it pods are created of what was granted. */
+const grantMs = 5000;
 /** Millicores that a leaf may lack on the mean since an item has ended and the next has not begun. */
 const momentOf = 250;
 
@@ -84,6 +86,7 @@ export function watchQueueInvariants(options: QueueInvariantOptions): QueueInvar
   /** Until then something may have begun that no leader knew of when it decided. */
   let lateUntil = Number.NEGATIVE_INFINITY;
   const suspicions: Suspicion[] = [];
+  const asked: { readonly reclaim: ReclaimFacts; readonly guarantee: number }[] = [];
   const toldOpenAt = new Map<ReclaimFacts, number>();
   const samples: ReadonlyMap<string, number>[] = [];
   const usage = new Map<string, { readonly at: number; readonly cpu: number }[]>();
@@ -239,9 +242,21 @@ export function watchQueueInvariants(options: QueueInvariantOptions): QueueInvar
       if (reclaim.claimant === undefined || queues.guaranteesChangedAt > reclaim.requestedAt - staleMs) continue;
       const root = queues.pathOf(reclaim.queue)?.at(-1);
       const guarantee = root === undefined ? undefined : guaranteesIn(queues, root)?.get(reclaim.queue);
-      const most = mostUsed(reclaim.queue, reclaim.requestedAt - usageWindowMs, now());
-      if (guarantee !== undefined && most <= guarantee)
-        say(`${reclaim.donor} of ${reclaim.queue} was asked to give back, which used ${most} of its guaranteed ${guarantee}`);
+      if (guarantee !== undefined) asked.push({ reclaim, guarantee });
+    }
+  }
+
+  /** To be called when what was granted as they were asked has become pods. */
+  function judgeDonors(): void {
+    for (const { reclaim, guarantee } of asked) {
+      const { donor, queue, requestedAt, firstSeenAt } = reclaim;
+      const most = mostUsed(queue, requestedAt - usageWindowMs, firstSeenAt + grantMs);
+      // What is given back before it has become a pod was never seen.
+      const unseen = [...queues.workloads.values()].some(
+        (each) => each.queue === queue && Math.abs((each.begunAt ?? Number.NaN) - firstSeenAt) <= grantMs,
+      );
+      if (most <= guarantee && !unseen && queues.workloads.has(donor))
+        say(`${donor} of ${queue} was asked to give back, which used ${most} of its guaranteed ${guarantee}`);
     }
   }
 
@@ -272,6 +287,16 @@ export function watchQueueInvariants(options: QueueInvariantOptions): QueueInvar
     return texts;
   }
 
+  /** Whether somewhere in the tree not every leaf may have work, since elastic work that is there keeps its place. */
+  function isCrowded(queue: QueueFacts): boolean {
+    const { running = Number.POSITIVE_INFINITY } = queue.spec.limits ?? {};
+    return running < leavesIn(queue) || queues.childrenOf(queue.name).some(isCrowded);
+  }
+
+  function leavesIn({ name }: QueueFacts): number {
+    return queues.isLeaf(name) ? 1 : queues.childrenOf(name).reduce((sum, child) => sum + leavesIn(child), 0);
+  }
+
   return {
     problems,
     writesAt,
@@ -286,7 +311,7 @@ export function watchQueueInvariants(options: QueueInvariantOptions): QueueInvar
       for (const root of queues.queues.values()) {
         if (root.spec.parent !== undefined) continue;
         const guarantees = guaranteesIn(queues, root);
-        if (guarantees === undefined) continue;
+        if (guarantees === undefined || isCrowded(root)) continue;
         for (const [leaf, share] of sharesIn(queues, root, guarantees)) {
           const mean = samples.reduce((sum, sample) => sum + (sample.get(leaf) ?? 0), 0) / samples.length;
           const path = queues.pathOf(leaf) ?? [];
@@ -303,6 +328,7 @@ export function watchQueueInvariants(options: QueueInvariantOptions): QueueInvar
     },
     judge(ledger) {
       judgeWork(history, ledger, say);
+      judgeDonors();
       for (const { reclaim, pod, at } of suspicions) {
         const claimant = [...queues.workloads.values()].find(({ id }) => reclaim.claimant?.startsWith(id));
         const until = toldOpenAt.get(reclaim) ?? 0;
