@@ -247,6 +247,7 @@ export function createTenantQueueKind(options: TenantQueueKindOptions): TenantQu
     beginTerm() {
       leads = true;
       ledger.follow(readWorld(), true);
+      reclaims.beginTerm(queues.store.all());
     },
     begin: () => cycle.begin(),
   };

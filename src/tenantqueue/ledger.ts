@@ -9,6 +9,9 @@ import { QueueTrees } from "./queue-trees.ts";
 import type { World } from "./world.ts";
 import { Seat, workloadId } from "./seat.ts";
 
+/** What a workload is asked to come down to. */
+export type StandingAsk = Pick<Seat, "target" | "reclaim">;
+
 export interface LedgerOptions {
   readonly now: () => number;
   readonly namespaceLabels: (name: string) => Labels;
@@ -53,6 +56,8 @@ export class Ledger implements Admission {
   /** What was answered to whom, by namespace and the queue that was named. */
   readonly #choices = new Map<string, { readonly namespace: string; readonly named: string | undefined; readonly text: string }>();
   #defaults = new Map<string, string | undefined>();
+  /** What stood asked when this term began, by workload. */
+  #standing: ReadonlyMap<string, StandingAsk> = new Map();
   #world: World | undefined;
 
   constructor(options: LedgerOptions) {
@@ -237,6 +242,27 @@ export class Ledger implements Admission {
     for (const owner of owners) this.#options.onAnswer(owner);
   }
 
+  /** What stood asked of workloads when this term began, by their ids: it binds them from the first look of their owners on. */
+  expect(standing: ReadonlyMap<string, StandingAsk>): void {
+    this.#standing = standing;
+    for (const [id, asked] of standing) {
+      const seat = this.#seats.get(id);
+      if (seat !== undefined) Object.assign(seat, asked);
+    }
+  }
+
+  /** From now on each request is followed by itself. */
+  endExpectations(): void {
+    for (const id of this.#standing.keys()) {
+      const seat = this.#seats.get(id);
+      if (seat === undefined) continue;
+      seat.target = undefined;
+      seat.reclaim = undefined;
+      this.touch(seat);
+    }
+    this.#standing = new Map();
+  }
+
   /** It is to be told anew, and to be brought up to date. */
   touch(seat: Seat): void {
     this.#settle(seat);
@@ -287,6 +313,8 @@ export class Ledger implements Admission {
 
   #add(seat: Seat): void {
     this.#seats.set(seat.id, seat);
+    const asked = this.#standing.get(seat.id);
+    if (asked !== undefined) Object.assign(seat, asked);
     getOrMake(this.#byQueue, seat.want.queue, () => new Set<Seat>()).add(seat);
   }
 

@@ -15,7 +15,7 @@ import { shortHash } from "../base/hash.ts";
 import { formatSeconds, parseTime } from "../base/time.ts";
 import { addResources, formatResources, parseResources, type ResourceVector } from "../quota/resource-vector.ts";
 import type { ReclaimAsk } from "../quota/workload-spec.ts";
-import type { Ledger } from "./ledger.ts";
+import type { Ledger, StandingAsk } from "./ledger.ts";
 import { isOpen } from "./rules/conditions.ts";
 import type { Seat } from "./seat.ts";
 
@@ -94,13 +94,20 @@ export class Reclaims {
     return [...this.#records.values()].filter((record) => record.claimant === claimant && isOpen(record.state));
   }
 
+  /** To be called before owners declare what they have: what they are asked for in the status of queues they shall not fill up meanwhile. */
+  beginTerm(queues: Iterable<TenantQueue>): void {
+    const open = recordsOf(queues).filter(({ state }) => isOpen(state));
+    this.#options.ledger.expect(new Map(open.map((record) => [record.donor, askOf(record)])));
+  }
+
   /** Takes up what stands in the status of queues, in the order in which it was asked; owners have declared what they have. */
   takeUp(queues: Iterable<TenantQueue>): void {
     const { ledger } = this.#options;
     const now = this.#options.now();
     // Whoever led before may have had another clock: nothing lasts longer than it could if it began now.
     const bounded = (queue: string, instant: number) => Math.min(instant, now + this.#graceMs(queue));
-    const records = [...queues].flatMap((queue) => (queue.status?.reclaims ?? []).flatMap((stored) => readRecord(queue, stored) ?? []));
+    const records = recordsOf(queues);
+    ledger.endExpectations();
     records.sort((left, right) => left.requestedAt - right.requestedAt || (left.id < right.id ? -1 : 1));
     const asks = new Map<string, ReclaimAsk[]>();
     for (const record of records) {
@@ -238,8 +245,7 @@ export class Reclaims {
 
   #ask(seat: Seat, record: ReclaimRecord): void {
     seat.answered = false;
-    seat.target = record.target;
-    seat.reclaim = { claimant: record.claimantQueue, deadline: record.deadline };
+    Object.assign(seat, askOf(record));
     this.#options.ledger.touch(seat);
   }
 
@@ -305,6 +311,14 @@ export class Reclaims {
     const run = id.slice(owner.uid.length + 1);
     return { kind, namespace, name, ...(kind === "ElasticJob" && { run }) };
   }
+}
+
+function askOf({ target, claimantQueue, deadline }: ReclaimRecord): StandingAsk {
+  return { target, reclaim: { claimant: claimantQueue, deadline } };
+}
+
+function recordsOf(queues: Iterable<TenantQueue>): ReclaimRecord[] {
+  return [...queues].flatMap((queue) => (queue.status?.reclaims ?? []).flatMap((stored) => readRecord(queue, stored) ?? []));
 }
 
 function readRecord({ metadata }: TenantQueue, stored: TenantQueueStatusReclaim): ReclaimRecord | undefined {

@@ -169,6 +169,20 @@ describe("a reclaim", () => {
     assert.deepEqual([stage.states(), stage.answer("owner")?.allowed], [["Released 3"], 3]);
   });
 
+  it("binds the donor in a new term before anything is decided in it", () => {
+    const stage = asked();
+    const stored = queues.map((each) => ({ ...each, status: { reclaims: stage.reclaims.of(each.metadata.name).reclaims } }));
+    stage.restart(stored);
+    // Pods are seen before their owners are.
+    stage.ledger.countPod({ name: "fleet-0", namespace: "shop", id: "fleet/app", queue: "b", request: { cpu: 1000, pods: 1 } });
+    stage.reclaims.beginTerm(stored);
+    stage.declare(fleet, 10, 8);
+    assert.equal(stage.answer("fleet")?.allowed, 7);
+    // Its queue does not tell of it any more when decisions begin.
+    stage.reclaims.takeUp(queues);
+    assert.equal(stage.answer("fleet")?.allowed, 8);
+  });
+
   it("survives a leader whose clock was a year ahead: what it told lasts no longer than a grace time from now", () => {
     const ahead = asked();
     ahead.now += 365 * 86_400_000;
