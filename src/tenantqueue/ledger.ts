@@ -146,7 +146,8 @@ export class Ledger implements Admission {
       else if (known.want.queue !== want.queue) this.#move(seat, want);
       else if (seat.answered && sameWant(known.want, want)) continue;
       else seat.renew(want);
-      if (isFound) seat.countLingering();
+      // What it has is reckoned from what its owner says, not from the pods that were seen before.
+      if (isFound) seat.leave();
       seat.answered = true;
       own.set(want.part, seat);
       this.#settle(seat);

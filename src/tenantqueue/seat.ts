@@ -45,6 +45,8 @@ export class Seat {
   #growing = 0;
   /** Of what it has: pods that exist beyond what was decided, and that its owner does not count. */
   #lingering = 0;
+  /** Of what it has: items at work that its owner counts, and that nobody decided. */
+  #taken = 0;
   /** It had a share in this term and gave all of it back: what is recorded of that time is nothing to begin with. */
   #gaveBack = false;
   /** Pods of it that exist and have not ended, by name. */
@@ -69,10 +71,11 @@ export class Seat {
 
   /**
    * Items that may be at work: those that are admitted, without pods that take room and are not at work for their owner any more, such as those
-   * whose program has ended and whose phase does not tell yet. Their places are not given a second time before they are gone.
+   * whose program has ended and whose phase does not tell yet. Their places are not given a second time before they are gone. Nor does a place
+   * that its owner took without being given it stay with it longer than what is at work there.
    */
   get allowed(): number {
-    const allowed = this.held - this.#lingering;
+    const allowed = this.held - this.#lingering - this.#taken;
     return this.target === undefined ? allowed : Math.min(allowed, this.target);
   }
 
@@ -108,12 +111,8 @@ export class Seat {
     const had = this.#had();
     if (had > 0) this.#restore(had);
     else if (this.want.wanted > 0) this.#submit();
-    this.countLingering();
-  }
-
-  /** Of what pods gave it before its owner spoke, all that nobody decided and the owner does not count is lingering. */
-  countLingering(): void {
     const { atWork, recorded, wanted } = this.want;
+    // Of what pods give it, all that nobody decided and the owner does not count is lingering.
     this.#lingering = Math.max(0, this.held - Math.max(atWork, Math.min(recorded, wanted)));
   }
 
@@ -126,6 +125,7 @@ export class Seat {
     this.#steps = 0;
     this.#growing = 0;
     this.#lingering = 0;
+    this.#taken = 0;
     this.submission = undefined;
     this.#tree = undefined;
   }
@@ -185,6 +185,7 @@ export class Seat {
     if (this.held <= most) {
       if (atWork > this.held) {
         this.#lingering += Math.max(0, atWork - Math.max(this.held, this.want.atWork));
+        this.#taken += Math.max(0, this.want.atWork - this.held);
         this.#rebase(this.#base + atWork - this.held);
       }
       const growing = this.target === undefined ? most - this.held : 0;
@@ -202,17 +203,20 @@ export class Seat {
       tree.release(this.id);
       this.state = "out";
       this.#base = 0;
+      this.#taken = 0;
       this.#gaveBack = true;
       this.waitsSince = now;
       if (this.want.wanted > 0) this.#submit();
     } else if (this.#base > most) this.#rebase(most);
   }
 
-  /** Lingering pods that are gone, or that the owner counts after all, are none any more; the room of those that are gone is free. */
+  /** Lingering pods that are gone, or that the owner counts after all, are none any more; the room of those that are gone is free, and so is what was taken and is not used. */
   #letGo(atWork: number): void {
     const before = this.#lingering;
     this.#lingering = Math.max(0, Math.min(before, atWork - this.want.atWork));
-    const gone = Math.min(before - this.#lingering, this.held - Math.max(1, atWork));
+    const shed = before - this.#lingering;
+    const gone = Math.min(shed + this.#taken, Math.max(0, this.held - Math.max(1, atWork)));
+    this.#taken += shed - gone;
     if (gone <= 0) return;
     // Where they were counted: on top of its request, or by a new leader among the steps.
     const onTop = Math.min(gone, Math.max(0, this.#base - this.#beginsWith()));

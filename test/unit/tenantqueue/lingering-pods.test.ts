@@ -84,11 +84,21 @@ describe("a pod that is there and not at work for its owner any more", () => {
     assert.deepEqual([run.allowed, run.used], [2, 2000]);
   });
 
-  it("one that its owner counts after all is at work, and stays so", () => {
+  it("one that its owner counts after all is at work, and its place ends with it, since nobody gave it", () => {
     const run = atWork().pod("stray", true);
     assert.equal(run.allowed, 2);
     run.look(10, 3);
-    assert.deepEqual([run.allowed, run.used], [3, 3000]);
+    assert.deepEqual([run.allowed, run.used], [2, 3000]);
+    run.pod("stray", false).declare(10, 2, 2);
+    assert.deepEqual([run.allowed, run.used], [2, 2000]);
+  });
+
+  it("one that its owner counts again when it is already gone gives its run no place", () => {
+    // The node of `a` comes back, `a` ends, and its owner hears of the one after the other.
+    const run = atWork().look(9, 1).pod("c", true).look(9, 2).pod("a", false).look(9, 3);
+    assert.deepEqual([run.allowed, run.used], [2, 3000]);
+    run.look(9, 2);
+    assert.deepEqual([run.allowed, run.used], [2, 2000]);
   });
 
   it("a new leader finds it, too", () => {
