@@ -92,9 +92,9 @@ function wantOf(observed: ObservedJob, run: LiveRun, sweep: ItemSweep, queue: st
   };
 }
 
-/** What stood admitted when a pod that is still at work was created. */
-function admittedBy({ end, history }: AttemptPod): number {
-  return end === undefined ? (history.admitted ?? 0) : 0;
+/** What stood admitted when a pod that is still at work, and may stay, was created. */
+function admittedBy({ end, deletion, history }: AttemptPod): number {
+  return end === undefined && deletion === undefined ? (history.admitted ?? 0) : 0;
 }
 
 /** How long the run can last at most from its admission on (decision 9). */
