@@ -315,14 +315,13 @@ export function watchQueueInvariants(options: QueueInvariantOptions): QueueInvar
         for (const [leaf, share] of sharesIn(queues, root, guarantees)) {
           const mean = samples.reduce((sum, sample) => sum + (sample.get(leaf) ?? 0), 0) / samples.length;
           const path = queues.pathOf(leaf) ?? [];
-          const bound = Math.min(share, pathBound(path));
           // A workload is an item of one core. At each level whoever has the least for its weight comes next, before its item is counted: it ends
           // up to one item above its share, so that the last of n may lack n - 1. Between the end of an item and the next there is a moment.
           const siblings = path.slice(0, -1).map(({ spec }) => queues.childrenOf(spec.parent as string).length);
           const above = 1000 * siblings.length + momentOf;
           const below = 1000 * siblings.reduce((sum, count) => sum + Math.max(1, count - 1), 0) + momentOf;
-          if (mean > bound + above || mean < bound - below)
-            say(`${leaf} had ${Math.round(mean)} under endless demand; its share is ${Math.round(bound)}`);
+          if (mean > share + above || mean < share - below)
+            say(`${leaf} had ${Math.round(mean)} under endless demand; its share is ${Math.round(share)}`);
         }
       }
     },
@@ -366,10 +365,6 @@ export function watchQueueInvariants(options: QueueInvariantOptions): QueueInvar
         say(`status says that ${name} uses ${told[resource]} of ${resource}; it uses ${used[resource]}`);
     if ((status?.debts?.length ?? 0) > 0) say(`${name} still owes`);
   }
-}
-
-function pathBound(path: readonly QueueFacts[]): number {
-  return Math.min(...path.map(({ spec }) => 1000 * Number(spec.max?.["pods"] ?? Number.POSITIVE_INFINITY)));
 }
 
 /** Items with which each run of the job begins. */

@@ -119,13 +119,13 @@ export function couldEverFit(
   return classes.every((_, at) => (needs[at] as number) <= capacity.cpu - roundingOf || (needs[at] as number) <= (idle[at] as number));
 }
 
-/** clamp(weight x level, guaranteed, max) of every leaf under endless demand. */
+/** clamp(weight x level, guaranteed, max) of every leaf under endless demand of items of one core each. */
 export function sharesIn(history: QueueHistory, root: QueueFacts, guarantees: ReadonlyMap<string, number>): ReadonlyMap<string, number> {
   const shares = new Map<string, number>();
   const capOf = (queue: QueueFacts): number => {
     const children = history.childrenOf(queue.name);
     const beneath = children.length === 0 ? Number.POSITIVE_INFINITY : children.reduce((sum, child) => sum + capOf(child), 0);
-    return Math.min(maxOf(queue), beneath);
+    return Math.min(maxOf(queue), 1000 * Number(queue.spec.max?.["pods"] ?? Number.POSITIVE_INFINITY), beneath);
   };
   const give = (queue: QueueFacts, amount: number): void => {
     const children = history.childrenOf(queue.name);
