@@ -255,7 +255,8 @@ export function watchQueueInvariants(options: QueueInvariantOptions): QueueInvar
       const unseen = [...queues.workloads.values()].some(
         (each) => each.queue === queue && Math.abs((each.begunAt ?? Number.NaN) - firstSeenAt) <= grantMs,
       );
-      if (most <= guarantee && !unseen && queues.workloads.has(donor))
+      const begunAt = queues.workloads.get(donor)?.begunAt ?? Number.POSITIVE_INFINITY;
+      if (most <= guarantee && !unseen && begunAt < firstSeenAt)
         say(`${donor} of ${queue} was asked to give back, which used ${most} of its guaranteed ${guarantee}`);
     }
   }
