@@ -158,7 +158,7 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
         ...upstreams.observe(job, read),
         pods: caches.pods.byIndex("job", uid),
         ...foreignRuns(caches, uid),
-        vanished: [...memory.vanished.values()],
+        vanished: memory.vanishedBy(clock.now()),
         endedUndeleted: memory.endedUndeleted,
         revisions: caches.revisions.byIndex("job", uid),
         resultsFiles: caches.resultsFiles.byIndex("job", uid),

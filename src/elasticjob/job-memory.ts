@@ -57,6 +57,12 @@ export class JobNotes implements JobMemory {
     if (endedBeforeDeletion(pod)) this.endedUndeleted.add(uid);
   }
 
+  /** Nothing has vanished later than now: the machine's clock may have been set back. */
+  vanishedBy(now: number): readonly VanishedPod[] {
+    for (const [name, { pod, at }] of this.vanished) if (at > now) this.vanished.set(name, { pod, at: now });
+    return [...this.vanished.values()];
+  }
+
   /** Forgets vanished pods that no rule asks about any more. */
   prune(isNeeded: (pod: AttemptPod) => boolean): void {
     for (const [name, { pod }] of this.vanished) {
