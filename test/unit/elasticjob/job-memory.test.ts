@@ -133,4 +133,13 @@ describe("what one process remembers of a job", () => {
     memory.seePod("added", makeAttempt({ uid: "new" }), 1);
     assert.equal(memory.vanished.size, 0);
   });
+
+  it("what vanished later than now, by a clock that was set back since, vanished now", () => {
+    const memory = notes();
+    memory.seePod("deleted", makeAttempt(), 100);
+    assert.deepEqual(
+      [memory.vanishedBy(40), memory.vanishedBy(60)].map(([first]) => first?.at),
+      [40, 40],
+    );
+  });
 });
