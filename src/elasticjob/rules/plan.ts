@@ -20,6 +20,7 @@ import { stepRequests } from "./requests.ts";
 import { collectResultsFiles } from "./results-file.ts";
 import { retain } from "./retention.ts";
 import { collectRevisions, stepRevision } from "./revision.ts";
+import type { QueueTurn } from "./queue-turn.ts";
 import type { RunStep } from "./run-step.ts";
 import { stepStatus } from "./status.ts";
 import { resumedAt, suspended, withSuspension } from "./suspension.ts";
@@ -41,7 +42,7 @@ export interface ElasticJobPlan extends Plan {
   readonly traced?: TracedPlan;
   readonly strays: number;
   readonly waiting: readonly string[];
-  /** What runs ask of their queues; absent when nothing was thought about: then what they asked for stands. */
+  /** What runs ask of their queues; absent when nothing was thought about, or that cannot be told: then what they asked for stands. */
   readonly wants?: readonly WorkloadWant[];
 }
 
@@ -134,8 +135,14 @@ export function planElasticJob(given: ObservedJob): ElasticJobPlan {
     traced: { steps: runs.steps, next: written.next, skipped: runs.skipped },
     strays: retention.strays.length,
     waiting: runs.steps.flatMap((step) => step.waitReason?.reason ?? []),
-    wants: [...runs.steps, ...runs.fired].flatMap((step) => step.turn?.want ?? []),
+    ...wantsOf([...runs.steps, ...runs.fired]),
   };
+}
+
+/** Revisions go before their job where it is deleted: what its pods take until then is theirs as before. */
+function wantsOf(steps: readonly { readonly turn?: QueueTurn }[]): Pick<ElasticJobPlan, "wants"> {
+  if (steps.some(({ turn }) => turn?.isUnknown === true)) return {};
+  return { wants: steps.flatMap(({ turn }) => turn?.want ?? []) };
 }
 
 /** A plan that writes nothing. */

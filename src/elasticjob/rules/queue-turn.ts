@@ -19,6 +19,8 @@ export interface QueueTurn {
   readonly queue: string;
   /** What it asks for; absent while nothing may begin, and when it has ended. */
   readonly want?: WorkloadWant;
+  /** What it asks for cannot be told, since its revision is not there (any more). */
+  readonly isUnknown: boolean;
   /** Items that may be at work. */
   readonly allowed: number;
   /** Why no more are. */
@@ -40,7 +42,7 @@ export function queueTurn(observed: ObservedJob, run: LiveRun, sweep: ItemSweep,
   if (admission === undefined || queue === undefined) return undefined;
   if (queue.kind === "refused") {
     const { reason, message } = queue;
-    return { queue: "", allowed: 0, waits: { reason, message }, stops: [], wakeAt: never };
+    return { queue: "", isUnknown: false, allowed: 0, waits: { reason, message }, stops: [], wakeAt: never };
   }
   const name = queue.queue;
   const answer = admission.answers.get(run.id);
@@ -50,6 +52,7 @@ export function queueTurn(observed: ObservedJob, run: LiveRun, sweep: ItemSweep,
   return {
     queue: name,
     ...(want !== undefined && { want }),
+    isUnknown: mayAsk && want === undefined,
     allowed,
     ...(answer?.waits !== undefined && { waits: answer.waits }),
     ...(answer?.pool !== undefined && { pool: answer.pool }),
