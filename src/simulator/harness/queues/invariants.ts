@@ -252,11 +252,15 @@ export function watchQueueInvariants(options: QueueInvariantOptions): QueueInvar
       const { donor, queue, requestedAt, firstSeenAt } = reclaim;
       const most = mostUsed(queue, requestedAt - usageWindowMs, firstSeenAt + grantMs);
       // What is given back before it has become a pod was never seen.
-      const unseen = [...queues.workloads.values()].some(
+      const isSeen = queues.workloads
+        .get(donor)
+        ?.pods.some(
+          ({ begunAt = Number.POSITIVE_INFINITY, endedAt = requestedAt }) => begunAt < requestedAt && endedAt >= requestedAt - grantMs,
+        );
+      const isNew = [...queues.workloads.values()].some(
         (each) => each.queue === queue && Math.abs((each.begunAt ?? Number.NaN) - firstSeenAt) <= grantMs,
       );
-      const begunAt = queues.workloads.get(donor)?.begunAt ?? Number.POSITIVE_INFINITY;
-      if (most <= guarantee && !unseen && begunAt < firstSeenAt)
+      if (most <= guarantee && isSeen === true && !isNew)
         say(`${donor} of ${queue} was asked to give back, which used ${most} of its guaranteed ${guarantee}`);
     }
   }
