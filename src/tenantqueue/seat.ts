@@ -181,6 +181,10 @@ export class Seat {
     const tree = this.#tree as QuotaTree;
     const atWork = this.#atWork();
     this.#letGo(atWork);
+    if (atWork === 0 && this.#taken > 0 && this.allowed === 0) {
+      this.#giveUp();
+      return;
+    }
     const most = Math.max(this.target === undefined ? this.want.wanted : Math.min(this.target, this.want.wanted), atWork);
     if (this.held <= most) {
       if (atWork > this.held) {
@@ -200,14 +204,21 @@ export class Seat {
     if (shrunk > 0) tree.shrink(this.id, shrunk);
     this.#steps -= shrunk;
     if (most === 0) {
-      tree.release(this.id);
-      this.state = "out";
-      this.#base = 0;
-      this.#taken = 0;
-      this.#gaveBack = true;
       this.waitsSince = now;
-      if (this.want.wanted > 0) this.#submit();
+      this.#giveUp();
     } else if (this.#base > most) this.#rebase(most);
+  }
+
+  /** Nothing of what it had stays; what it wants it waits for anew. */
+  #giveUp(): void {
+    (this.#tree as QuotaTree).release(this.id);
+    this.state = "out";
+    this.#base = 0;
+    this.#steps = 0;
+    this.#growing = 0;
+    this.#taken = 0;
+    this.#gaveBack = true;
+    if (this.want.wanted > 0) this.#submit();
   }
 
   /** Lingering pods that are gone, or that the owner counts after all, are none any more; the room of those that are gone is free, and so is what was taken and is not used. */

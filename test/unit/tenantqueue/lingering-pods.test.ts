@@ -101,6 +101,15 @@ describe("a pod that is there and not at work for its owner any more", () => {
     assert.deepEqual([run.allowed, run.used], [2, 2000]);
   });
 
+  it("when it was all that a new leader found, its run waits for its turn once it is gone", () => {
+    const run = new Run().pod("a", true).look(1, 0, 0);
+    assert.deepEqual([run.allowed, run.used], [0, 1000]);
+    run.pod("a", false);
+    assert.deepEqual([run.allowed, run.used ?? 0], [0, 0]);
+    run.look(1, 0, 0);
+    assert.deepEqual([run.allowed, run.used], [1, 1000]);
+  });
+
   it("a new leader finds it, too", () => {
     const run = new Run().pod("a", true).pod("b", true).pod("c", true).look(9, 2, 2);
     assert.deepEqual([run.allowed, run.used], [2, 3000]);
