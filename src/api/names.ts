@@ -47,6 +47,8 @@ export const annotations = {
   instance: "nuptse.dev/instance",
   /** On the pod of an instance: the UID of the pod that is to leave when this one serves. */
   replaces: "nuptse.dev/replaces",
+  /** On the pod of an instance: how many of spec.resourceOptions had been tried before it; absent = none. */
+  optionTries: "nuptse.dev/option-tries",
   /** On a pod of somebody else: its priority in its queue, -1000 to 1000; absent = 0. */
   queuePriority: "nuptse.dev/queue-priority",
   /** On a pod of a Deployment: "true" = it began beyond its queue's share, as surge of a roll-out. */

@@ -15,6 +15,8 @@ export interface InstancePod extends KubeObject {
   readonly instance: string;
   /** UID of the pod that is to leave when this one serves. */
   readonly replaces?: string;
+  /** How many of its revision's alternatives had been tried before it. */
+  readonly tries: number;
   readonly createdAt: number;
   /** The restartedAt that it was created with. */
   readonly restartedAt?: number;
@@ -53,6 +55,7 @@ export function instancePod(pod: Pod): InstancePod {
     revision: own[labels.revision] ?? "",
     instance: notes[annotations.instance] ?? metadata.name,
     ...(notes[annotations.replaces] !== undefined && { replaces: notes[annotations.replaces] }),
+    tries: triesOf(notes[annotations.optionTries]),
     createdAt,
     ...(restartedAt !== undefined && { restartedAt }),
     restart: notes[annotations.restart] !== undefined,
@@ -66,6 +69,8 @@ export function instancePod(pod: Pod): InstancePod {
     facts: factsOf(pod),
   };
 }
+
+const triesOf = (text = "0"): number => (/^[0-9]{1,6}$/.test(text) ? Number(text) : 0);
 
 const nobody: readonly string[] = [];
 
@@ -116,6 +121,7 @@ function foreignPod({ metadata }: Pod): InstancePod {
     appUid: "",
     revision: "",
     instance: "",
+    tries: 0,
     createdAt: 0,
     restart: false,
     leftOut: nobody,

@@ -12,8 +12,10 @@ import { availableFrom, type InstancePod, isLiving } from "./instance.ts";
 import { type Moves, stepMoves } from "./moves.ts";
 import { isMisplaced, nextExpiry } from "./node-rules.ts";
 import type { ObservedApp } from "./observed.ts";
+import { stepOptions } from "./option-step.ts";
 import { type QueueTurn, queueTurn, wantOf } from "./queue-turn.ts";
 import { type Records, recordsOf } from "./records.ts";
+import type { OptionsPlan } from "./resource-options.ts";
 import { collectRevisions, dataOf, type RevisionStep, stepRevision } from "./revision.ts";
 import { type Rollout, stepRollout } from "./rollout.ts";
 import { stepStatus } from "./status.ts";
@@ -55,13 +57,15 @@ export function planRunnerApp(observed: ObservedApp): RunnerAppPlan {
 
   const signals = signalsOf(observed, pods, spec);
   const healing = stepHealing(observed, pods, signals, spec, stored);
-  const records: Records = { ...stored, series: healing.retries.series, exclusion: healing.exclusion.state };
+  const options = stepOptions(observed, pods, signals, spec, stored);
+  const records: Records = { ...stored, series: healing.retries.series, exclusion: healing.exclusion.state, options: options.tries };
   const living = pods.filter(isLiving);
   const rollout = stepRollout(observed, spec, revision, living, healing.failed);
   const moves = stepMoves(observed, living, signals, spec, stored, healing.retries.brake, turn.mayCreate);
 
   const context = { observed, spec, turn, records, pods };
-  const gone = goneOf(context, moves, healing, signals);
+  const unfit = new Set(options.remove);
+  const gone = new Set([...goneOf(context, moves, healing, signals), ...pods.filter(({ metadata }) => unfit.has(metadata.uid as string))]);
   const counted = [...moves.counted, ...pods.filter((pod) => pod.hasEnded && !pod.isDeleting)].filter((pod) => !gone.has(pod));
   const standing = standingOf(observed, spec, rollout, moves, healing);
   const isUpdate = (pod: InstancePod) => pod.revision === rollout.goal;
@@ -85,13 +89,13 @@ export function planRunnerApp(observed: ObservedApp): RunnerAppPlan {
 
   const brake = withMoves(healing.retries.brake, spec.retry.storm, now, moves.plan.moves);
   const next: Records = { ...records, brake: moves.plan.moves === 0 ? healing.retries.brake : brake, evacuations: moves.plan.evacuations };
-  const written = stepStatus({ observed, wish, spec, revision, rollout, turn, records: next, pods, signals, moves });
+  const written = stepStatus({ observed, wish, spec, revision, rollout, turn, records: next, pods, signals, moves, options });
   const actions: Action[] = [
     ...(revision.kind === "pending" ? revision.actions : []),
     ...stepBudget(observed, spec),
-    ...[...leaving].filter((pod) => !pod.isDeleting).map((pod) => deletionOf(observed, pod)),
+    ...[...leaving].filter((pod) => !pod.isDeleting).map((pod) => deletionOf(observed, pod, unfit.has(pod.metadata.uid as string))),
     ...creates.actions,
-    ...(written.patch === undefined ? [] : eventsOf(observed, rollout, healing, moves)),
+    ...(written.patch === undefined ? [] : eventsOf(observed, rollout, healing, moves, options)),
     ...(revision.kind === "ready" ? collectRevisions(observed, spec.revisionHistoryLimit, usedRevisions(rollout, pods)) : []),
   ];
   const wakeAt = Math.min(
@@ -102,6 +106,7 @@ export function planRunnerApp(observed: ObservedApp): RunnerAppPlan {
     healing.retries.wakeAt ?? never,
     healing.exclusion.wakeAt ?? never,
     moves.plan.wakeAt ?? never,
+    options.wakeAt ?? never,
     nextExpiry(spec.nodeRules, next.exclusion.exclusions, now) ?? never,
     ...[...signals.values()].map(({ changesAt }) => changesAt ?? never),
   );
@@ -247,9 +252,17 @@ function nextAvailable(now: number, spec: EffectiveSpec, living: readonly Instan
 const usedRevisions = ({ update, stable }: Rollout, pods: readonly InstancePod[]): ReadonlySet<string | undefined> =>
   new Set([update, stable, ...pods.map(({ revision }) => revision)]);
 
-function deletionOf({ app }: ObservedApp, { metadata }: InstancePod): DeleteAction {
+/** @param unchanged only as it is known: one that has found a node meanwhile stays */
+function deletionOf({ app }: ObservedApp, { metadata }: InstancePod, unchanged: boolean): DeleteAction {
   const ref = { namespace: app.metadata.namespace as string, name: metadata.name };
-  return { tag: "delete", resource: podResource, ref, uid: metadata.uid as string };
+  const { uid, resourceVersion } = metadata;
+  return {
+    tag: "delete",
+    resource: podResource,
+    ref,
+    uid: uid as string,
+    ...(unchanged && resourceVersion !== undefined && { resourceVersion }),
+  };
 }
 
 function wantsOf(
@@ -269,7 +282,13 @@ function wantsOf(
   return [wantOf(observed, wish, queue, data, { existing, wanted })];
 }
 
-function eventsOf({ app }: ObservedApp, { canary }: Rollout, { retries, exclusion }: Healing, { plan }: Moves): readonly EventAction[] {
+function eventsOf(
+  { app }: ObservedApp,
+  { canary }: Rollout,
+  { retries, exclusion }: Healing,
+  { plan }: Moves,
+  { unfit }: OptionsPlan,
+): readonly EventAction[] {
   const event = (reason: string, note: string): EventAction => ({
     tag: "event",
     regarding: app,
@@ -278,6 +297,7 @@ function eventsOf({ app }: ObservedApp, { canary }: Rollout, { retries, exclusio
     note: note.slice(0, 1024),
   });
   const before = app.status?.canary;
+  const alternatives = app.spec.resourceOptions?.length ?? 0;
   const events: EventAction[] = [];
   if (canary !== undefined && (before?.phase !== canary.phase || before?.revision !== canary.revision)) {
     const { revision, reason } = canary;
@@ -311,5 +331,15 @@ function eventsOf({ app }: ObservedApp, { canary }: Rollout, { retries, exclusio
         ),
       );
   }
+  const newlyUnfit = unfit.filter(
+    (name) => app.status?.optionTries?.some(({ instance, tries }) => instance === name && tries >= alternatives) !== true,
+  );
+  if (newlyUnfit.length > 0)
+    events.push(
+      event(
+        appEventReasons.noOptionFits,
+        `instances ${newlyUnfit.join(", ")} find no node with any of spec.resourceOptions; make room, or offer an alternative that is smaller`,
+      ),
+    );
   return events;
 }

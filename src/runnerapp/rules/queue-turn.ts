@@ -1,8 +1,10 @@
 import { type Amounts, fleetPart, type PoolFields, type WorkloadWant } from "../../api/admission.ts";
 import { parseTime } from "../../base/time.ts";
+import { largerResources } from "../../quota/resource-vector.ts";
 import { podRequest, type RequestingPod } from "../../quota/pod-request.ts";
 import type { EffectiveSpec } from "./effective-spec.ts";
 import type { ObservedApp } from "./observed.ts";
+import { withOption } from "./resource-options.ts";
 import type { RevisionData } from "./revision.ts";
 
 /** How the fleet stands with its queue. */
@@ -89,7 +91,7 @@ export function wantOf(
     queue,
     priority,
     since: parseTime(app.metadata.creationTimestamp) ?? 0,
-    item: requestOf(template as RequestingPod),
+    item: requestOf(data),
     atLeast: Math.max(1, minCount),
     wanted,
     atWork: existing,
@@ -102,11 +104,14 @@ export function wantOf(
 
 const requests = new WeakMap<object, Amounts>();
 
-/** Templates stay in the cache, so each is read once. */
-function requestOf(template: RequestingPod): Amounts {
-  const known = requests.get(template);
+/** The most that any of its alternatives asks for. Revisions stay in the cache, so each is read once. */
+function requestOf(data: RevisionData): Amounts {
+  const known = requests.get(data);
   if (known !== undefined) return known;
-  const request = podRequest(template);
-  requests.set(template, request);
+  const { template, resourceOptions = [{}] } = data;
+  const request = largerResources(
+    ...resourceOptions.map((option) => podRequest({ spec: withOption(template.spec, option) } as RequestingPod)),
+  );
+  requests.set(data, request);
   return request;
 }
