@@ -61,14 +61,22 @@ export function podStatusOf(pod: Pod, facts: PodFacts): PodStatusChange {
   };
 }
 
-function containerStatusOf(pod: Pod, slot: ContainerSlot): ContainerStatus {
+/** A container that comes again at once is told of as the one before until it runs: a kubelet prefers the state that it knows. */
+function shownSlot(slot: ContainerSlot): ContainerSlot {
+  const { state, last, restartCount } = slot;
+  const isBetween = state.kind === "waiting" && (state.reason === "ContainerCreating" || state.reason === "PodInitializing");
+  return isBetween && last !== undefined && restartCount > 0 ? { ...slot, state: last, restartCount: restartCount - 1 } : slot;
+}
+
+function containerStatusOf(pod: Pod, known: ContainerSlot): ContainerStatus {
+  const slot = shownSlot(known);
   const id = `nuptse://${pod.metadata.uid}/${slot.container.name}/`;
   const current = slot.created ? id + slot.restartCount : "";
   const running = slot.state.kind === "running";
   return {
     name: slot.container.name,
     state: stateOf(slot.state, current),
-    lastState: slot.last === undefined ? {} : stateOf(slot.last, `${id}${slot.restartCount - 1}`),
+    lastState: slot.last === undefined || slot !== known ? {} : stateOf(slot.last, `${id}${slot.restartCount - 1}`),
     ready: running || (slot.role === "init" && slot.state.kind === "terminated" && slot.state.exit.exitCode === 0),
     started: running,
     restartCount: slot.restartCount,
@@ -148,9 +156,7 @@ function conditionsOf(pod: Pod, facts: PodFacts): readonly PodCondition[] {
         "ContainersNotInitialized",
         `containers with incomplete status: [${incomplete.join(" ")}]`,
       ),
-      gates.length === 0
-        ? condition("Ready", ready, why, message)
-        : condition("Ready", false, "ReadinessGatesNotReady", gates.join(", ")),
+      gates.length === 0 ? condition("Ready", ready, why, message) : condition("Ready", false, "ReadinessGatesNotReady", gates.join(", ")),
       condition("ContainersReady", ready, why, message),
       condition("PodScheduled", true),
       ...(facts.resize === undefined ? [] : [{ ...pendingCondition(facts.resize), ...generation }]),

@@ -20,11 +20,7 @@ async function onePod(spec: object = {}, script: PodScript = { runMs: "forever" 
     nodes: [{ name: "n1", capacity: { cpu: "4" } }],
     kubelet: { kind: "stages", behaviour: () => script },
   });
-  let seconds = 0;
-  const pass = async () => {
-    seconds += 5;
-    await clock.runUntil(start + seconds * 1_000);
-  };
+  const pass = () => clock.runUntil(clock.now() + 5000);
   const containers = [{ name: "main", image: "web:1" }];
   await cluster.client.create(pods, { metadata: ref, spec: { containers, ...spec } } as never);
   await pass();
@@ -36,10 +32,15 @@ async function onePod(spec: object = {}, script: PodScript = { runMs: "forever" 
       await cluster.client.patch(pods, ref, { type: "json", body });
       await pass();
     },
-    async write(conditions: readonly object[]) {
+    async write(conditions: readonly object[], waitMs = 5000) {
       const held = status().conditions.filter(({ type }: Loose) => !conditions.some((one: Loose) => one.type === type));
-      await cluster.client.patch(pods, ref, { type: "merge", body: { status: { conditions: [...held, ...conditions] } } }, { subresource: "status" });
-      await pass();
+      await cluster.client.patch(
+        pods,
+        ref,
+        { type: "merge", body: { status: { conditions: [...held, ...conditions] } } },
+        { subresource: "status" },
+      );
+      await clock.runUntil(clock.now() + waitMs);
     },
     container: () => status().containerStatuses[0],
     ready() {
@@ -59,6 +60,19 @@ describe("an image that is changed in place", () => {
     assert.deepEqual([after.image, after.imageID, after.restartCount, after.ready], ["web:2", "web:2", 1, true]);
     assert.notEqual(after.containerID, before.containerID);
     assert.equal(after.lastState.terminated.containerID, before.containerID);
+  });
+
+  it("does not count a restart before the new container runs", async () => {
+    const pod = await onePod({ readinessGates: [{ conditionType: "example.com/open" }] }, { runMs: "forever", startMs: [8000, 8000] });
+    await pod.pass();
+    const { containerID } = pod.container();
+    await pod.change("web:2");
+    // Whoever writes a condition meanwhile makes the kubelet look again.
+    await pod.write([{ type: "example.com/open", status: "True" }], 100);
+    const { state, restartCount, containerID: now } = pod.container();
+    assert.deepEqual([state.terminated?.exitCode, restartCount, now], [143, 0, containerID]);
+    await pod.pass();
+    assert.deepEqual([pod.container().restartCount, pod.container().ready], [1, true]);
   });
 
   it("takes a container out of its back-off, and the next failure begins a new one", async () => {
@@ -84,7 +98,10 @@ describe("a readiness gate", () => {
 
   it("keeps a pod from being ready until somebody says that it is", async () => {
     const pod = await onePod(gated);
-    assert.equal(pod.ready(), 'False ReadinessGatesNotReady corresponding condition of pod readiness gate "example.com/open" does not exist.');
+    assert.equal(
+      pod.ready(),
+      'False ReadinessGatesNotReady corresponding condition of pod readiness gate "example.com/open" does not exist.',
+    );
     await pod.write([{ type: "example.com/open", status: "True" }]);
     assert.equal(pod.ready(), "True");
     await pod.write([{ type: "example.com/open", status: "False" }]);
