@@ -65,6 +65,11 @@ export interface RunnerAppSpec {
    * Where pods may go, and where not; for pods that are created while a rule holds.
    */
   readonly nodeRules?: readonly RunnerAppSpecNodeRule[];
+  /**
+   * IfPossible: where only images, resources, labels or annotations of the template change, and it has no init containers, instances get the change in the same pods, on the same nodes. New images are pulled there first; each instance is out of service while its containers start anew. What the node or the API server refuses is made anew. New pods carry the readiness gate nuptse.dev/in-service; those without it are made anew.
+   * Default: "Never".
+   */
+  readonly inPlace?: "Never" | "IfPossible";
   readonly evacuation?: RunnerAppSpecEvacuation;
   /**
    * Alternatives in their order. Each instance begins with the first; the next one is tried when its pod finds no node for optionTimeoutSeconds, after the last one the first again. {} is the template as it is. Absent = the template alone. A change here is a new revision.
@@ -348,6 +353,11 @@ export interface RunnerAppSpecEvacuation {
    * Default: "10%".
    */
   readonly maxSurge?: number | string;
+  /**
+   * So long is an instance that carries the readiness gate nuptse.dev/in-service out of service before it is deleted or changed, for whatever reason, so that its connections may end.
+   * Default: 30.
+   */
+  readonly connectionDrainSeconds?: number;
   /**
    * A move that takes longer says so (condition Degraded); it is not forced.
    * Default: 3600.

@@ -43,14 +43,17 @@ export function uptakeOf(view: DrainView | undefined, podUid: string, readySince
   return until <= now ? { isUp: true, isLagging: true } : { isUp: false, isLagging: false, wakeAt: until };
 }
 
+/** Whether every gateway that answers sends the instance nothing new and has no connection to it; false where nobody answers. */
+export function isQuiet(view: DrainView | undefined, podUid: string): boolean {
+  const answers = view === undefined || view.gateways === 0 ? [] : view.answersOn(podUid);
+  return answers.length > 0 && answers.every(({ state, sessions }) => state !== "Up" && sessions === 0);
+}
+
 /**
- * When an instance whose gate is closed is drained: at once (`now`) when every gateway that answers sends it nothing new and has no connection to it;
- * else when the drain time is over, which is all there is to go by where nobody answers (decision 8).
+ * When an instance whose gate is closed is drained: `now` when it is quiet, else when the drain time is over, which is all there is to go by where nobody answers (decision 8).
  * @param view absent = the app publishes nothing
  * @param closedAt when its gate was closed, milliseconds since the epoch
  */
 export function drainedAt(view: DrainView | undefined, podUid: string, closedAt: number, drainMs: number, now: number): number {
-  const answers = view === undefined || view.gateways === 0 ? [] : view.answersOn(podUid);
-  if (answers.length > 0 && answers.every(({ state, sessions }) => state !== "Up" && sessions === 0)) return now;
-  return Math.min(closedAt, now) + drainMs;
+  return isQuiet(view, podUid) ? now : Math.min(closedAt, now) + drainMs;
 }

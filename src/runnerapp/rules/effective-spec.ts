@@ -83,7 +83,7 @@ export function effectiveSpec(spec: RunnerAppSpec, most = Number.POSITIVE_INFINI
     evacuation: {
       budget: evacuation?.budget ?? "Budget",
       maxSurge: Math.max(1, scaled(evacuation?.maxSurge ?? "10%", replicas, Math.ceil)),
-      drainMs: 0,
+      drainMs: (evacuation?.connectionDrainSeconds ?? 30) * 1000,
       timeoutMs: (evacuation?.timeoutSeconds ?? 3600) * 1000,
     },
     queue: {

@@ -91,7 +91,16 @@ function instancesOf(existing: readonly InstancePod[], signals: Signals, spec: E
     const { node, createdAt, revision, hasEnded } = pod;
     const statuses = roleStatuses(pod.facts);
     const uid = pod.metadata.uid as string;
-    const retryPod = { uid, ...(node !== undefined && { node }), createdAt, statuses, signal, ended: hasEnded };
+    const asked = pod.inPlace === undefined ? undefined : new Map(pod.inPlace.containers.map((one) => [one.name, one.ends]));
+    const retryPod = {
+      uid,
+      ...(node !== undefined && { node }),
+      createdAt,
+      statuses,
+      signal,
+      ended: hasEnded,
+      ...(asked !== undefined && { asked }),
+    };
     found.set(pod.instance, { name: pod.instance, revision, ...origin, pod: retryPod });
   }
   const missing = existing.filter(isLiving).length < spec.replicas;

@@ -1,12 +1,13 @@
 import type { PoolFields } from "../../api/admission.ts";
 import type { Container, EnvVar, Pod, PodSpec, Toleration } from "../../api/core.ts";
 import { ownedBy } from "../../api/meta.ts";
-import { annotations, labels } from "../../api/names.ts";
+import { annotations, labels, serviceGate } from "../../api/names.ts";
 import { inPool, withoutOurs } from "../../api/pod-fields.ts";
 import type { RunnerApp } from "../../api/runner-app.gen.ts";
 import { type Placement, withNodeRules } from "./node-rules.ts";
 import { optionAt, withOption } from "./resource-options.ts";
 import type { RevisionData } from "./revision.ts";
+import { needsGate } from "./service-gate.ts";
 
 /** What a pod of an instance is made from. */
 export interface PodOrder {
@@ -48,6 +49,7 @@ export function renderPod(order: PodOrder): Pod {
     }),
     ...(affinity !== undefined && { affinity }),
     ...inPool(template.spec, queue?.pool),
+    ...(needsGate(app.spec) && { readinessGates: [...(template.spec.readinessGates ?? []), { conditionType: serviceGate }] }),
   };
   const { restartedAt } = app.spec;
   return {

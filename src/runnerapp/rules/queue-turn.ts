@@ -6,6 +6,7 @@ import type { EffectiveSpec } from "./effective-spec.ts";
 import type { ObservedApp } from "./observed.ts";
 import { withOption } from "./resource-options.ts";
 import type { RevisionData } from "./revision.ts";
+import { needsGate } from "./service-gate.ts";
 
 /** How the fleet stands with its queue. */
 export interface QueueTurn {
@@ -84,7 +85,8 @@ export function wantOf(
 ): WorkloadWant {
   const { priority, onReclaim, minCount } = spec.queue;
   const { template } = data;
-  const grace = template.spec.terminationGracePeriodSeconds ?? defaultGraceSeconds;
+  const drainSeconds = needsGate(app.spec) ? spec.evacuation.drainMs / 1000 : 0;
+  const goneSeconds = drainSeconds + (template.spec.terminationGracePeriodSeconds ?? defaultGraceSeconds);
   const admitted = app.status?.admitted;
   return {
     part: fleetPart,
@@ -97,7 +99,7 @@ export function wantOf(
     atWork: existing,
     recorded: (admitted?.replicas ?? 0) + (admitted?.surge ?? 0),
     onReclaim,
-    promiseSeconds: onReclaim === "Stop" && minCount === 0 ? grace : Number.POSITIVE_INFINITY,
+    promiseSeconds: onReclaim === "Stop" && minCount === 0 ? goneSeconds : Number.POSITIVE_INFINITY,
     resident: true,
   };
 }

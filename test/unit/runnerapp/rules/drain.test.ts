@@ -31,7 +31,11 @@ const uptakes: readonly { readonly name: string; readonly view?: DrainView; read
   { name: "an app that publishes nothing: at once", want: isUp },
   { name: "no gateway is ready: nobody is waited for", view: noGateway, want: isUp },
   { name: "up at all that answer", view: says(up()), want: isUp },
-  { name: "one does not have it yet: 10 s are waited", view: says(up(), unknown), want: { isUp: false, isLagging: false, wakeAt: 105_000 } },
+  {
+    name: "one does not have it yet: 10 s are waited",
+    view: says(up(), unknown),
+    want: { isUp: false, isLagging: false, wakeAt: 105_000 },
+  },
   { name: "nobody answers: 10 s are waited", view: says(), want: { isUp: false, isLagging: false, wakeAt: 105_000 } },
   { name: "after 10 s it goes on, and says so", view: says(up(), unknown), readySince: 90_000, want: { isUp: true, isLagging: true } },
 ];
