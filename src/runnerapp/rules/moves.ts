@@ -1,5 +1,6 @@
+import { isQuiet } from "./drain.ts";
 import type { EffectiveSpec } from "./effective-spec.ts";
-import { type EvacuationPlan, type EvacuationPod, planEvacuations } from "./evacuation.ts";
+import { type EvacuationPlan, type EvacuationPod, isOutOfService, planEvacuations } from "./evacuation.ts";
 import type { Signals } from "./healing.ts";
 import { availableFrom, type InstancePod } from "./instance.ts";
 import type { EvacuationCause } from "./node-taking.ts";
@@ -13,6 +14,8 @@ export interface Moves {
   readonly isMoving: (pod: InstancePod) => boolean;
   /** Of each old pod and the one that replaces it one: what counts as the instance. Both are living. */
   readonly counted: readonly InstancePod[];
+  /** Old ones that are to be out of service, those whose drain is recorded. */
+  readonly out: readonly InstancePod[];
   /** The others of these pairs: what moves have taken of the surge. */
   readonly extra: number;
 }
@@ -41,6 +44,8 @@ export function stepMoves(
       ...(pod.node !== undefined && { node: pod.node }),
       ready: pod.readySince !== undefined,
       serves: isAvailable(pod),
+      ...(pod.gate !== undefined && { gate: pod.gate.closedAt === undefined ? {} : { closedAt: pod.gate.closedAt } }),
+      ...(isQuiet(observed.drain, pod.metadata.uid as string) && { sessions: 0 }),
       ...(pod.replaces !== undefined && { replaces: pod.replaces }),
       ...(cause !== undefined && { cause }),
     };
@@ -60,6 +65,8 @@ export function stepMoves(
   const moving = new Set(plan.evacuations.flatMap(({ pod, phase }) => (phase === "Cancelled" ? [] : pod)));
   const byUid = new Map(living.map((pod) => [pod.metadata.uid as string, pod]));
   const deleted = new Set(plan.acts.flatMap(({ kind, pod }) => (kind === "Delete" ? pod : [])));
+  const drained = new Set(plan.acts.flatMap(({ kind, pod }) => (kind === "Drain" ? pod : [])));
+  const ending = new Set(plan.evacuations.flatMap(({ pod, phase }) => (isOutOfService(phase) ? pod : [])));
   const left = new Set<InstancePod>();
   for (const pod of living) {
     const old = pod.replaces === undefined ? undefined : byUid.get(pod.replaces);
@@ -72,6 +79,10 @@ export function stepMoves(
     plan,
     isMoving: (pod) => moving.has(pod.metadata.uid as string),
     counted: living.filter((pod) => !left.has(pod)),
+    out: living.filter(({ metadata, readySince }) => {
+      const uid = metadata.uid as string;
+      return drained.has(uid) || (readySince === undefined && ending.has(uid));
+    }),
     extra: left.size,
   };
 }

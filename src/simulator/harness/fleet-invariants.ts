@@ -1,5 +1,6 @@
 import type { Node, Pod } from "../../api/core.ts";
 import { controllerOf } from "../../api/meta.ts";
+import { labels, serviceGate } from "../../api/names.ts";
 import { nodes, pods, runnerApps } from "../../api/resource.ts";
 import type { RunnerApp } from "../../api/runner-app.gen.ts";
 import { effectiveSpec } from "../../runnerapp/rules/effective-spec.ts";
@@ -26,6 +27,10 @@ interface Seen {
   readonly node: string;
   readonly isReady: boolean;
   readonly isLiving: boolean;
+  /** It is drained before it is deleted: as good as deleted. */
+  readonly isLeaving: boolean;
+  /** A container of it has ended: it is replaced sooner or later, in the same moment in which it is deleted. */
+  readonly hasFailed: boolean;
 }
 
 /** Watches a server, and says what of the promises about fleets was broken. */
@@ -95,6 +100,8 @@ export function watchFleets(server: ApiServer, now: () => number): FleetWatch {
       if (byOperator && isDeleting) tell(`the operator deleted ${pod.metadata.name}, which is none of its pods`);
       return;
     }
+    // One that pulls images is no instance.
+    if (pod.metadata.labels?.[labels.prefetch] !== undefined) return;
     const isReady = pod.status?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True") === true;
     const phase = pod.status?.phase;
     const isLiving = !isDeleting && phase !== "Failed" && phase !== "Succeeded";
@@ -105,19 +112,26 @@ export function watchFleets(server: ApiServer, now: () => number): FleetWatch {
         app: owner.uid,
         node: pod.spec.nodeName ?? "",
         isReady: isReady && isLiving,
+        isLeaving: pod.status?.conditions?.some(({ type, reason }) => type === serviceGate && reason === "Leaving") === true,
+        hasFailed: pod.status?.containerStatuses?.some(({ restartCount = 0 }) => restartCount > 0) === true,
         isLiving,
       });
     const known = recent(bounds.get(owner.uid) ?? []);
-    if (byOperator && wasDeleted && before?.isReady) {
+    const wasTakenOut = byOperator && before?.isReady === true && !isReady;
+    if (byOperator && (wasDeleted || wasTakenOut) && before?.isReady) {
       replaced++;
       const ready = livingOf(owner.uid).filter((each) => each.isReady).length;
       const least = Math.min(...known.map(({ leastAvailable }) => leastAvailable));
-      if (ready + lossesOf(owner.uid) < least) tell(`${pod.metadata.name} was deleted, and ${ready} instances serve where ${least} should`);
+      if (ready + lossesOf(owner.uid) < least)
+        tell(
+          `${pod.metadata.name} was ${wasDeleted ? "deleted" : "taken out of service"}, and ${ready} instances serve where ${least} should`,
+        );
     } else if (before !== undefined && ((before.isReady && !isReady) || (before.isLiving && !isLiving)))
       lost.set(owner.uid, [...(lost.get(owner.uid) ?? []), now()]);
     if (byOperator && before === undefined && type === "ADDED") {
       // Those of a lost node are replaced besides, and what does not serve is deleted in the same moment.
-      const isCounted = ({ node, isReady: serves, since }: Seen) => !lostNodes.has(node) && (serves || since > now() - youngMs);
+      const isYoung = ({ since, hasFailed }: Seen) => since > now() - youngMs && !hasFailed;
+      const isCounted = (each: Seen) => !each.isLeaving && !lostNodes.has(each.node) && (each.isReady || isYoung(each));
       const living = livingOf(owner.uid).filter(isCounted).length;
       const most = Math.max(...known.map(({ mostLiving }) => mostLiving));
       // What came back to life unseen, and what a cache still lacks, may be counted twice.

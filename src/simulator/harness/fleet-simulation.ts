@@ -134,6 +134,8 @@ class People {
           replicas: 1 + randomInteger(this.#random, 8),
           minReadySeconds: this.#pick([0, 0, 5, 20]),
           strategy: { rollingUpdate: this.#pick([{}, { maxSurge: 1, maxUnavailable: 0 }, { maxSurge: 0, maxUnavailable: 2 }]) },
+          inPlace: this.#pick(["Never", "IfPossible"]),
+          evacuation: { connectionDrainSeconds: this.#pick([0, 5, 20]) },
           retry: { backoff: { initialSeconds: 1, maxSeconds: 30 }, storm: { moves: 20 } },
           template: template(`fleet:${this.#image}`, false),
         },
