@@ -13,6 +13,7 @@ import { noLog } from "./log-status.ts";
 import { ConfigError, environmentOf, expand } from "./process-environment.ts";
 import { ExecSessions, type Surroundings } from "./process-exec.ts";
 import { ProcessGuard } from "./process-guard.ts";
+import { connectLocally } from "./process-port.ts";
 import { type LocalMount, mountConfigMaps, withLocalPaths } from "./process-volumes.ts";
 
 export interface ProcessOptions {
@@ -31,6 +32,8 @@ export interface ProcessOptions {
 const configRetryMs = 2_000;
 /** How long the output of a dead program is waited for: something outside of its group may hold the pipe open. */
 const outputMs = 500;
+/** Containers have no network of their own. */
+const loopback = "127.0.0.1";
 
 interface KeptLogs {
   readonly uid: string | undefined;
@@ -81,7 +84,7 @@ export function createProcessRuntime(options: ProcessOptions): ContainerRuntime 
       void process.begin();
       return process;
     },
-    podIP: () => "127.0.0.1",
+    podIP: () => loopback,
     forget(pod) {
       for (const container of [...(pod.spec.initContainers ?? []), ...pod.spec.containers]) {
         const key = keyOf(pod.metadata.namespace, pod.metadata.name, container.name);
@@ -102,6 +105,12 @@ export function createProcessRuntime(options: ProcessOptions): ContainerRuntime 
         const found = running.get(keyOf(namespace, pod, container))?.surroundings;
         if (found === undefined) return failureStatus(500, "InternalError", `container not found (${JSON.stringify(container)})`);
         return command.length === 0 ? sessions.attach(found) : sessions.run(found, command, { tty, stdin });
+      },
+      async connect(pod, port) {
+        const { namespace, name } = pod.metadata;
+        const runs = pod.spec.containers.some((container) => running.get(keyOf(namespace, name, container.name))?.surroundings !== undefined);
+        if (!runs) throw new Error(`none of the pod's containers runs`);
+        return connectLocally([pod.status?.podIP ?? loopback, loopback], port);
       },
     },
     async close() {

@@ -15,6 +15,7 @@ import type { LogSource } from "./log-source.ts";
 import { negotiate } from "./negotiation.ts";
 import { sendLog } from "./pod-log.ts";
 import { refuseUpgrade, streamPod, type Upgrade } from "./pod-stream.ts";
+import { forwardPorts } from "./port-forward.ts";
 import { readBody, skipBody } from "./request-body.ts";
 import { type RequestInfo, requestInfo } from "./request-info.ts";
 import { sendJson, sendReply } from "./send.ts";
@@ -55,7 +56,7 @@ export interface HandlerParts {
   readonly logSource: () => LogSource | undefined;
   /** What answers behind services/proxy. */
   readonly serviceProxy?: ServiceProxy | undefined;
-  /** Asked at every exec and attach. */
+  /** Asked at every exec, attach and port-forward. */
   readonly streamSource: () => StreamSource | undefined;
   readonly onRequest?: ((record: RequestRecord) => void) | undefined;
   /** Told of defects: what is no refusal, but was thrown on the way to an answer. The client got a 500. */
@@ -76,8 +77,8 @@ interface Exchange {
 /** Paths that tell nothing and are open to everybody, as in Kubernetes. */
 const publicPaths = /^\/(version|healthz|livez|readyz)(\/|$)/;
 /** Parts of a pod that are streams in both directions: their requests are upgrades. */
-const streamedPodParts = new Set(["exec", "attach"]);
-const unsupportedPodParts = new Set(["portforward", "proxy", "ephemeralcontainers"]);
+const streamedPodParts = new Set(["exec", "attach", "portforward"]);
+const unsupportedPodParts = new Set(["proxy", "ephemeralcontainers"]);
 /** Who reads what is open to all. */
 const nobody: User = { name: "system:anonymous", groups: ["system:unauthenticated"] };
 const coreMethods = new Set(["GET", "POST", "PUT", "PATCH", "DELETE"]);
@@ -125,6 +126,7 @@ async function answerUpgrade(parts: HandlerParts, sender: User | undefined, upgr
     userAgent: request.headers["user-agent"] ?? "",
     user: sender.name,
   });
+  if (info.subresource === "portforward") return forwardPorts(pod.body as Pod, upgrade, parts.streamSource());
   await streamPod(pod.body as Pod, info.subresource as "exec" | "attach", new URLSearchParams(search), upgrade, parts.streamSource());
 }
 
