@@ -1,8 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { constants } from "node:os";
 import { delimiter, dirname, join } from "node:path";
+import type { Readable } from "node:stream";
 import type { Pod } from "../../api/core.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
 import type { KubeClient } from "../../kube/client.ts";
@@ -14,6 +16,7 @@ import { ConfigError, environmentOf, expand } from "./process-environment.ts";
 import { ExecSessions, type Surroundings } from "./process-exec.ts";
 import { ProcessGuard } from "./process-guard.ts";
 import { connectLocally } from "./process-port.ts";
+import { containerIdVariable, ProcessStrays } from "./process-strays.ts";
 import { type LocalMount, mountConfigMaps, withLocalPaths } from "./process-volumes.ts";
 
 export interface ProcessOptions {
@@ -48,7 +51,10 @@ interface KeptLogs {
  * (NUPTSE_RESULT_FILE) and the paths of mounts, in the environment, in command and in args, are replaced by local ones.
  */
 export function createProcessRuntime(options: ProcessOptions): ContainerRuntime {
-  const guard = new ProcessGuard();
+  const runtimeId = `${randomBytes(8).toString("hex")}.`;
+  let started = 0;
+  const guard = new ProcessGuard(runtimeId);
+  const strays = new ProcessStrays(options.clock);
   const logs = new Map<string, KeptLogs>();
   const running = new Map<string, ProcessContainer>();
   /** All that run, also those whose key another has by now. */
@@ -65,6 +71,8 @@ export function createProcessRuntime(options: ProcessOptions): ContainerRuntime 
         start,
         listener,
         guard,
+        strays,
+        id: `${runtimeId}${++started}`,
         directory,
         openLog() {
           const maxBytes = options.maxLogBytes === undefined ? {} : { maxBytes: options.maxLogBytes };
@@ -116,6 +124,7 @@ export function createProcessRuntime(options: ProcessOptions): ContainerRuntime 
     async close() {
       sessions.close();
       await Promise.all([...alive].map((process) => process.destroy()));
+      if (started > 0) strays.close(runtimeId);
       guard.close();
     },
   };
@@ -125,6 +134,9 @@ interface ProcessContainerOptions extends ProcessOptions {
   readonly start: ContainerStart;
   readonly listener: ContainerListener;
   readonly guard: ProcessGuard;
+  readonly strays: ProcessStrays;
+  /** Of this start of the container; no other on this machine has it. */
+  readonly id: string;
   readonly directory: string;
   readonly openLog: () => ContainerLog;
   readonly ends: () => void;
@@ -200,7 +212,7 @@ class ProcessContainer implements ContainerHandle {
   }
 
   #launch(environment: Readonly<Record<string, string>>, mounts: readonly LocalMount[]): void {
-    const { start, listener, guard, openLog, directory } = this.#options;
+    const { start, listener, guard, openLog, directory, id } = this.#options;
     const { pod, container } = start;
     const path = container.terminationMessagePath ?? "/dev/termination-log";
     const word = (text: string) => withLocalPaths(expand(text, environment), mounts).replaceAll(path, this.#terminationLog);
@@ -216,7 +228,7 @@ class ProcessContainer implements ContainerHandle {
     mkdirSync(shared, { recursive: true });
     const own = container.workingDir !== undefined && isDirectory(container.workingDir) ? container.workingDir : shared;
     const search = this.#options.path ?? [dirname(process.execPath), process.env["PATH"] ?? "/usr/bin:/bin"].join(delimiter);
-    const env = { PATH: search, HOSTNAME: pod.metadata.name, HOME: shared, ...environment };
+    const env = { PATH: search, HOSTNAME: pod.metadata.name, HOME: shared, ...environment, [containerIdVariable]: id };
     const child = spawn(program, [...rest, ...(container.args ?? []).map(word)], {
       cwd: own,
       env,
@@ -228,8 +240,8 @@ class ProcessContainer implements ContainerHandle {
     child.stdin?.on("error", () => undefined);
     this.#surroundings = { cwd: own, env, word, child };
     if (child.pid !== undefined) guard.add(child.pid);
-    child.stdout?.on("data", (chunk: Buffer) => log.append("stdout", chunk));
-    child.stderr?.on("data", (chunk: Buffer) => log.append("stderr", chunk));
+    keepOutput(child.stdout, (chunk) => log.append("stdout", chunk));
+    keepOutput(child.stderr, (chunk) => log.append("stderr", chunk));
     child.once("spawn", () => {
       if (this.#silent) return;
       this.#reported = true;
@@ -257,8 +269,9 @@ class ProcessContainer implements ContainerHandle {
   }
 
   async #exited(code: number | null, signal: NodeJS.Signals | null, closed: Promise<void>): Promise<void> {
-    const { clock, guard } = this.#options;
+    const { clock, guard, strays, id } = this.#options;
     const child = this.#child;
+    strays.ended(id);
     // Whatever the program left behind goes with it, as with the first process of a container.
     this.#signal("SIGKILL");
     if (child?.pid !== undefined) guard.remove(child.pid);
@@ -310,6 +323,15 @@ class ProcessContainer implements ContainerHandle {
       // The group is gone already.
     }
   }
+}
+
+/** Takes one chunk in each turn of the loop: a program that prints without end must not keep all others waiting. */
+function keepOutput(stream: Readable | null, keep: (chunk: Buffer) => void): void {
+  stream?.on("data", (chunk: Buffer) => {
+    keep(chunk);
+    stream.pause();
+    setImmediate(() => stream.resume());
+  });
 }
 
 /** At most `limit` bytes, without half a character at the end. */
