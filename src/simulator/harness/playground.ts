@@ -13,7 +13,7 @@ import { noMetrics } from "../../runtime/metrics.ts";
 import type { TraceReader } from "../../trace/store.ts";
 import { startTrace } from "../../trace/trace-service.ts";
 import { type ApiServer, type ApiServerOptions, createApiServer } from "../apiserver/api-server.ts";
-import { createIdentity, isCurrent, startHttpServer } from "../apiserver/http/http-server.ts";
+import { createIdentity, type HttpServer, type HttpServerOptions, isCurrent, startHttpServer } from "../apiserver/http/http-server.ts";
 import { inProcessTransport } from "../apiserver/in-process-transport.ts";
 import type { NodeSpec } from "../world/node-life.ts";
 import { createWorld, type World } from "../world/world.ts";
@@ -105,7 +105,7 @@ async function start(options: PlaygroundOptions, ends: Ends): Promise<Playground
 
   let operator: PlaygroundOperator | undefined;
   let world: World | undefined;
-  const front = await startHttpServer({
+  const front = await listening({
     server,
     clock,
     speed,
@@ -136,7 +136,7 @@ async function start(options: PlaygroundOptions, ends: Ends): Promise<Playground
   if (save !== undefined) {
     const autosave = await startAutosave({
       revision: () => server.revision,
-      save: () => writeStateFile(save, { state: server.state(), identity, savedAt: clock.now() }, program),
+      save: () => writeStateFile(save, { state: server.state(), identity, savedAt: clock.now() }, program).catch(unsaved),
       clock: ownClock,
       logger,
     });
@@ -175,6 +175,15 @@ async function start(options: PlaygroundOptions, ends: Ends): Promise<Playground
   };
 }
 
+async function listening(options: HttpServerOptions): Promise<HttpServer> {
+  try {
+    return await startHttpServer(options);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
+    throw new Error(`--port: something else listens on ${options.host}:${options.port} already; without --port a free one is taken`);
+  }
+}
+
 /** A server, or why it cannot begin with what the file holds. */
 function serverWith(options: ApiServerOptions, file: string | undefined): ApiServer {
   try {
@@ -189,6 +198,10 @@ function nodesOf(wanted: PlaygroundOptions["nodes"], saved: readonly NodeSpec[] 
   if (typeof wanted === "object") return wanted;
   if (wanted === undefined && saved !== undefined) return saved;
   return Array.from({ length: wanted ?? usualNodes }, (_, index) => ({ name: `node-${index + 1}` }));
+}
+
+function unsaved(error: Error): never {
+  throw new Error(`--save: ${error.message}`, { cause: error });
 }
 
 /** A temporary folder, which goes with the playground, and also when the process ends without closing it. */

@@ -139,11 +139,11 @@ export function spdyReset(stream: number): Buffer {
 }
 
 /**
- * Accepts streams, without any header. The block is the number 0 in a stored block of DEFLATE; before the first one stands the head of the
- * compressed stream, which names the dictionary.
+ * Accepts streams, without any header: the number 0 in a stored block of DEFLATE, then an empty one, which is a flush (Go's reader gives nothing out
+ * before one). Before the first one stands the head of the compressed stream, which names the dictionary.
  */
 export function spdyReplies(): (stream: number) => Buffer {
-  const zeroHeaders = Buffer.from([0, 4, 0, 0xfb, 0xff, 0, 0, 0, 0]);
+  const zeroHeaders = Buffer.from([0, 4, 0, 0xfb, 0xff, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]);
   let begun = false;
   return (stream) => {
     const id = Buffer.alloc(4);

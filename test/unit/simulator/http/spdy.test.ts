@@ -91,6 +91,8 @@ describe("SPDY/3.1 in a port-forward", () => {
       assert.equal(frame.subarray(0, 4).toString("hex"), "80030002");
       assert.equal(frame.readUInt32BE(4), frame.length - 8);
       assert.equal(frame.readUInt32BE(8), stream);
+      // the mark of a flush
+      assert.equal(frame.subarray(-5).toString("hex"), "000000ffff");
       inflate.write(frame.subarray(12));
       const [block] = (await once(inflate, "data")) as [Buffer];
       assert.equal(block.toString("hex"), "00000000");
