@@ -304,7 +304,13 @@ async function runPlayground(options: PlaygroundOptions): Promise<void> {
   endOnSignal(() => stopped.abort());
   const { startPlayground } = await import("./simulator/harness/playground.ts");
   const { logLevel: _, logFormat: __, break: breaking, ...cluster } = options;
-  const playground = await startPlayground({ ...cluster, random, clock, program: packageVersion, logger: await createProcessLogger(options) });
+  const playground = await startPlayground({
+    ...cluster,
+    random,
+    clock,
+    program: packageVersion,
+    logger: await createProcessLogger(options),
+  });
   output.result(`the cluster is up at ${playground.url}; it is gone when this process ends (Ctrl-C)`);
   output.result(`kubectl --kubeconfig ${playground.kubeconfigPath} get ${namespaces.plural},elasticjobs -A`);
   if (options.speed !== 1) output.result(`its time runs ${options.speed} times as fast as yours`);

@@ -14,7 +14,10 @@ export interface BreakOptions {
 }
 
 /** Breaks one after the other, again and again, until the signal; a rest goes before each. */
-export async function breakByTurns(faults: readonly PlaygroundFault[], { output, signal, ...options }: BreakOptions & { readonly clock: Clock }) {
+export async function breakByTurns(
+  faults: readonly PlaygroundFault[],
+  { output, signal, ...options }: BreakOptions & { readonly clock: Clock },
+) {
   for (let turn = 0; !signal.aborted; turn++) {
     await options.clock.sleep(restMs, signal).catch(() => undefined);
     if (signal.aborted) return;
@@ -26,14 +29,19 @@ export async function breakByTurns(faults: readonly PlaygroundFault[], { output,
 export async function breakByMenu(lines: AsyncIterable<string>, { output, signal, ...options }: BreakOptions): Promise<void> {
   const names = Object.keys(playgroundFaults) as PlaygroundFault[];
   const menu = names.map((name, index) => `  ${index + 1}  ${name.padEnd(15)} ${playgroundFaults[name]}`);
-  const ask = (): void => [`what shall break? (1 to ${names.length}, then Enter)`, ...menu].forEach((line) => output.result(line));
+  const ask = (): void => {
+    output.result(`what shall break? (1 to ${names.length}, then Enter)`);
+    for (const line of menu) output.result(line);
+  };
   ask();
   for await (const line of lines) {
     if (signal.aborted) return;
     const word = line.trim();
     const fault = names[Number(word) - 1] ?? names.find((name) => name === word);
     if (fault !== undefined)
-      options.break(fault, output.result).catch((error: unknown) => output.note(`${fault}: ${error instanceof Error ? error.message : String(error)}`));
+      options
+        .break(fault, output.result)
+        .catch((error: unknown) => output.note(`${fault}: ${error instanceof Error ? error.message : String(error)}`));
     else if (word === "") ask();
     else output.note(`there is no ${JSON.stringify(word)} to break: write a number from 1 to ${names.length}`);
   }

@@ -146,6 +146,7 @@ function faults(text: string): "menu" | readonly PlaygroundFault[] {
   if (text === "menu") return text;
   const names = text.split(",").map((name) => name.trim());
   const known = (name: string): name is PlaygroundFault => Object.hasOwn(playgroundFaults, name);
-  if (!names.every(known)) throw new InvalidArgumentError(`Write some of ${Object.keys(playgroundFaults).join(", ")}, with commas between.`);
+  if (!names.every(known))
+    throw new InvalidArgumentError(`Write some of ${Object.keys(playgroundFaults).join(", ")}, with commas between.`);
   return names;
 }

@@ -46,7 +46,11 @@ export function simulateCommand(context: CommandContext): Command {
         .default(7 * dayMs, "7d"),
     )
     .option("--from <time>", "when it begins: RFC 3339, or UTC such as 2026-01-05T08:00; a Monday unless you say otherwise", "2026-01-05")
-    .option("--nodes <count>", "so many nodes, beside those in the files (default: 4, or none where the files have some)", integer(0, 1000));
+    .option(
+      "--nodes <count>",
+      "so many nodes, beside those in the files (default: 4, or none where the files have some)",
+      integer(0, 1000),
+    );
   return addNodeSizeOptions(command)
     .option("--seed <number>", "of all chance: arrivals at random, lengths, delays", integer(0, 4_294_967_295), 1)
     .option(

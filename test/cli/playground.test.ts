@@ -62,9 +62,10 @@ describe("nuptse playground as a process", function () {
     const [temporary = "", home = "", cwd = ""] = ["tmp", "home", "cwd"].map((each) => join(folder, name, each));
     for (const each of [temporary, home, cwd]) await mkdir(each, { recursive: true });
     const kubeconfig = join(folder, `${name}.yaml`);
-    const command = ["--disable-warning=ExperimentalWarning", program, "playground", "--nodes", "1", "--kubeconfig-out", kubeconfig];
+    const nodes = args.includes("--load") ? [] : ["--nodes", "1"];
+    const command = ["--disable-warning=ExperimentalWarning", program, "playground", ...nodes, "--kubeconfig-out", kubeconfig];
     const PATH = [dirname(process.execPath), process.env["PATH"]].join(delimiter);
-    const child = spawn(process.execPath, [...command.filter((word) => !args.includes("--load") || !["--nodes", "1"].includes(word)), ...args], {
+    const child = spawn(process.execPath, [...command, ...args], {
       cwd,
       env: { PATH, HOME: home, TMPDIR: temporary },
       stdio: ["pipe", "pipe", "pipe"],
@@ -175,7 +176,8 @@ describe("nuptse playground as a process", function () {
     await kubectl.ok(["create", "configmap", "kept", "--from-literal=a=b"]);
     await kubectl.ok(["create", "-f", "-"], pod("worker", ["sh", "-c", "echo begun; sleep 600"], { terminationGracePeriodSeconds: 0 }));
     await kubectl.ok(["wait", "pod/worker", "--for=condition=Ready", "--timeout=20s"]);
-    const identity = (from: Kubectl) => from.ok(["get", "configmap", "kept", "-o", "jsonpath={.metadata.uid} {.metadata.resourceVersion} {.data.a}"]);
+    const identity = (from: Kubectl) =>
+      from.ok(["get", "configmap", "kept", "-o", "jsonpath={.metadata.uid} {.metadata.resourceVersion} {.data.a}"]);
     const before = await identity(kubectl);
     assert.equal(await one.ended("SIGINT"), 0);
     assert.match(one.said(), /the cluster is saved in /);
@@ -213,7 +215,10 @@ describe("nuptse playground as a process", function () {
       apiVersion: "nuptse.dev/v1alpha1",
       kind: "ElasticJob",
       metadata: { name: "hourly" },
-      spec: { schedule: { crons: ["0 0 * * * ?"] }, template: { spec: { restartPolicy: "Never", containers: [{ name: "main", image: "x" }] } } },
+      spec: {
+        schedule: { crons: ["0 0 * * * ?"] },
+        template: { spec: { restartPolicy: "Never", containers: [{ name: "main", image: "x" }] } },
+      },
     };
     await kubectl.ok(["create", "-f", "-"], dump(job));
     // three hours

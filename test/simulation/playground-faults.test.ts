@@ -10,6 +10,9 @@ import { createPlaygroundFaults } from "../../src/simulator/harness/playground-f
 import { startPlaygroundOperator } from "../../src/simulator/harness/playground-operator.ts";
 import { createWorld } from "../../src/simulator/world/world.ts";
 
+// biome-ignore lint/suspicious/noExplicitAny: tests look into statuses
+type Loose = any;
+
 const start = Date.UTC(2026, 10, 22, 12);
 
 /** A playground on virtual time with one fault in it, 30 s after its start; `meanwhile` is a moment after the fault began. */
@@ -44,13 +47,10 @@ async function played(fault: PlaygroundFault, work: { readonly job: object; read
   life.catch(() => undefined);
   await clock.runUntil(start + 330_000);
   await life;
-  const { body } = server.handle({ method: "GET", path: "/apis/nuptse.dev/v1alpha1/namespaces/default/elasticjobs", userAgent: "test" });
-  // biome-ignore lint/suspicious/noExplicitAny: tests look into statuses
-  const jobs = new Map((body as any).items.map((job: any) => [job.metadata.name, job.status]));
-  // biome-ignore lint/suspicious/noExplicitAny: as above
-  const lease = server.handle({ method: "GET", path: "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/nuptse-operator", userAgent: "test" }).body as any;
-  // biome-ignore lint/suspicious/noExplicitAny: as above
-  return { told, status: (name: string): any => jobs.get(name), transitions: lease.spec.leaseTransitions as number };
+  const read = (path: string): Loose => server.handle({ method: "GET", path, userAgent: "test" }).body;
+  const lease = read("/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/nuptse-operator");
+  const status = (name: string): Loose => read(`/apis/nuptse.dev/v1alpha1/namespaces/default/elasticjobs/${name}`).status;
+  return { told, status, transitions: lease.spec.leaseTransitions as number };
 }
 
 const job = (name: string, cron: string, more: object, runMs: number) => ({
@@ -73,8 +73,13 @@ describe("faults of a playground", function () {
 
   it("kill-node: what ran there is done elsewhere or again, and the node is back", async () => {
     const retry = { otherNodes: 1, backoff: { initialSeconds: 1, maxSeconds: 20 } };
-    const { told, status } = await played("kill-node", { job: job("long", "20 0 12 22 11 ? 2026", { sharding: { total: 6 }, retry }, 60_000) });
-    assert.match(told[0] ?? "", /^30 s kill-node: node-\d is dead, with 2 pods; the cluster notices in 40 s, and the node is back in 90 s$/);
+    const { told, status } = await played("kill-node", {
+      job: job("long", "20 0 12 22 11 ? 2026", { sharding: { total: 6 }, retry }, 60_000),
+    });
+    assert.match(
+      told[0] ?? "",
+      /^30 s kill-node: node-\d is dead, with 2 pods; the cluster notices in 40 s, and the node is back in 90 s$/,
+    );
     assert.match(told[1] ?? "", /^120 s kill-node: node-\d is back; what ran on it has ended$/);
     assert.deepEqual(
       status("long").history.map((run: { readonly phase: string }) => run.phase),
@@ -83,9 +88,18 @@ describe("faults of a playground", function () {
   });
 
   it("lose-watch: what changed meanwhile is found by listing anew", async () => {
-    const { told, status } = await played("lose-watch", { job: job("old", every10s, {}, 1_000), meanwhile: job("new", every10s, {}, 1_000) });
-    assert.match(told[0] ?? "", /^30 s lose-watch: the operator's [1-9]\d* watches say nothing for 20 s, and what happens meanwhile is lost$/);
-    assert.match(told[1] ?? "", /^50 s lose-watch: the watches are broken off, and their past is forgotten: the operator has to list anew$/);
+    const { told, status } = await played("lose-watch", {
+      job: job("old", every10s, {}, 1_000),
+      meanwhile: job("new", every10s, {}, 1_000),
+    });
+    assert.match(
+      told[0] ?? "",
+      /^30 s lose-watch: the operator's [1-9]\d* watches say nothing for 20 s, and what happens meanwhile is lost$/,
+    );
+    assert.match(
+      told[1] ?? "",
+      /^50 s lose-watch: the watches are broken off, and their past is forgotten: the operator has to list anew$/,
+    );
     for (const name of ["old", "new"]) assert.equal(Date.parse(status(name).lastSuccessTime) >= start + 270_000, true, name);
   });
 

@@ -23,7 +23,8 @@ export async function installPackage(client: KubeClient, server: ApiServer, want
 async function installDefinition(client: KubeClient, crd: CustomResourceDefinition): Promise<void> {
   const held = await found<CustomResourceDefinition>(client, customResourceDefinitions, crd.metadata.name);
   if (held === undefined) await client.create(customResourceDefinitions, crd);
-  else if (!isDeepStrictEqual(held.spec.versions, crd.spec.versions)) await client.replace(customResourceDefinitions, { ...held, spec: crd.spec });
+  else if (!isDeepStrictEqual(held.spec.versions, crd.spec.versions))
+    await client.replace(customResourceDefinitions, { ...held, spec: crd.spec });
 }
 
 async function found<T extends KubeObject>(client: KubeClient, resource: Resource, name: string): Promise<T | undefined> {

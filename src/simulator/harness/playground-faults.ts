@@ -56,7 +56,9 @@ async function killNode({ world, clock, signal }: FaultOptions, tell: Tell): Pro
   if (name === undefined) return tell("kill-node: all nodes are dead already");
   const pods = podsOn(world, name);
   world.loseNode(name);
-  tell(`kill-node: ${name} is dead, with ${count(pods, "pod")}; the cluster notices in 40 s, and the node is back in ${seconds(nodeAwayMs)}`);
+  tell(
+    `kill-node: ${name} is dead, with ${count(pods, "pod")}; the cluster notices in 40 s, and the node is back in ${seconds(nodeAwayMs)}`,
+  );
   await clock.sleep(nodeAwayMs, signal);
   await world.returnNode(name);
   tell(`kill-node: ${name} is back; what ran on it has ended`);
@@ -65,7 +67,9 @@ async function killNode({ world, clock, signal }: FaultOptions, tell: Tell): Pro
 async function loseWatch({ server, clock, signal }: FaultOptions, hearing: Hearing, tell: Tell): Promise<void> {
   const watches = () => server.openWatches().filter(({ userAgent }) => userAgent === operatorAgent);
   hearing.deaf = true;
-  tell(`lose-watch: the operator's ${count(watches().length, "watch", "watches")} say nothing for ${seconds(deafMs)}, and what happens meanwhile is lost`);
+  tell(
+    `lose-watch: the operator's ${count(watches().length, "watch", "watches")} say nothing for ${seconds(deafMs)}, and what happens meanwhile is lost`,
+  );
   await clock.sleep(deafMs, signal);
   // whoever goes on from where it stopped is answered with 410 then, as after a compaction of etcd
   server.compact();

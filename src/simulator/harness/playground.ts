@@ -114,7 +114,9 @@ async function start(options: PlaygroundOptions, ends: Ends): Promise<Playground
     port: options.port ?? 0,
     logSource: () => world?.logs,
     serviceProxy: ({ namespace, name }, url) =>
-      namespace === explainService.namespace && name === explainService.name ? operator?.current.explain({ method: "GET", url }) : undefined,
+      namespace === explainService.namespace && name === explainService.name
+        ? operator?.current.explain({ method: "GET", url })
+        : undefined,
     streamSource: () => world?.streams,
     onError: (error) => logger.error("the API server failed", { error }),
   });

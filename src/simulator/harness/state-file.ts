@@ -96,7 +96,8 @@ export async function readStateFile(path: string, program: string): Promise<Save
   }
   head ??= headOf(held ?? "", program, refused);
   const end = parsed(held ?? "");
-  if (!isFields(end) || typeof end.sha256 !== "string") throw refused(`it is cut short: the end is missing after ${entries.length} objects`);
+  if (!isFields(end) || typeof end.sha256 !== "string")
+    throw refused(`it is cut short: the end is missing after ${entries.length} objects`);
   if (end.objects !== entries.length || end.sha256 !== digest.digest("hex"))
     throw refused("it is damaged: its contents are not what was saved");
   const { identity, savedAt, revision } = head;
@@ -111,7 +112,8 @@ function headOf(line: string, program: string, refused: (why: string) => StateFi
       `it was saved by nuptse ${String(head.program)} in format ${head.version}; this is nuptse ${program}, which knows none above ${version}`,
     );
   const { identity, savedAt, revision } = head;
-  const whole = isFields(identity) && ["caPem", "certificatePem", "privateKeyPem", "token"].every((key) => typeof identity[key] === "string");
+  const whole =
+    isFields(identity) && ["caPem", "certificatePem", "privateKeyPem", "token"].every((key) => typeof identity[key] === "string");
   if (!whole || typeof savedAt !== "number" || typeof revision !== "number") throw refused("its first line is damaged");
   return { identity: identity as unknown as ServerIdentity, savedAt, revision };
 }

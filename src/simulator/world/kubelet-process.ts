@@ -116,7 +116,9 @@ export function createProcessRuntime(options: ProcessOptions): ContainerRuntime 
       },
       async connect(pod, port) {
         const { namespace, name } = pod.metadata;
-        const runs = pod.spec.containers.some((container) => running.get(keyOf(namespace, name, container.name))?.surroundings !== undefined);
+        const runs = pod.spec.containers.some(
+          (container) => running.get(keyOf(namespace, name, container.name))?.surroundings !== undefined,
+        );
         if (!runs) throw new Error(`none of the pod's containers runs`);
         return connectLocally([pod.status?.podIP ?? loopback, loopback], port);
       },

@@ -264,7 +264,10 @@ describe("cli/playground", () => {
   for (const { args, want } of refused) {
     it(`refuses ${args}`, async () => {
       const outcome = await nuptse(["playground", ...args.split(" ")]);
-      assert.deepEqual({ code: outcome.code, lines: outcome.notes.length, asked: outcome.playground.length }, { code: 2, lines: 1, asked: 0 });
+      assert.deepEqual(
+        { code: outcome.code, lines: outcome.notes.length, asked: outcome.playground.length },
+        { code: 2, lines: 1, asked: 0 },
+      );
       assert.match(outcome.notes[0] ?? "", want);
     });
   }

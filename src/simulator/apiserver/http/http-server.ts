@@ -79,7 +79,10 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     speed: options.speed ?? 1,
   };
   // watches are silent for minutes, and a request's head and body have limits of their own
-  const https = createServer({ cert: certificatePem, key: privateKeyPem, keepAlive: true, keepAliveTimeout: 120_000 }, createRequestHandler(parts));
+  const https = createServer(
+    { cert: certificatePem, key: privateKeyPem, keepAlive: true, keepAliveTimeout: 120_000 },
+    createRequestHandler(parts),
+  );
   https.on("upgrade", createUpgradeHandler(parts));
   const sockets = new Set<Duplex>();
   https.on("connection", (socket: Duplex) => {

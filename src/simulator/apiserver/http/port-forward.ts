@@ -70,9 +70,11 @@ class Tunnel {
   #handle(frame: SpdyFrame): void {
     switch (frame.kind) {
       case "open":
-        return this.#open(frame.stream, frame.headers);
+        this.#open(frame.stream, frame.headers);
+        return;
       case "data":
-        return this.#receive(frame.stream, frame.body, frame.last);
+        this.#receive(frame.stream, frame.body, frame.last);
+        return;
       case "reset": {
         const pair = this.#byStream.get(frame.stream);
         if (pair?.data === frame.stream) this.#finish(pair);

@@ -46,7 +46,10 @@ describe("a saved playground", () => {
     await writeStateFile(path, saved, "0.1.0");
     const before = await readFile(path);
     // it fails in the middle, as on a full disk
-    const broken = { ...saved, state: { revision: 1, entries: [{ group: "", plural: "x", object: { toJSON: () => assert.fail("full") } }] } };
+    const broken = {
+      ...saved,
+      state: { revision: 1, entries: [{ group: "", plural: "x", object: { toJSON: () => assert.fail("full") } }] },
+    };
     await assert.rejects(writeStateFile(path, broken as unknown as SavedPlayground, "0.1.0"), /full/);
     assert.ok((await readFile(path)).equals(before));
     assert.deepEqual(await readdir(folder), ["lab.state"]);
@@ -63,11 +66,23 @@ describe("a saved playground", () => {
       want: /saved by nuptse 3\.0\.0 in format 2; this is nuptse 0\.1\.0, which knows none above 1/,
     },
     { name: "has a damaged first line", change: (text) => text.replace('"caPem"', '"ca"'), want: /its first line is damaged/ },
-    { name: "ends after its first line", change: (text) => `${text.split("\n")[0]}\n`, want: /cut short: the end is missing after 0 objects/ },
-    { name: "ends between two objects", change: (text) => text.split("\n").slice(0, 11).join("\n"), want: /cut short: the end is missing after 9/ },
+    {
+      name: "ends after its first line",
+      change: (text) => `${text.split("\n")[0]}\n`,
+      want: /cut short: the end is missing after 0 objects/,
+    },
+    {
+      name: "ends between two objects",
+      change: (text) => text.split("\n").slice(0, 11).join("\n"),
+      want: /cut short: the end is missing after 9/,
+    },
     { name: "ends within an object", change: (text) => text.slice(0, 5_000), want: /cut short: the end is missing/ },
     { name: "has a line that is no object", change: (text) => text.replace(/\n\["","configmaps",/, "\n[7,"), want: /line 2 is no object/ },
-    { name: "has one character changed", change: (text) => text.replace('"m-7"', '"m-8"'), want: /damaged: its contents are not what was saved/ },
+    {
+      name: "has one character changed",
+      change: (text) => text.replace('"m-7"', '"m-8"'),
+      want: /damaged: its contents are not what was saved/,
+    },
     { name: "has lost an object", change: (text) => text.replace(/\n[^\n]*"m-7"[^\n]*/, ""), want: /damaged: its contents/ },
   ];
   for (const { name, change, want } of changes) {

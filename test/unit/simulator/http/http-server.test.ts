@@ -151,9 +151,9 @@ describe("the HTTPS front", () => {
       assert.equal(failureOf(await call("/api/v1/nothings?watch=1")), "404 NotFound: m");
     });
     it("an unknown method", async () => assert.equal((await call(jobs, { method: "PROPFIND" })).status, 405));
-    it("port-forward, in words", async () => {
+    it("port-forward where no containers run, in words", async () => {
       const path = "/api/v1/namespaces/default/pods/p/portforward";
-      assert.match(failureOf(await call(path, { headers: { connection: "Upgrade", upgrade: "websocket" } })), /^400 .*pods\/portforward/);
+      assert.match(failureOf(await call(path, { headers: { connection: "Upgrade", upgrade: "websocket" } })), /^501 .*this cluster runs no containers/);
     });
     it("a form that it does not have", async () => assert.equal((await call(jobs, { headers: { accept: "text/html" } })).status, 406));
     it("nothing of what the core refuses: its words are handed on", async () => {
