@@ -153,7 +153,10 @@ describe("the HTTPS front", () => {
     it("an unknown method", async () => assert.equal((await call(jobs, { method: "PROPFIND" })).status, 405));
     it("port-forward where no containers run, in words", async () => {
       const path = "/api/v1/namespaces/default/pods/p/portforward";
-      assert.match(failureOf(await call(path, { headers: { connection: "Upgrade", upgrade: "websocket" } })), /^501 .*this cluster runs no containers/);
+      assert.match(
+        failureOf(await call(path, { headers: { connection: "Upgrade", upgrade: "websocket" } })),
+        /^501 .*this cluster runs no containers/,
+      );
     });
     it("a form that it does not have", async () => assert.equal((await call(jobs, { headers: { accept: "text/html" } })).status, 406));
     it("nothing of what the core refuses: its words are handed on", async () => {
