@@ -6,7 +6,7 @@ import { bundleCommands } from "../../../hack/bundle/bundle-command.ts";
 const root = join(import.meta.dirname, "../../..");
 let bundled: Promise<string> | undefined;
 
-/** The program `nuptse` as users get it: one file, made once for a process and removed at its end. */
+/** The program `nuptse` as users get it: bundled, made once for a process and removed at its end. */
 export function bundledOperator(): Promise<string> {
   bundled ??= bundle();
   return bundled;
