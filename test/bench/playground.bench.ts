@@ -167,6 +167,7 @@ async function createdInProcess(count: number, warmUp: number, profile: readonly
 async function createdOverHttps(count: number, warmUp: number, rounds: number, profile: readonly string[]) {
   const ours: Rate[] = [];
   const theirs: Rate[] = [];
+  if (rounds === 0) return { ours, theirs };
   const cluster = await BenchCluster.start({ audit: false });
   const playground = await PlaygroundProcess.start(["--kubelet", "stages", "--nodes", "1", "--no-operator"], profile);
   const embedded = { plane: { logsFolder: playground.folder }, loaderKubeconfig: playground.kubeconfig };

@@ -100,6 +100,8 @@ export class ApiServer {
   readonly #authorizer: RbacAuthorizer;
   readonly #expiry: EventExpiry;
   #controllers: Controllers | undefined;
+  /** Asked for at every request over HTTP; undefined when the kinds have changed. */
+  #resources: readonly ServedResource[] | undefined;
   #revision = firstRevision;
 
   constructor(options: ApiServerOptions) {
@@ -176,7 +178,8 @@ export class ApiServer {
 
   /** What discovery says of all served kinds. */
   resources(): readonly ServedResource[] {
-    return [...this.types().map(servedResource), ...reviewResources];
+    this.#resources ??= [...this.types().map(servedResource), ...reviewResources];
+    return this.#resources;
   }
 
   /** The kind at an address. */
@@ -427,6 +430,7 @@ export class ApiServer {
   #serve(type: ResourceType): void {
     const { group, version, plural } = type.resource;
     this.#types.set(`${group}/${version}/${plural}`, type);
+    this.#resources = undefined;
     const addresses = this.#addresses.get(type.collection) ?? [];
     this.#addresses.set(type.collection, [...addresses, type]);
   }
@@ -434,6 +438,7 @@ export class ApiServer {
   #withdraw(type: ResourceType): void {
     const { group, version, plural } = type.resource;
     this.#types.delete(`${group}/${version}/${plural}`);
+    this.#resources = undefined;
     const left = (this.#addresses.get(type.collection) ?? []).filter((other) => other !== type);
     if (left.length > 0) this.#addresses.set(type.collection, left);
     else this.#addresses.delete(type.collection);
