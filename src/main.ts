@@ -320,10 +320,15 @@ async function runPlayground(options: PlaygroundOptions): Promise<void> {
     void (breaking === "menu" ? breakByMenu(createInterface({ input: process.stdin }), how) : breakByTurns(breaking, how));
   }
   await new Promise((resolve) => (stopped.signal.aborted ? resolve(undefined) : stopped.signal.addEventListener("abort", resolve)));
-  await playground.close();
-  if (options.save !== undefined) output.result(`the cluster is saved in ${options.save}`);
+  try {
+    await playground.close();
+    if (options.save !== undefined) output.result(`the cluster is saved in ${options.save}`);
+  } catch (error) {
+    output.note(`error: ${error instanceof Error ? error.message : String(error)}`);
+    process.exitCode = 1;
+  }
   // The API server's timers, such as its bookmarks, have nothing left to serve.
-  process.exit(0);
+  process.exit();
 }
 
 async function addPlaygroundUser({ name, role: roles, namespace, kubeconfig }: PlaygroundUserOptions): Promise<void> {

@@ -21,7 +21,7 @@ export async function breakByTurns(
   for (let turn = 0; !signal.aborted; turn++) {
     await options.clock.sleep(restMs, signal).catch(() => undefined);
     if (signal.aborted) return;
-    await options.break(faults[turn % faults.length] as PlaygroundFault, output.result);
+    await strike(faults[turn % faults.length] as PlaygroundFault, { ...options, output });
   }
 }
 
@@ -38,11 +38,17 @@ export async function breakByMenu(lines: AsyncIterable<string>, { output, signal
     if (signal.aborted) return;
     const word = line.trim();
     const fault = names[Number(word) - 1] ?? names.find((name) => name === word);
-    if (fault !== undefined)
-      options
-        .break(fault, output.result)
-        .catch((error: unknown) => output.note(`${fault}: ${error instanceof Error ? error.message : String(error)}`));
+    if (fault !== undefined) void strike(fault, { ...options, output });
     else if (word === "") ask();
     else output.note(`there is no ${JSON.stringify(word)} to break: write a number from 1 to ${names.length}`);
+  }
+}
+
+/** What goes wrong with a fault must not end the playground. */
+async function strike(fault: PlaygroundFault, { output, ...options }: Pick<BreakOptions, "break" | "output">): Promise<void> {
+  try {
+    await options.break(fault, output.result);
+  } catch (error) {
+    output.note(`${fault}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }

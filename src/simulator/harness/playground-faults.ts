@@ -1,8 +1,9 @@
 import type { Clock } from "../../base/clock.ts";
 import type { ApiServer } from "../apiserver/api-server.ts";
 import type { World } from "../world/world.ts";
+import { operatorAgent } from "./operator-agent.ts";
 import type { PlaygroundFault } from "./playground-fault.ts";
-import { operatorAgent, type PlaygroundOperator } from "./playground-operator.ts";
+import type { PlaygroundOperator } from "./playground-operator.ts";
 
 export interface FaultOptions {
   readonly server: ApiServer;
@@ -78,14 +79,14 @@ async function loseWatch({ server, clock, signal }: FaultOptions, hearing: Heari
   tell("lose-watch: the watches are broken off, and their past is forgotten: the operator has to list anew");
 }
 
-async function crashOperator({ operator }: FaultOptions, tell: Tell): Promise<void> {
+async function crashOperator({ operator, signal }: FaultOptions, tell: Tell): Promise<void> {
   const fleet = operator();
   if (fleet === undefined) return tell("crash-operator: there is no operator in this process");
   const before = fleet.current;
   fleet.kill();
   tell("crash-operator: the operator is killed as by kill -9; another one begins, and waits until the lease of 15 s has run out");
   await fleet.leading(before);
-  tell("crash-operator: another operator leads");
+  if (!signal.aborted) tell("crash-operator: another operator leads");
 }
 
 /** The healthy node with the most pods at work. */

@@ -10,10 +10,9 @@ import { noMetrics } from "../../runtime/metrics.ts";
 import type { TraceBuffer } from "../../trace/buffer.ts";
 import type { ApiServer } from "../apiserver/api-server.ts";
 import { inProcessTransport } from "../apiserver/in-process-transport.ts";
+import { operatorAgent } from "./operator-agent.ts";
 import { withServerDate } from "./server-date.ts";
 
-/** By what the operator's requests are told from all others. */
-export const operatorAgent = "nuptse-operator";
 /** The operator's user, as the policies name it. */
 const operatorUser = "system:serviceaccount:nuptse:nuptse-operator";
 
