@@ -1,4 +1,4 @@
-import { type Clock, sleepWith, type Timer } from "./clock.ts";
+import { type Clock, sleepWith } from "./clock.ts";
 
 /** How a clock differs from the one that drives it. */
 export interface ClockScale {
@@ -8,23 +8,13 @@ export interface ClockScale {
   readonly startsAt?: number;
 }
 
-/** Hundredths of a microsecond: what floating point loses in a conversion there and back. */
+/** Hundredths of a microsecond: floating point loses less in a conversion there and back, and an instant must never be early. */
 const roundingMs = 1e-5;
 
 /** A clock that is driven by another one at another speed. Wall time moves with monotonic time: jumps of the other's wall time are not seen. */
 export function createScaledClock(inner: Clock, { speed, startsAt = inner.now() }: ClockScale): Clock {
   const begun = inner.monotonic();
   const passed = (): number => (inner.monotonic() - begun) * speed;
-  const after = (delayMs: number, action: () => void): Timer => {
-    const due = passed() + Math.max(0, delayMs);
-    let timer: Timer;
-    const arm = (): void => {
-      timer = inner.after((due - passed()) / speed, fire);
-    };
-    // an instant must never be early
-    const fire = (): void => (passed() + roundingMs < due ? arm() : action());
-    arm();
-    return { cancel: () => timer.cancel() };
-  };
-  return { now: () => Math.floor(startsAt + passed() + roundingMs), monotonic: passed, after, sleep: sleepWith(after) };
+  const after: Clock["after"] = (delayMs, action) => inner.after(delayMs / speed, action);
+  return { now: () => startsAt + Math.floor(passed() + roundingMs), monotonic: passed, after, sleep: sleepWith(after) };
 }
