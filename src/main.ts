@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import type { Logger } from "./api/logger.ts";
 import { namespaces } from "./api/resource.ts";
 import { createSystemClock } from "./base/clock.ts";
@@ -298,26 +299,36 @@ async function runGateway(options: GatewayOptions): Promise<void> {
 }
 
 async function runPlayground(options: PlaygroundOptions): Promise<void> {
+  const stopped = new AbortController();
+  // A signal in the middle of the start must not leave anything behind: what was begun is brought to its end, and ended.
+  endOnSignal(() => stopped.abort());
   const { startPlayground } = await import("./simulator/harness/playground.ts");
+  const { logLevel: _, logFormat: __, break: breaking, ...cluster } = options;
   const playground = await startPlayground({
-    kubelet: options.kubelet,
+    ...cluster,
     random,
     clock,
-    nodes: options.nodes,
-    port: options.port,
-    operator: options.operator,
-    policies: options.policies,
+    program: packageVersion,
     logger: await createProcessLogger(options),
-    ...(options.kubeconfigOut !== undefined && { kubeconfigOut: options.kubeconfigOut }),
   });
   output.result(`the cluster is up at ${playground.url}; it is gone when this process ends (Ctrl-C)`);
   output.result(`kubectl --kubeconfig ${playground.kubeconfigPath} get ${namespaces.plural},elasticjobs -A`);
-  const stopped = Promise.withResolvers<void>();
-  endOnSignal(stopped.resolve);
-  await stopped.promise;
-  await playground.close();
+  if (options.speed !== 1) output.result(`its time runs ${options.speed} times as fast as yours`);
+  if (breaking !== undefined) {
+    const { breakByMenu, breakByTurns } = await import("./cli/break-playground.ts");
+    const how = { break: playground.break, output, signal: stopped.signal, clock };
+    void (breaking === "menu" ? breakByMenu(createInterface({ input: process.stdin }), how) : breakByTurns(breaking, how));
+  }
+  await new Promise((resolve) => (stopped.signal.aborted ? resolve(undefined) : stopped.signal.addEventListener("abort", resolve)));
+  try {
+    await playground.close();
+    if (options.save !== undefined) output.result(`the cluster is saved in ${options.save}`);
+  } catch (error) {
+    output.note(`error: ${error instanceof Error ? error.message : String(error)}`);
+    process.exitCode = 1;
+  }
   // The API server's timers, such as its bookmarks, have nothing left to serve.
-  process.exit(0);
+  process.exit();
 }
 
 async function addPlaygroundUser({ name, role: roles, namespace, kubeconfig }: PlaygroundUserOptions): Promise<void> {

@@ -5,7 +5,7 @@ import { nodes, pods, runnerApps } from "../../api/resource.ts";
 import type { RunnerApp } from "../../api/runner-app.gen.ts";
 import { effectiveSpec } from "../../runnerapp/rules/effective-spec.ts";
 import type { ApiServer } from "../apiserver/api-server.ts";
-import { operatorAgent } from "./operator-process.ts";
+import { operatorAgent } from "./operator-agent.ts";
 
 /** A cache may be so old when something is decided: a watch that stalls is found out after 150 s. */
 const staleMs = 160_000;
