@@ -228,13 +228,16 @@ describe("simulation of published services", function () {
     assert.equal((await row(stage))?.gatewayPort, 24_000);
     assert.deepEqual(
       (await stage.list(networkPolicies, { namespace: gatewayNamespace })).map(({ metadata }) => metadata.name),
-      ["nuptse.red.api"],
+      ["nuptse-gateway", "nuptse.red.api"],
     );
     stage.killOperator();
     await stage.delete(runnerApps, { namespace, name: "web" });
     stage.startOperator();
     await stage.advance(60_000);
-    assert.deepEqual(await stage.list(networkPolicies, { namespace: gatewayNamespace }), []);
+    assert.deepEqual(
+      (await stage.list(networkPolicies, { namespace: gatewayNamespace })).map(({ metadata }) => metadata.name),
+      ["nuptse-gateway"],
+    );
     assert.deepEqual(await names(stage), []);
 
     const { template: _, replicas: __, ...spec } = app("theirs").spec;

@@ -9,6 +9,7 @@ import type { Store } from "../../kube/store.ts";
 import type { Controller } from "../../runtime/controller.ts";
 import { runnerAppProblems } from "../../validation/runner-app.ts";
 import type { HostGrant } from "../rules/services/claims.ts";
+import { openPolicyName } from "../rules/services/network-policy.ts";
 import type { GatewayPod } from "../rules/services/gateway-pod.ts";
 import { objectName, type ObservedServices } from "../rules/services/observed.ts";
 import { planServices } from "../rules/services/plan.ts";
@@ -79,6 +80,7 @@ export function createPublishingController(options: PublishingControllerOptions)
       const services = caches.services.byIndex("app", key);
       const slices = caches.slices.byIndex("app", key);
       const policies = caches.policies.byIndex("app", key);
+      const openPolicy = caches.policies.get(settings.gatewayNamespace, openPolicyName);
       const isPublishing = app !== undefined && ((app.spec.services ?? []).length > 0 || (app.status?.services ?? []).length > 0);
       if (!isPublishing && services.length === 0 && policies.length === 0) return undefined;
       return {
@@ -90,6 +92,7 @@ export function createPublishingController(options: PublishingControllerOptions)
         slices,
         endpoints: caches.endpoints.byIndex("app", key),
         policies,
+        ...(openPolicy !== undefined && { openPolicy }),
         gateways: [...caches.gateways.all()],
         gatewayNamespace: settings.gatewayNamespace,
         rivals: app === undefined ? nobody : rivalsOf(caches.apps, app),

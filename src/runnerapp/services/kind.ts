@@ -95,9 +95,12 @@ export function createPublishingKind(options: PublishingKindOptions): Publishing
     ...common,
     resource: networkPolicies,
     namespace: gatewayNamespace,
-    labelSelector: labels.appNamespace,
-    indexes: { app: (policy) => [`${ownerOfPolicy(policy).namespace}/${ownerOfPolicy(policy).name}`] },
-    onChange: ({ object }) => loop.enqueue(ownerOfPolicy(object)),
+    labelSelector: labels.gateway,
+    indexes: { app: (policy) => (isOfApp(policy) ? [`${ownerOfPolicy(policy).namespace}/${ownerOfPolicy(policy).name}`] : []) },
+    onChange({ object }) {
+      if (isOfApp(object)) loop.enqueue(ownerOfPolicy(object));
+      else for (const ref of roots()) loop.enqueue(ref);
+    },
   });
   const gateways = createInformer<GatewayPod>({
     ...common,
@@ -126,6 +129,7 @@ export function createPublishingKind(options: PublishingKindOptions): Publishing
       if (name !== undefined && options.apps().get(namespace, name) === undefined) yield { namespace, name };
     }
     for (const policy of policies.store.all()) {
+      if (!isOfApp(policy)) continue;
       const owner = ownerOfPolicy(policy);
       if (options.apps().get(owner.namespace, owner.name) === undefined) yield owner;
     }
@@ -176,6 +180,8 @@ const byLabel = ({ metadata }: KubeObject): readonly string[] => {
   const app = metadata.labels?.[labels.app];
   return app === undefined ? [] : [`${metadata.namespace}/${app}`];
 };
+
+const isOfApp = ({ metadata }: NetworkPolicy): boolean => metadata.labels?.[labels.appNamespace] !== undefined;
 
 const ownerOfPolicy = ({ metadata }: NetworkPolicy) => ({
   namespace: metadata.labels?.[labels.appNamespace] ?? "",

@@ -10,9 +10,12 @@ import type { NetworkPolicy } from "./stored-objects.ts";
 /** A dot is in no name of a namespace or of a Service, so that no two services share a name here. */
 export const policyName = (namespace: string, service: string): string => `nuptse.${namespace}.${service}`;
 
+/** The policy without which the first one for some namespaces would shut everybody else out. */
+export const openPolicyName = "nuptse-gateway";
+
 /**
  * Lets the namespaces that a service allows, and nobody else, to its port of the gateways (decision 28). It cannot have an owner in another namespace, so it
- * is looked for by its labels when the app goes.
+ * is looked for by its labels when the app goes. Before the first of them comes the policy that leaves all other ports as open as they were.
  */
 export function stepPolicies(
   observed: ObservedServices,
@@ -20,6 +23,8 @@ export function stepPolicies(
   wanted: readonly { readonly spec: RunnerAppSpecService; readonly gatewayPort: number }[],
 ): readonly Action[] {
   const actions: Action[] = [];
+  const isClosing = app !== undefined && wanted.some(({ spec }) => spec.allowedNamespaces !== undefined);
+  if (isClosing && observed.openPolicy === undefined) return [{ tag: "create", resource: networkPolicies, object: openPolicy(observed) }];
   const stored = new Map(observed.policies.map((policy) => [policy.metadata.name, policy]));
   const kept = new Set<string>();
   for (const { spec, gatewayPort } of app === undefined ? [] : wanted) {
@@ -43,6 +48,29 @@ export function stepPolicies(
   return actions;
 }
 
+function openPolicy({ gatewayNamespace, ports: { pools } }: ObservedServices): NetworkPolicy {
+  const { first, last } = pools.restricted;
+  return {
+    apiVersion: "networking.k8s.io/v1",
+    kind: "NetworkPolicy",
+    metadata: { name: openPolicyName, namespace: gatewayNamespace, labels: { [labels.gateway]: "" } },
+    spec: {
+      podSelector: gatewayPods,
+      policyTypes: ["Ingress"],
+      ingress: [
+        {
+          ports: ["TCP", "UDP", "SCTP"].flatMap((protocol) => [
+            { protocol, port: 1, endPort: first - 1 },
+            { protocol, port: last + 1, endPort: 65_535 },
+          ]),
+        },
+      ],
+    },
+  };
+}
+
+const gatewayPods: LabelSelector = { matchExpressions: [{ key: labels.gateway, operator: "Exists" }] };
+
 function policyOf({ key, gatewayNamespace }: ObservedServices, service: string, port: number, selector: LabelSelector): NetworkPolicy {
   return {
     apiVersion: "networking.k8s.io/v1",
@@ -50,10 +78,10 @@ function policyOf({ key, gatewayNamespace }: ObservedServices, service: string, 
     metadata: {
       name: policyName(key.namespace, service),
       namespace: gatewayNamespace,
-      labels: { [labels.service]: service, [labels.app]: key.name, [labels.appNamespace]: key.namespace },
+      labels: { [labels.gateway]: "", [labels.service]: service, [labels.app]: key.name, [labels.appNamespace]: key.namespace },
     },
     spec: {
-      podSelector: { matchExpressions: [{ key: labels.gateway, operator: "Exists" }] },
+      podSelector: gatewayPods,
       policyTypes: ["Ingress"],
       ingress: [{ from: [{ namespaceSelector: selector }], ports: [{ protocol: "TCP", port }] }],
     },

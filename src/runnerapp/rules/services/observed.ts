@@ -25,6 +25,8 @@ export interface ObservedServices {
   readonly endpoints: readonly KubeObject[];
   /** NetworkPolicies of its services, in the namespace of the gateways. */
   readonly policies: readonly NetworkPolicy[];
+  /** The policy that leaves all ports but those of the restricted pool open, whoever made it. */
+  readonly openPolicy?: NetworkPolicy;
   readonly gateways: readonly GatewayPod[];
   readonly gatewayNamespace: string;
   readonly rivals: Rivals;

@@ -4,7 +4,7 @@ import { runnerApps } from "../../../api/resource.ts";
 import type { RunnerApp, RunnerAppStatusService } from "../../../api/runner-app.gen.ts";
 import { mergePatch } from "../../../base/diff.ts";
 import { stepInstancesService, stepRelease, stepService } from "./cluster-service.ts";
-import { stepPolicies } from "./network-policy.ts";
+import { policyName, stepPolicies } from "./network-policy.ts";
 import { objectName, type ObservedServices } from "./observed.ts";
 import { serviceRows } from "./rows.ts";
 
@@ -30,7 +30,11 @@ export function planServices(observed: ObservedServices): ServicesPlan {
     const isRecorded = gatewayPort !== undefined && stored.get(spec.name)?.gatewayPort === gatewayPort;
     return isRecorded ? [{ spec, gatewayPort }] : [];
   });
-  const steps = published.map(({ spec, gatewayPort }) => stepService(observed, app, spec, gatewayPort));
+  // What is for some namespaces is not published before nobody else can reach it.
+  const isGuarded = ({ spec }: (typeof published)[number]) =>
+    spec.allowedNamespaces === undefined ||
+    observed.policies.some(({ metadata }) => metadata.name === policyName(observed.key.namespace, spec.name));
+  const steps = published.filter(isGuarded).map(({ spec, gatewayPort }) => stepService(observed, app, spec, gatewayPort));
   // A service whose port is about to be recorded, or changed, is not given up meanwhile.
   const kept = new Set(
     rows.filter(({ gatewayPort, reason }) => gatewayPort !== undefined && reason !== "Releasing").map(({ name }) => name),

@@ -90,8 +90,9 @@ export interface NetworkPolicy extends KubeObject {
     readonly podSelector: LabelSelector;
     readonly policyTypes: readonly string[];
     readonly ingress: readonly {
-      readonly from: readonly { readonly namespaceSelector: LabelSelector }[];
-      readonly ports: readonly { readonly protocol: string; readonly port: number }[];
+      /** Absent = everybody. */
+      readonly from?: readonly { readonly namespaceSelector: LabelSelector }[];
+      readonly ports: readonly { readonly protocol: string; readonly port: number; readonly endPort?: number }[];
     }[];
   };
 }

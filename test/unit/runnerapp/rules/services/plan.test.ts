@@ -190,14 +190,32 @@ describe("publishing for some namespaces", () => {
     rows: [{ ...row, gatewayPort: 24_000, reason: "Published" }],
   });
   const world = { services: [instances(), ownService("api")], slices: [slice("api", 24_000, ["10.0.0.1"])] };
-  const policy = created(observedServices(app, world), "NetworkPolicy")[0] as NetworkPolicy;
+  const openPolicy = created(observedServices(app, world), "NetworkPolicy")[0] as NetworkPolicy;
+  const policy = created(observedServices(app, { ...world, openPolicy }), "NetworkPolicy")[0] as NetworkPolicy;
   const stored = { ...policy, metadata: { ...policy.metadata, uid: "uid-policy" } } as NetworkPolicy;
+
+  it("first all other ports are said to be open, or the first policy would shut everybody else out", () => {
+    assert.equal(openPolicy.metadata.name, "nuptse-gateway");
+    assert.deepEqual(openPolicy.spec.ingress, [
+      {
+        ports: ["TCP", "UDP", "SCTP"].flatMap((protocol) => [
+          { protocol, port: 1, endPort: 23_999 },
+          { protocol, port: 27_000, endPort: 65_535 },
+        ]),
+      },
+    ]);
+  });
 
   it("lets them, and nobody else, to the port of the service", () => {
     assert.deepEqual(policy.metadata, {
       name: "nuptse.tenant.api",
       namespace: "nuptse-system",
-      labels: { "nuptse.dev/service": "api", "nuptse.dev/app": "web", "nuptse.dev/app-namespace": "tenant" },
+      labels: {
+        "nuptse.dev/gateway": "",
+        "nuptse.dev/service": "api",
+        "nuptse.dev/app": "web",
+        "nuptse.dev/app-namespace": "tenant",
+      },
     });
     assert.deepEqual(policy.spec, {
       podSelector: { matchExpressions: [{ key: "nuptse.dev/gateway", operator: "Exists" }] },
@@ -206,14 +224,22 @@ describe("publishing for some namespaces", () => {
     });
   });
 
+  it("is published only when that is so", () => {
+    const bare = { services: [instances()], openPolicy };
+    assert.deepEqual(acts(observedServices(app, bare)), ["create NetworkPolicy nuptse.tenant.api"]);
+    assert.deepEqual(acts(observedServices(app, { ...bare, policies: [stored] })), ["create Service api"]);
+  });
+
   it("follows the selector", () => {
     const other = { ...stored, spec: { ...stored.spec, ingress: [] } };
-    assert.ok(acts(observedServices(app, { ...world, policies: [other] })).includes("replace NetworkPolicy nuptse.tenant.api"));
+    assert.ok(acts(observedServices(app, { ...world, openPolicy, policies: [other] })).includes("replace NetworkPolicy nuptse.tenant.api"));
   });
 
   it("goes with the wish, and with the app, which cannot own it", () => {
     const open = publishingApp({ rows: [{ ...row, reason: "Published" }] });
-    assert.ok(acts(observedServices(open, { ...world, policies: [stored] })).includes("delete NetworkPolicy nuptse.tenant.api"));
+    assert.ok(
+      acts(observedServices(open, { ...world, openPolicy, policies: [stored] })).includes("delete NetworkPolicy nuptse.tenant.api"),
+    );
     const { app: _, ...gone } = observedServices(app, { policies: [stored] });
     assert.deepEqual(acts(gone), ["delete NetworkPolicy nuptse.tenant.api"]);
   });
