@@ -19,6 +19,7 @@ import type { TraceServerOptions } from "./cli/trace.ts";
 import { retentionOf } from "./cli/trace-flags.ts";
 import type { Outbox } from "./notify/outbox.ts";
 import type { Operator } from "./operator/operator.ts";
+import type { AskGateway } from "./runnerapp/services/gateway-request.ts";
 import type { Metrics } from "./runtime/metrics.ts";
 import type { TraceService } from "./trace/trace-service.ts";
 import type { WebhookService } from "./webhook/webhook-service.ts";
@@ -26,6 +27,8 @@ import type { WebhookService } from "./webhook/webhook-service.ts";
 // The composition root: flags, wiring and signals. Whatever only one command needs is imported when that command runs, so that short
 // ones start fast.
 
+/** Where the kubelet puts the token of the account of the pod that we run in. */
+const ownTokenFile = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 const clock = createSystemClock();
 const random: Random = { next: () => Math.random() };
 const output = createProcessOutput();
@@ -97,6 +100,12 @@ async function runOperator(options: OperatorOptions): Promise<void> {
     ...(outbox !== undefined && { notifications: outbox }),
     ...(options.deployment !== undefined && { deployment: { namespace, name: options.deployment } }),
     ...(options.pod !== undefined && { pod: options.pod }),
+    publishing: {
+      pools: { open: options.gatewayOpenPorts, restricted: options.gatewayRestrictedPorts },
+      ...(options.gatewayNamespace !== undefined && { gatewayNamespace: options.gatewayNamespace }),
+      ...(options.gatewayHost !== undefined && { hostGrants: options.gatewayHost }),
+    },
+    ...(await gatewayAsking(options)),
   });
   const webhooks = await startOperatorWebhooks(options, operator, { namespace, metrics, logger, now: () => serverTime.now() });
   const server = await health.startHealthServer({
@@ -129,6 +138,14 @@ async function runOperator(options: OperatorOptions): Promise<void> {
   await explain?.close();
   await server.close();
   transport.close();
+}
+
+/** How gateways are asked for their state, if they are. */
+async function gatewayAsking(options: OperatorOptions): Promise<{ readonly askGateway?: AskGateway }> {
+  const { gatewayStateCaFile: caFile, gatewayStatePort: port, gatewayStateServerName: serverName } = options;
+  if (caFile === undefined) return {};
+  const { createGatewayRequest } = await import("./runnerapp/services/gateway-request.ts");
+  return { askGateway: createGatewayRequest({ port, caFile, serverName, tokenFile: options.gatewayStateTokenFile ?? ownTokenFile }) };
 }
 
 /** The admission webhooks, if they are to be served. */
@@ -178,8 +195,7 @@ async function startOperatorTrace(options: OperatorOptions, logger: Logger, metr
   const { trace: target, traceTokenFile, traceCaFile, tracePasswordFile } = options;
   if (target.kind === "none") return undefined;
   const { startTrace } = await import("./trace/trace-service.ts");
-  const ownToken = "/var/run/secrets/kubernetes.io/serviceaccount/token";
-  const tokenFile = traceTokenFile ?? (existsSync(ownToken) ? ownToken : undefined);
+  const tokenFile = traceTokenFile ?? (existsSync(ownTokenFile) ? ownTokenFile : undefined);
   return startTrace({
     target,
     retention: retentionOf(options),

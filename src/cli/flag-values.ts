@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "commander";
+import type { PortRange } from "../api/gateway-ports.ts";
 
 // Parsers of flag values for commander. Each throws InvalidArgumentError with words that say what would be right; commander puts the
 // flag's name and the value in front of them.
@@ -83,4 +84,12 @@ export function serviceReference(text: string): { readonly namespace: string; re
   if (match === null || namespace.length > 63 || name.length > 63)
     throw new InvalidArgumentError("Write the namespace and the name of a Service such as nuptse-system/nuptse-explain.");
   return { namespace, name };
+}
+
+/** "21000-23999": ports, both ends inclusive. */
+export function portRange(text: string): PortRange {
+  const [, first = 0, last = 0] = (/^(\d{1,5})-(\d{1,5})$/.exec(text) ?? []).map(Number);
+  if (first < 1024 || last > 65_535 || first > last)
+    throw new InvalidArgumentError("Write two ports from 1024 to 65535 such as 21000-23999.");
+  return { first, last };
 }

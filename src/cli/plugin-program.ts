@@ -7,6 +7,7 @@ import { nextCommand } from "./plugin/next.ts";
 import type { PluginContext } from "./plugin/plugin-context.ts";
 import { queueCommand } from "./plugin/queue.ts";
 import { requestCommands } from "./plugin/requests.ts";
+import { servicesCommand } from "./plugin/services.ts";
 import { statusCommand } from "./plugin/status.ts";
 import { validateCommand } from "./plugin/validate.ts";
 import { whyCommand } from "./plugin/why.ts";
@@ -23,6 +24,7 @@ export function createPluginProgram(context: PluginContext): Command {
     .addCommand(whyCommand(context))
     .addCommand(nextCommand(context))
     .addCommand(queueCommand(context))
+    .addCommand(servicesCommand(context))
     .addCommand(validateCommand(context))
     .addCommand(cronCommand(context))
     .addCommand(completionCommand(context))

@@ -11,6 +11,13 @@ const webhookDefaults = {
   webhookCertificateSeconds: { validMs: 7_776_000_000, renewMs: 2_592_000_000, overlapMs: 600_000 },
 };
 
+const publishingDefaults = {
+  gatewayOpenPorts: { first: 21_000, last: 23_999 },
+  gatewayRestrictedPorts: { first: 24_000, last: 26_999 },
+  gatewayStatePort: 8091,
+  gatewayStateServerName: "nuptse-gateway",
+};
+
 describe("cli/operator", () => {
   it("has defaults for everything", async () => {
     const outcome = await nuptse(["operator"]);
@@ -26,6 +33,7 @@ describe("cli/operator", () => {
         traceRetentionDays: 30,
         traceMaxRows: 10_000_000,
         ...webhookDefaults,
+        ...publishingDefaults,
         logLevel: "info",
       },
     ]);
@@ -41,6 +49,18 @@ describe("cli/operator", () => {
       ...["--webhook-bind-address", ":9443", "--webhook-service", "hooks", "--webhook-host", "10.0.0.7, hooks.example.org"],
       ...["--webhook-secret", "certs", "--webhook-validating-configuration", "v", "--webhook-mutating-configuration", "m"],
       ...["--webhook-certificate-seconds", "3600/60/10"],
+      ...["--gateway-namespace", "edge", "--gateway-open-ports", "2000-2999", "--gateway-restricted-ports", "3000-3999"],
+      ...[
+        "--gateway-host",
+        "*.pig.example=pigs,farm",
+        "--gateway-host",
+        "*=*",
+        "--gateway-state-port",
+        "1",
+        "--gateway-state-ca-file",
+        "/g",
+      ],
+      ...["--gateway-state-server-name", "edge", "--gateway-state-token-file", "/h"],
       ...["--log-level", "debug", "--log-format", "json"],
     ]);
     assert.equal(outcome.code, 0);
@@ -70,6 +90,17 @@ describe("cli/operator", () => {
         webhookValidatingConfiguration: "v",
         webhookMutatingConfiguration: "m",
         webhookCertificateSeconds: { validMs: 3_600_000, renewMs: 60_000, overlapMs: 10_000 },
+        gatewayNamespace: "edge",
+        gatewayOpenPorts: { first: 2000, last: 2999 },
+        gatewayRestrictedPorts: { first: 3000, last: 3999 },
+        gatewayHost: [
+          { pattern: "*.pig.example", namespaces: ["pigs", "farm"] },
+          { pattern: "*", namespaces: ["*"] },
+        ],
+        gatewayStatePort: 1,
+        gatewayStateCaFile: "/g",
+        gatewayStateServerName: "edge",
+        gatewayStateTokenFile: "/h",
         logLevel: "debug",
         logFormat: "json",
       },
