@@ -1,5 +1,11 @@
 import { Command } from "commander";
 import { cronCommand } from "./cron.ts";
+import { evacuateCommand, restartCommand, setImageCommand } from "./plugin/fleet/acts.ts";
+import { appCommand } from "./plugin/fleet/app.ts";
+import { execCommand } from "./plugin/fleet/exec.ts";
+import { nodeCommand } from "./plugin/fleet/node.ts";
+import { renderCommand } from "./plugin/fleet/render.ts";
+import { rolloutCommand } from "./plugin/fleet/rollout.ts";
 import { completionCommand, createCompleteCommand } from "./plugin/completion.ts";
 import { historyCommand } from "./plugin/history.ts";
 import { logsCommand } from "./plugin/logs.ts";
@@ -21,6 +27,14 @@ export function createPluginProgram(context: PluginContext): Command {
     .addCommand(historyCommand(context))
     .addCommand(logsCommand(context))
     .addCommand(whyCommand(context))
+    .addCommand(appCommand(context))
+    .addCommand(rolloutCommand(context))
+    .addCommand(restartCommand(context))
+    .addCommand(setImageCommand(context))
+    .addCommand(evacuateCommand(context))
+    .addCommand(nodeCommand(context))
+    .addCommand(execCommand(context))
+    .addCommand(renderCommand(context))
     .addCommand(nextCommand(context))
     .addCommand(queueCommand(context))
     .addCommand(validateCommand(context))
