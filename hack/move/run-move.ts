@@ -139,14 +139,14 @@ class Watch {
     return new Set(this.#all(app).flatMap(({ spec }) => spec.nodeName ?? []));
   }
 
-  /** Resolves when both fleets have these sizes, nothing else is there, and their conditions say so. */
+  /** Resolves when both fleets have these sizes, nothing else is there, and their status says so. */
   async until(sizes: Sizes, what: string): Promise<void> {
     const { clock, client, signal } = this.#options;
     const until = clock.now() + limitMs;
     for (;;) {
       const ready = this.#ready();
       const isThere = apps.every((app) => ready[app] === sizes[app] && this.#all(app).length === sizes[app]);
-      if (isThere && (await this.#areServing(client))) return;
+      if (isThere && (await this.#areServing(client, sizes))) return;
       if (clock.now() > until) throw new Error(`waited ${seconds(limitMs)} for ${what}; there are ${JSON.stringify(ready)}`);
       await clock.sleep(lookMs, signal);
     }
@@ -157,9 +157,12 @@ class Watch {
     this.#options.show([]);
   }
 
-  async #areServing(client: KubeClient): Promise<boolean> {
+  async #areServing(client: KubeClient, sizes: Sizes): Promise<boolean> {
     const { items } = await client.list<RunnerApp>(runnerApps, { namespace });
-    return items.every(({ status }) => status?.conditions?.some(({ type, status: is }) => type === "Available" && is === "True") === true);
+    return items.every(({ metadata, status }) => {
+      const size = sizes[metadata.name as App];
+      return status?.desiredReplicas === size && status.availableReplicas === size;
+    });
   }
 
   #look(): void {

@@ -81,7 +81,7 @@ describe("kubectl nuptse for fleets", function () {
         "Namespace: | shop",
         "Instances: | 3 of 3 available",
         "Roll-out: | done",
-        "May be missing: 0 (spec.strategy), and 1 may run besides",
+        "May be missing: | 0 (spec.strategy), and 1 may run besides",
       ]);
       const from = lines.indexOf("Revisions");
       assert.deepEqual(lines.slice(from, from + 8), [
@@ -127,8 +127,8 @@ describe("kubectl nuptse for fleets", function () {
         " | name: web-HASH-3 | # nuptse",
         " | nuptse.dev/app: web | # nuptse",
         " | nuptse.dev/instance: '3' | # nuptse",
-        " | - name: main",
-        " | image: registry.example/web:1",
+        " | - image: registry.example/web:1",
+        " | name: main",
         " | - name: NUPTSE_APP | # nuptse",
       ])
         assert.ok(lines.includes(want), `${want} in\n${lines.join("\n")}`);
@@ -244,9 +244,11 @@ describe("kubectl nuptse for fleets", function () {
       assert.deepEqual([now.length, now.filter((uid) => old.includes(uid))], [before.length, []]);
     });
     it("restart -i replaces one", async () => {
-      const lines = await ok("restart web -i 1 --wait --timeout 60s");
-      assert.match(lines[0] ?? "", /^pod\/web-HASH-\d \(instance 1\) is to be replaced$/);
-      assert.equal(await fails("restart web -i 9"), "error: web has no pod of instance 9; there are 0, 1, 2");
+      const { instances } = JSON.parse((await run("app web -o json")).stdout) as { readonly instances: readonly { readonly instance: string }[] };
+      const number = instances[1]?.instance ?? "";
+      const lines = await ok(`restart web -i ${number} --wait --timeout 60s`);
+      assert.match(lines[0] ?? "", new RegExp(`^pod/web-HASH-\\d \\(instance ${number}\\) is to be replaced$`));
+      assert.match(await fails("restart web -i 99"), /^error: web has no pod of instance 99; there are \d, \d, \d$/);
     });
     it("suspend and resume of an app", async () => {
       await create("night", { spec: { replicas: 1 } });

@@ -72,7 +72,7 @@ export function plain(text: string): readonly string[] {
         .replaceAll(/\d{8}t\d{6}z(-[rb][0-9a-f]{8})?/g, (_, suffix?: string) => (suffix === undefined ? "RUN" : `RUN${suffix.slice(0, 2)}`))
         .replaceAll(/((?:run|retry|cancel|backfill|suspend|mark-succeeded)-)[bcdfghjklmnpqrstvwxz0-9]{5}\b/g, "$1NAME")
         .replaceAll(/(?:(?:Sun|Mon|Tue|Wed|Thu|Fri|Sat) )?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z| \+00:00)/g, "TIME")
-        .replaceAll(/\b\d+ (?:min|s|h|d)(?: \d+ (?:min|s|h))?(?: ago)?/g, "SPAN")
+        .replaceAll(/\b\d+ (?:min|s|h|d)\b(?: \d+ (?:min|s|h)\b)?(?: ago)?/g, "SPAN")
         .replaceAll(/\bnode-\d\b/g, "NODE")
         .replaceAll(/ {2,}/g, " | ")
         .trimEnd(),

@@ -20,6 +20,9 @@ const standing: ReadonlySet<string> = new Set([
   appReasons.retriesExhausted,
 ]);
 
+/** A restart is asked for in whole seconds, so that it may be to come for a moment. */
+const soonMs = 10_000;
+
 /** Where the change of a fleet stands that was made last. */
 export function rolloutVerdict({ app, now }: Pick<FleetPicture, "app" | "now">, fleet: Fleet): RolloutVerdict {
   const { metadata, status, spec } = app;
@@ -36,7 +39,7 @@ export function rolloutVerdict({ app, now }: Pick<FleetPicture, "app" | "now">, 
   if (ready !== undefined && standing.has(ready.reason)) return { state: "Standing", text: `${ready.reason}: ${ready.message}` };
   if (canary?.phase === "Paused")
     return { state: "Standing", text: `spec.paused is true, and ${far}; kubectl nuptse rollout resume ${name}` };
-  const due = dueForRestart(fleet, now).length;
+  const due = dueForRestart(fleet, now + soonMs).length;
   const counts = `${far}, ${fleet.available} available${due === 0 ? "" : `, ${due} to be restarted`}`;
   if (canary?.phase === "Held" && ready?.reason === appReasons.canaryHeld && due === 0)
     return { state: "Held", text: `held at its share: ${far}; kubectl nuptse rollout promote ${name} goes on` };
