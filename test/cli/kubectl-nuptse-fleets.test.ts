@@ -206,12 +206,12 @@ describe("kubectl nuptse for fleets", function () {
       await kubectl().ok(["patch", "ra", "canary", "--type=merge", "-p", JSON.stringify({ spec })]);
       assert.match(
         await fails("rollout status canary --timeout 60s"),
-        /^error: RolloutPaused: the roll-out of revision canary-\w+ stands still: instance \d failed/,
+        /^error: RolloutPaused: the roll-out of revision canary-\w+ stands still: instance \d (and \d more )?failed/,
       );
       await shows(
         "why ra/canary",
-        /^- RolloutPaused: the roll-out stands still: instance \d failed; \d of 4 have the change$/,
-        /^- CrashLoop: instance \d: its program ended: exit 3$/,
+        /^- RolloutPaused: the roll-out stands still: instance \d (and \d more )?failed; \d of 4 have the change$/,
+        /^- CrashLoop: instances? [\d,-]+: its program ended: exit 3$/,
         /to do \| kubectl nuptse logs ra\/canary -i \d --previous$/,
       );
       assert.match(await fails("rollout promote canary"), /^error: the change has failed/);
