@@ -80,8 +80,8 @@ describe("kubectl nuptse for fleets", function () {
         "RunnerApp: | web",
         "Namespace: | shop",
         "Instances: | 3 of 3 available",
-        "Roll-out: | done",
-        "May be missing: | 0 (spec.strategy), and 1 may run besides",
+        "Roll-out: | all have what spec.template says",
+        "Budgets: | 0 may be missing, 1 may run besides",
       ]);
       const from = lines.indexOf("Revisions");
       assert.deepEqual(lines.slice(from, from + 8), [
@@ -244,7 +244,9 @@ describe("kubectl nuptse for fleets", function () {
       assert.deepEqual([now.length, now.filter((uid) => old.includes(uid))], [before.length, []]);
     });
     it("restart -i replaces one", async () => {
-      const { instances } = JSON.parse((await run("app web -o json")).stdout) as { readonly instances: readonly { readonly instance: string }[] };
+      const { instances } = JSON.parse((await run("app web -o json")).stdout) as {
+        readonly instances: readonly { readonly instance: string }[];
+      };
       const number = instances[1]?.instance ?? "";
       const lines = await ok(`restart web -i ${number} --wait --timeout 60s`);
       assert.match(lines[0] ?? "", new RegExp(`^pod/web-HASH-\\d \\(instance ${number}\\) is to be replaced$`));

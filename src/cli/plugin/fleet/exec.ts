@@ -16,8 +16,8 @@ export function execCommand(context: PluginContext): Command {
   const command = new Command("exec")
     .summary("run a command in an instance of a fleet")
     .description(
-      "Chooses an instance, the first that serves or the one of -i, and runs `kubectl exec` in it: on a terminal with that, without a command a shell. " +
-        "The exit code is that of the command.",
+      "Chooses an instance, the first that serves or the one of -i, and runs `kubectl exec` in it; on a terminal, with that terminal. Without a " +
+        "command it is a shell. The exit code is that of the command.",
     )
     .argument(...appArgument)
     .argument("[command...]", "the command and its arguments, behind -- (default: sh)")

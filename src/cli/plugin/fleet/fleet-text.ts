@@ -45,7 +45,7 @@ function headLines({ picture, fleet, style }: FleetInput): readonly string[] {
     ["Namespace", metadata.namespace ?? "default"],
     ["Instances", countsText(fleet, style)],
     ["Roll-out", rolloutText(app, fleet, now, style)],
-    ["May be missing", `${fleet.spec.maxUnavailable} (spec.strategy), and ${fleet.spec.maxSurge} may run besides`],
+    ["Budgets", `${fleet.spec.maxUnavailable} may be missing, ${fleet.spec.maxSurge} may run besides`],
   ];
   const { admitted } = status ?? {};
   if (admitted !== undefined || spec.queue?.name !== undefined) {
@@ -79,7 +79,8 @@ const phases: Readonly<Record<string, string>> = {
 export function rolloutText(app: RunnerApp, { updated, spec }: Fleet, now: number, style?: Style): string {
   const { canary, updateRevision } = app.status ?? {};
   if (updateRevision === undefined) return "the operator has not seen the app yet";
-  if (canary?.phase === undefined) return updated >= spec.replicas ? "done" : `${updated} of ${spec.replicas} have what spec says`;
+  if (canary?.phase === undefined)
+    return updated >= spec.replicas ? "all have what spec.template says" : `${updated} of ${spec.replicas} have what spec.template says`;
   const far = `${updated} of ${spec.replicas} have the change`;
   const failed = (canary.failed ?? 0) > 0 ? `, ${canary.failed} failed` : "";
   const words = `${phases[canary.phase] ?? canary.phase}: ${far}${failed}`;
@@ -114,10 +115,9 @@ function instanceLines({ picture, fleet, style, wide }: FleetInput): readonly st
   const heads = ["INSTANCE", "REASON", "POD", "NODE", "REVISION", "RESTARTS", "AGE", ...(wide ? ["IP", "IMAGE"] : []), "LAST-EXIT"];
   const rows = shown.map((instance) => {
     const view = instanceView(instance);
-    const marks = `${view.isDeleting ? ", ends" : ""}${view.replaces === undefined ? "" : ", comes"}`;
     return [
       view.instance,
-      `${reasonText(instance)}${marks}`,
+      reasonText(instance),
       view.pod ?? "-",
       view.node ?? "-",
       revisionText(revisions, view.revision),
@@ -136,12 +136,19 @@ function instanceLines({ picture, fleet, style, wide }: FleetInput): readonly st
 }
 
 const reasonText = ({ reason, has }: Instance): string =>
-  reason !== "None" ? reason : has?.isAvailable === true ? "Serving" : has?.facts.readySince === undefined ? "NotReady" : "Ready";
+  has?.facts.isDeleting === true
+    ? "Ending"
+    : reason !== "None"
+      ? reason
+      : has?.isAvailable === true
+        ? "Serving"
+        : has?.facts.readySince === undefined
+          ? "NotReady"
+          : "Ready";
 
 function paint(reason: string, style: Style): string {
-  const [word = ""] = reason.split(",");
-  if (word === "Serving") return style.good(reason);
-  return ["Ready", "NotStarted", "Evacuating", "Released", "Suspended"].includes(word) ? style.busy(reason) : style.bad(reason);
+  if (reason === "Serving") return style.good(reason);
+  return ["Ready", "NotStarted", "Evacuating", "Ending", "Suspended"].includes(reason) ? style.busy(reason) : style.bad(reason);
 }
 
 function moveLines({ picture, fleet, style }: FleetInput): readonly string[] {
@@ -168,10 +175,13 @@ function retryLines({ picture, fleet, style }: FleetInput): readonly string[] {
           : move.granted
             ? `${move.kind}, ${timeText(formatSeconds(move.notBefore), utc, picture.now)}`
             : `${move.kind}, when retry.storm lets it`;
-    return [instance, `${sameNodeUsed}/${retry.sameNode}`, `${otherNodesUsed}/${retry.otherNodes}`, nodes.join(",") || "-", next];
+    return [instance, usedText(sameNodeUsed, retry.sameNode), usedText(otherNodesUsed, retry.otherNodes), nodes.join(",") || "-", next];
   });
   return table("Retries", ["INSTANCE", "SAME-NODE", "OTHER-NODES", "FAILED-ON", "NEXT"], rows, style);
 }
+
+/** What fails beyond the limit is the kubelet's to start again. */
+const usedText = (used: number, limit: number): string => `${Math.min(used, limit)}/${limit}`;
 
 function excludedLines({ picture, fleet, style }: FleetInput): readonly string[] {
   const learnt = fleet.records.exclusion.exclusions

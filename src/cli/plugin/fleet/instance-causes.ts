@@ -1,5 +1,5 @@
 import { IntervalSet } from "../../../base/interval-set.ts";
-import { formatSeconds } from "../../../base/time.ts";
+import { formatSeconds, parseTime } from "../../../base/time.ts";
 import type { SignalKind } from "../../../runnerapp/rules/signal.ts";
 import { oneLine } from "../status-text.ts";
 import type { FleetCause, FleetCauseName } from "./fleet-cause.ts";
@@ -58,6 +58,9 @@ export function exclusionCauses({ now, app }: FleetPicture, { records, instances
   ];
 }
 
+/** A kubelet needs a while to tell that a pod has ended. */
+const overdueMs = 30_000;
+
 const order: readonly FleetCauseName[] = [
   "RetriesExhausted",
   "MoveStalled",
@@ -78,9 +81,12 @@ function ailmentsOf(instance: Instance, picture: FleetPicture, fleet: Fleet): re
     if (fleet.spec.suspend || instance.reason === "NotAdmitted") return [];
     if (series?.move === undefined && series?.exhaustedAt === undefined) causes.push({ cause: "NoPod", text: "has no pod yet" });
   } else if (has.facts.isDeleting) {
-    const graceful = has.pod.metadata.deletionGracePeriodSeconds ?? 0;
-    const text = `its pod is ending, for at most ${graceful} s (terminationGracePeriodSeconds)`;
-    return [{ cause: "Ending", text, since: Date.parse(has.pod.metadata.deletionTimestamp ?? "") - graceful * 1000 }];
+    // What ends in its time is nothing to tell of.
+    const until = parseTime(has.pod.metadata.deletionTimestamp) ?? picture.now;
+    if (picture.now < until + overdueMs) return [];
+    const node = has.facts.node ?? "its node";
+    const advice = `is ${node} there, and do finalizers keep the pod? kubectl describe pod ${has.pod.metadata.name}`;
+    return [{ cause: "Ending", text: `its pod was to end on ${node} and is still there`, since: until, advice }];
   } else {
     const ailment = ailing(instance, has, name);
     if (ailment !== undefined) causes.push(ailment);
@@ -170,17 +176,17 @@ function moving({ node, cause, phase, since }: NonNullable<Has["move"]>): Ailmen
 function retrying({ series }: Instance, { spec: { retry } }: Fleet, app: string): readonly Ailment[] {
   if (series === undefined) return [];
   const { move, exhaustedAt, nodes } = series;
-  const tried = nodes.length === 0 ? "" : ` (failed on ${nodes.join(", ")})`;
   if (exhaustedAt !== undefined)
     return [
       {
         cause: "RetriesExhausted",
-        text: `all retries are used up${tried}; they begin anew at ${formatSeconds(exhaustedAt + retry.resetAfterMs)}`,
+        text: `all retries are used up; they begin anew at ${formatSeconds(exhaustedAt + retry.resetAfterMs)}`,
         since: exhaustedAt,
         advice: `correct spec.template, or try again at once: kubectl nuptse restart ${app}`,
       },
     ];
   if (move === undefined) return [];
+  const tried = nodes.length === 0 ? "" : ` (failed on ${nodes.join(", ")})`;
   const where = { SameNode: "on the same node", OtherNode: "on another node", Anywhere: "wherever there is room" }[move.kind];
   if (!move.granted)
     return [

@@ -151,7 +151,7 @@ export function instanceView({ number, reason, series, has }: Instance): Instanc
   const used = { sameNodeUsed: series?.sameNodeUsed ?? 0, otherNodesUsed: series?.otherNodesUsed ?? 0 };
   if (has === undefined) return { instance: number, reason, ready: false, restarts: 0, ...used, isDeleting: false };
   const { pod, facts, signal, replaces } = has;
-  const lastExit = lastExitText(signal) ?? lastEnd(pod);
+  const lastExit = lastEnd(pod) ?? lastExitText(signal);
   const { creationTimestamp } = pod.metadata;
   const podIP = pod.status?.podIP;
   const image = pod.spec.containers[0]?.image;
@@ -173,9 +173,9 @@ export function instanceView({ number, reason, series, has }: Instance): Instanc
   };
 }
 
-/** How a container ended last that has been started again since. */
+/** How a container ended last. */
 function lastEnd({ status }: Pod): string | undefined {
-  const ends = (status?.containerStatuses ?? []).flatMap(({ lastState }) => lastState?.terminated ?? []);
+  const ends = (status?.containerStatuses ?? []).flatMap(({ state, lastState }) => state?.terminated ?? lastState?.terminated ?? []);
   const newest = ends.sort((a, b) => (parseTime(b.finishedAt) ?? 0) - (parseTime(a.finishedAt) ?? 0))[0];
   if (newest === undefined) return undefined;
   const { exitCode, reason = "" } = newest;

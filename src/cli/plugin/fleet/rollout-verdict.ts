@@ -35,17 +35,23 @@ export function rolloutVerdict({ app, now }: Pick<FleetPicture, "app" | "now">, 
       ? { state: "Done", text: `${name} is suspended, and has no instances` }
       : { state: "Going", text: `${fleet.living} instances are still there` };
   const { canary } = status ?? {};
-  const far = `${fleet.updated} of ${fleet.spec.replicas} have the change`;
+  const { replicas } = fleet.spec;
+  const far = `${Math.min(fleet.updated, replicas)} of ${replicas} have the change`;
   if (ready !== undefined && standing.has(ready.reason)) return { state: "Standing", text: `${ready.reason}: ${ready.message}` };
   if (canary?.phase === "Paused")
     return { state: "Standing", text: `spec.paused is true, and ${far}; kubectl nuptse rollout resume ${name}` };
   const due = dueForRestart(fleet, now + soonMs).length;
-  const counts = `${far}, ${fleet.available} available${due === 0 ? "" : `, ${due} to be restarted`}`;
+  const counts = [
+    ...(fleet.updated < replicas ? [far] : []),
+    ...(due > 0 ? [`${due} to be restarted`] : []),
+    `${Math.min(fleet.available, replicas)} of ${replicas} available`,
+    ...(fleet.living > replicas ? [`${fleet.living - replicas} besides`] : []),
+  ].join(", ");
   if (canary?.phase === "Held" && ready?.reason === appReasons.canaryHeld && due === 0)
     return { state: "Held", text: `held at its share: ${far}; kubectl nuptse rollout promote ${name} goes on` };
-  const isFull = fleet.available >= fleet.spec.replicas && fleet.updated >= fleet.spec.replicas && fleet.living === fleet.spec.replicas;
+  const isFull = fleet.available >= replicas && fleet.updated >= replicas && fleet.living === replicas;
   if (canary === undefined && isFull && due === 0 && ready?.status === "True")
-    return { state: "Done", text: `${name} is rolled out: ${fleet.available} of ${fleet.spec.replicas} are available` };
+    return { state: "Done", text: `${name} is rolled out: ${fleet.available} of ${replicas} are available` };
   return {
     state: "Going",
     text: ready?.reason === undefined || progressing.has(ready.reason) ? counts : `${counts}; ${ready.reason}: ${ready.message}`,

@@ -116,7 +116,7 @@ function nodeText({ node, states, taken, instances, items, leftOutBy }: NodeView
       instances.map((view) => [
         `${view.namespace}/${view.app}`,
         view.instance,
-        `${view.reason === "None" ? (view.ready ? "Serving" : "NotReady") : view.reason}${view.isDeleting ? ", ends" : ""}`,
+        view.isDeleting ? "Ending" : view.reason !== "None" ? view.reason : view.ready ? "Serving" : "NotReady",
         view.pod ?? "-",
         view.createdAt === undefined ? "-" : spanText(view.createdAt, now),
       ]),

@@ -10,7 +10,7 @@ import { spanText } from "../time-text.ts";
 import { watchWork } from "../watch-work.ts";
 import { podsOfApp } from "./app-name.ts";
 import { isOf } from "./fleet-picture.ts";
-import { type Fleet, fleetOf, instanceView } from "./instances.ts";
+import { dueForRestart, type Fleet, fleetOf, instanceView } from "./instances.ts";
 import { type RolloutVerdict, rolloutVerdict } from "./rollout-verdict.ts";
 
 const redrawMs = 1000;
@@ -65,7 +65,8 @@ export async function waitForRollout(context: PluginContext, cluster: Cluster, a
 
 function frameOf(app: RunnerApp, fleet: Fleet, verdict: RolloutVerdict, now: number, rows: number): readonly string[] {
   const { replicas } = fleet.spec;
-  const head = `${app.metadata.name}  ${bar(fleet.updated / Math.max(1, replicas))} ${verdict.text}`;
+  const done = Math.min(fleet.updated, replicas - dueForRestart(fleet, now).length, fleet.available);
+  const head = `${app.metadata.name}  ${bar(done / Math.max(1, replicas))} ${verdict.text}`;
   const telling = fleet.instances.filter(
     ({ reason, has }) => reason !== "None" || has?.facts.isDeleting === true || has?.isAvailable === false,
   );
