@@ -97,7 +97,8 @@ function conditional({ app }: FleetPicture, { desired, spec }: Fleet, waiting: W
     causes.push({ cause: "Queue", text: ready.message, advice, ...(waiting !== undefined && { waiting }) });
   else if (waiting !== undefined && waiting.allowed < waiting.wanted) {
     const text = `the TenantQueue ${waiting.queue} has given it ${waiting.allowed} of the ${waiting.wanted} that it asks for`;
-    causes.push({ cause: "Queue", text, since: waiting.since, waiting });
+    const more = "it grows by itself when there is room; who has what it lacks: kubectl nuptse queue";
+    causes.push({ cause: "Queue", text, since: waiting.since, waiting, advice: more });
   }
   const reduced = conditionOf(app.status?.conditions, conditionTypes.reduced);
   if (reduced?.status === "True")

@@ -1,4 +1,5 @@
 import type { RunnerApp } from "../../../api/runner-app.gen.ts";
+import { IntervalSet } from "../../../base/interval-set.ts";
 import { formatSeconds } from "../../../base/time.ts";
 import { utc } from "../../../cron/zone.ts";
 import { alignColumns } from "../../cron-output.ts";
@@ -76,11 +77,11 @@ const phases: Readonly<Record<string, string>> = {
 };
 
 /** Where the roll-out stands, in a sentence without its full stop. */
-export function rolloutText(app: RunnerApp, { updated, spec }: Fleet, now: number, style?: Style): string {
+export function rolloutText(app: RunnerApp, { updated, living, spec }: Fleet, now: number, style?: Style): string {
   const { canary, updateRevision } = app.status ?? {};
   if (updateRevision === undefined) return "the operator has not seen the app yet";
   if (canary?.phase === undefined)
-    return updated >= spec.replicas ? "all have what spec.template says" : `${updated} of ${spec.replicas} have what spec.template says`;
+    return updated >= living ? "all have what spec.template says" : `${updated} of ${living} have what spec.template says`;
   const far = `${updated} of ${spec.replicas} have the change`;
   const failed = (canary.failed ?? 0) > 0 ? `, ${canary.failed} failed` : "";
   const words = `${phases[canary.phase] ?? canary.phase}: ${far}${failed}`;
@@ -109,8 +110,9 @@ const isOrdinary = ({ reason, has }: Instance): boolean => reason === "None" && 
 
 function instanceLines({ picture, fleet, style, wide }: FleetInput): readonly string[] {
   const { revisions, now } = picture;
-  const few = wide || fleet.instances.length <= mostInstances;
-  const order = few ? fleet.instances : fleet.instances.toSorted((a, b) => Number(isOrdinary(a)) - Number(isOrdinary(b)));
+  const seen = fleet.instances.filter(({ has }) => has !== undefined);
+  const few = wide || seen.length <= mostInstances;
+  const order = few ? seen : seen.toSorted((a, b) => Number(isOrdinary(a)) - Number(isOrdinary(b)));
   const shown = few ? order : order.slice(0, mostInstances);
   const heads = ["INSTANCE", "REASON", "POD", "NODE", "REVISION", "RESTARTS", "AGE", ...(wide ? ["IP", "IMAGE"] : []), "LAST-EXIT"];
   const rows = shown.map((instance) => {
@@ -128,11 +130,20 @@ function instanceLines({ picture, fleet, style, wide }: FleetInput): readonly st
     ];
   });
   // The reason is coloured after the columns are aligned: colours have a length and no width.
-  const lines = table("Instances", heads, rows, style).map((line, index) =>
+  const lines = table("Instances", heads, [...rows, ...missingRows(fleet)], style).map((line, index) =>
     index < 3 ? line : line.replace(/(?<=^ {2}\S+ +)\S+/, (reason) => paint(reason, style)),
   );
-  const rest = fleet.instances.length - shown.length;
-  return rest > 0 ? [...lines, `  and ${rest} more that serve; -o wide shows all`] : lines;
+  const rest = seen.length - shown.length;
+  return rest > 0 ? [...lines, `  and ${rest} more; -o wide shows all`] : lines;
+}
+
+/** Instances without a pod, those with the same reason in one line. */
+function missingRows({ instances }: Fleet): readonly (readonly string[])[] {
+  const missing = instances.filter(({ has }) => has === undefined);
+  return [...Map.groupBy(missing, ({ reason }) => reason)].map(([reason, all]) => {
+    const numbers = new IntervalSet(all.map(({ number }) => Number(number)));
+    return [numbers.toString(), reason, "-", "-", "-", "-", "-", ""];
+  });
 }
 
 const reasonText = ({ reason, has }: Instance): string =>

@@ -42,7 +42,7 @@ export function rolloutVerdict({ app, now }: Pick<FleetPicture, "app" | "now">, 
     return { state: "Standing", text: `spec.paused is true, and ${far}; kubectl nuptse rollout resume ${name}` };
   const due = dueForRestart(fleet, now + soonMs).length;
   const counts = [
-    ...(fleet.updated < replicas ? [far] : []),
+    ...(fleet.updated < Math.min(fleet.living, replicas) ? [far] : []),
     ...(due > 0 ? [`${due} to be restarted`] : []),
     `${Math.min(fleet.available, replicas)} of ${replicas} available`,
     ...(fleet.living > replicas ? [`${fleet.living - replicas} besides`] : []),
