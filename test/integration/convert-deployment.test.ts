@@ -79,7 +79,9 @@ describe("a converted Deployment on a real control plane", function () {
       namespace,
       labelSelector: "kubernetes.io/service-name=web",
     });
-    return items.flatMap(({ endpoints }) => (endpoints ?? []).filter(({ conditions }) => conditions?.ready).flatMap(({ addresses }) => addresses));
+    return items.flatMap(({ endpoints }) =>
+      (endpoints ?? []).filter(({ conditions }) => conditions?.ready).flatMap(({ addresses }) => addresses),
+    );
   }
   const podsOf = async (kind: string): Promise<readonly Pod[]> =>
     (await cluster().client.list<Pod>(pods, { namespace, labelSelector: "role=web" })).items.filter(({ metadata }) =>

@@ -133,7 +133,7 @@ function pictureOf(given: Given, writes: { verb: string; resource: string; objec
 function matches(selector: string | undefined, read: (key: string) => unknown): boolean {
   return (selector ?? "").split(",").every((part) => {
     const [key = "", value] = part.split("=");
-    return key === "" || read(key) === value;
+    return key === "" || (value === undefined ? read(key) !== undefined : read(key) === value);
   });
 }
 
