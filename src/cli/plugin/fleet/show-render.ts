@@ -58,6 +58,7 @@ async function render(cluster: Cluster, name: string, flags: RenderFlags, now: n
     client.list<Node>(nodes).catch(noneOf<Node>),
     readTurn(cluster, app),
   ]);
+  const unseen = ofNodes.items.length > 0 ? [] : ["nodes may not be read here: which of them are left out is not shown"];
   const all = found.items.filter((pod) => isOf(app, pod)).map(instancePod);
   const wanted = flags.instance === undefined ? undefined : String(flags.instance);
   if (wanted !== undefined && !all.some(({ instance }) => instance === wanted))
@@ -82,7 +83,7 @@ async function render(cluster: Cluster, name: string, flags: RenderFlags, now: n
   const data = dataOf([revision], revision.metadata.name);
   if (created === undefined || data === undefined)
     throw new CommandFailure(`instance ${wanted} gets no pod now; kubectl nuptse why ra/${app.metadata.name} tells until when`);
-  return { pod: created.object as unknown as Pod, data, notes: turn.notes };
+  return { pod: created.object as unknown as Pod, data, notes: [...turn.notes, ...unseen] };
 }
 
 function observedAs(

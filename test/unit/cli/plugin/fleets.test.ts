@@ -169,7 +169,8 @@ describe("cli/plugin acts on fleets", () => {
       return { pod: JSON.parse(results.join("\n")) as import("../../../../src/api/core.ts").Pod, notes };
     };
     it("is of the queue that is the namespace's default, and runs on that queue's nodes", async () => {
-      const { pod: made, notes } = await pod([], { ...objects, ...queues } as never);
+      const nodes = [{ metadata: { name: "n1" } }];
+      const { pod: made, notes } = await pod([], { ...objects, ...queues, nodes } as never);
       assert.equal(made.metadata.labels?.["nuptse.dev/queue"], "red");
       assert.deepEqual(made.spec.nodeSelector, { pool: "batch" });
       assert.ok(made.spec.tolerations?.some(({ key }) => key === "batch"));
@@ -177,7 +178,9 @@ describe("cli/plugin acts on fleets", () => {
     });
     it("has the lowest number that is free, and leaves out nodes that the fleet excludes", async () => {
       const status = { nodeRules: [{ node: "n1", effect: "Exclude", failures: 3, expiresAt: "2026-11-21T13:00:00Z", reason: "Exit" }] };
-      const given = clusterOf(appOf({ status: status as RunnerAppStatus }), [instanceOf(0), instanceOf(2)]);
+      const ready = { conditions: [{ type: "Ready", status: "True" }] };
+      const nodes = ["n1", "n2"].map((name) => ({ metadata: { name }, status: ready }));
+      const given = clusterOf(appOf({ status: status as RunnerAppStatus }), [instanceOf(0), instanceOf(2)], { nodes });
       const { pod: made, notes } = await pod([], given);
       assert.equal(made.metadata.annotations?.["nuptse.dev/instance"], "1");
       const [term] = made.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [];
