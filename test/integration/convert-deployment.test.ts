@@ -28,7 +28,10 @@ const deployment = {
     template: {
       metadata: {
         labels: { role: "web" },
-        annotations: { "test/script": JSON.stringify({ runMs: "forever", startMs: [50, 50] }), team: "a" },
+        annotations: {
+          "test/script": JSON.stringify({ runMs: "forever", startMs: [50, 50], containers: { prepare: { runMs: [10, 10] } } }),
+          team: "a",
+        },
       },
       spec: {
         terminationGracePeriodSeconds: 1,
