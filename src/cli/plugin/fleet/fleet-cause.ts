@@ -25,6 +25,7 @@ export type FleetCauseName =
   | "CrashLoop"
   | "OOMKilled"
   | "NotReady"
+  | "OutOfService"
   | "NodeLost"
   | "Dead"
   | "Retrying"

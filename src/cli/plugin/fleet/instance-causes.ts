@@ -140,6 +140,11 @@ function ailing(instance: Instance, { pod, facts, signal }: Has, app: string): A
       text: `runs${where} and is not ready${said === "" ? "" : ` (${said})`}`,
       advice: `${describe}; ${logs}`,
     },
+    OutOfService: {
+      cause: "OutOfService",
+      text: `runs${where} and is taken out of service, before it is changed or ends`,
+      advice: "nothing: it comes back, or its replacement serves",
+    },
     NodeLost: {
       cause: "NodeLost",
       text: `nothing is heard of its node ${facts.node ?? ""}`,

@@ -100,8 +100,15 @@ export async function undoRollout(
     const target = flags.toRevision === undefined ? formerRevision(app, revisions) : revisionNumbered(app, revisions, flags.toRevision);
     if (target.metadata.name === app.status?.updateRevision)
       throw new CommandFailure(`${app.metadata.name} has the template of revision ${target.revision} already`);
-    const { template } = target.data as RevisionData;
-    const changed = await editApp(cluster, app, [{ op: "replace", path: "/spec/template", value: template }]);
+    const { template, resourceOptions } = target.data as RevisionData;
+    const changed = await editApp(cluster, app, [
+      { op: "replace", path: "/spec/template", value: template },
+      // All that a revision holds goes back with it.
+      ...(resourceOptions !== undefined ? [{ op: "add" as const, path: "/spec/resourceOptions", value: resourceOptions }] : []),
+      ...(resourceOptions === undefined && app.spec.resourceOptions !== undefined
+        ? [{ op: "remove" as const, path: "/spec/resourceOptions" }]
+        : []),
+    ]);
     const images = template.spec.containers.map(({ image }) => image ?? "").join(",");
     await end(context, cluster, changed, `rolled back to revision ${target.revision} (${images})`, flags);
   });

@@ -99,6 +99,7 @@ function observedAs(
     ...readSpec(app, []),
     pods: all,
     revisions,
+    prefetches: [],
     nodes: { get: (node) => states.get(node), all: () => states.values() },
     memory: emptyMemory,
     now,
