@@ -26,6 +26,21 @@ export function secondsAsMilliseconds(minimum: number, maximum: number): (text: 
   };
 }
 
+const unitMs: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** "90s", "30m", "2h", "3d" in milliseconds; undefined when it is of another form. */
+export function spanOf(text: string): number | undefined {
+  const match = /^(\d{1,6})([smhd])$/.exec(text);
+  return match === null ? undefined : Number(match[1]) * (unitMs[match[2] as string] as number);
+}
+
+/** The same as the value of a flag. */
+export function span(text: string): number {
+  const value = spanOf(text);
+  if (value === undefined) throw new InvalidArgumentError("Write a time such as 90s, 30m or 2h.");
+  return value;
+}
+
 /** An address to listen on. */
 export interface BindAddress {
   /** Without brackets; "0.0.0.0" where only a port was given as ":8080". */
