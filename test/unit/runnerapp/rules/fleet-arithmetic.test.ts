@@ -175,6 +175,13 @@ const replacing: readonly Row[] = [
     numbers: { replicas: 4, target: 1, maxSurge: 1, maxUnavailable: 0 },
     want: "nothing",
   },
+  {
+    name: "a restart beside a canary that fails: what is made for the old one stays until it serves",
+    update: "1/0",
+    others: "8/7 d1",
+    numbers: { replicas: 7, target: 1, maxSurge: 2, maxUnavailable: 0 },
+    want: "nothing",
+  },
   { name: "a restart without surge takes first", update: "10/10 d10", numbers: { maxSurge: 0 }, want: "due 2" },
   {
     name: "a restart that may take none takes when another one serves",

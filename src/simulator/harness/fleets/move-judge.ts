@@ -1,0 +1,59 @@
+import type { Pod } from "../../../api/core.ts";
+import { annotations } from "../../../api/names.ts";
+import type { FleetCounts, StoredFleet } from "./invariants.ts";
+import { hasFailed, imageOf, instancesOf, isLiving, isToRestart, readySince } from "./terms.ts";
+
+export interface MoveJudgeOptions {
+  readonly now: () => number;
+  readonly say: (text: string) => void;
+  readonly wasTaken: (node: string) => boolean;
+  readonly counts: FleetCounts;
+}
+
+/** What a leader wrote before it crashed, and the next one had not seen. */
+const toleranceMs = 2_000;
+
+/**
+ * The storm brake (runnerapp.md 3.4): of instances that fail, and those of lost nodes, no more than retry.storm.moves are replaced in any window.
+ * Counted is what can be nothing else: a pod that failed on a node with which nothing is wrong, and one that is made for a pod of a lost node.
+ */
+export class MoveJudge {
+  readonly #options: MoveJudgeOptions;
+  readonly #moves = new Map<string, number[]>();
+
+  constructor(options: MoveJudgeOptions) {
+    this.#options = options;
+  }
+
+  /** @param all the app's pods, this one among them */
+  deleted(fleet: StoredFleet, pod: Pod, all: readonly Pod[]): void {
+    const { now, wasTaken } = this.#options;
+    const { recent, app } = fleet;
+    if (readySince(pod) !== undefined || !hasFailed(pod) || pod.status?.phase === "Failed" || wasTaken(pod.spec.nodeName ?? "")) return;
+    const living = instancesOf(all.filter(isLiving)).length;
+    const excluded = [...(app.status?.nodeRules ?? []), ...(app.spec.nodeRules ?? [])].some(({ node }) => node === pod.spec.nodeName);
+    const isElse = recent.some(
+      ({ terms }) => living > terms.wanted || imageOf(pod) !== terms.image || isToRestart(pod, terms, now()) || terms.phase === "RolledBack",
+    );
+    const isTwo = pod.metadata.annotations?.[annotations.replaces] !== undefined;
+    if (excluded || isElse || isTwo) return;
+    this.#note(fleet, pod);
+  }
+
+  made(fleet: StoredFleet, pod: Pod, stored: ReadonlyMap<string, { readonly pod: Pod }>): void {
+    const old = stored.get(pod.metadata.annotations?.[annotations.replaces] ?? "")?.pod;
+    const evacuation = fleet.app.status?.evacuations?.find((each) => each.pod === old?.metadata.uid);
+    if (old !== undefined && readySince(old) === undefined && evacuation?.cause === "Lost") this.#note(fleet, pod);
+  }
+
+  #note({ terms, isMeddled, recent }: StoredFleet, pod: Pod): void {
+    const { now, say, counts } = this.#options;
+    counts.moves++;
+    const before = (this.#moves.get(terms.uid) ?? []).filter((at) => at > now() - terms.windowMs + toleranceMs);
+    const moves = [...before, now()];
+    this.#moves.set(terms.uid, moves);
+    const most = Math.max(...recent.map((each) => each.terms.moves));
+    if (moves.length > most && !isMeddled)
+      say(`${pod.metadata.name} is move ${moves.length} within ${terms.windowMs / 1000} s, where ${most} may be`);
+  }
+}
