@@ -178,11 +178,17 @@ function moving(
   { now, mayReuse }: RetryContext,
   waits: { readonly wakeAt?: number },
 ): RetryStep {
+  // It was to go since it did not start, and has started meanwhile.
+  if (isServing(pod) && series.seen.length === 0) return { series: withoutMove(series), ...waits };
   if (move.kind === "SameNode" && (move.node === undefined || !mayReuse(move.node)))
     return { series: { ...series, move: { ...move, kind: "Anywhere" } } };
   const recorded = stored?.move?.pod === pod.uid && stored.move.granted;
   if (!recorded || now < move.notBefore) return { series, ...waits };
   return { series, act: { instance: series.instance, pod: pod.uid, kind: move.kind, serving: isServing(pod) } };
+}
+
+function withoutMove({ move: _, ...series }: RetrySeries): RetrySeries {
+  return series;
 }
 
 /** Pinned to a node that does not take it. */

@@ -58,7 +58,9 @@ export class ActJudge {
     const now = Math.max(this.#around.clock.now(), this.#around.processNow(knowledge.name));
     const isAvailable = (versions: readonly Pod[], { minReadyMs }: FleetTerms) =>
       versions.some((each) => (readySince(each) ?? Number.POSITIVE_INFINITY) + minReadyMs <= now);
+    const own = pods.find((versions) => versions.at(-1)?.metadata.uid === uid) ?? [];
     const wrong = known.map((terms) => {
+      if (!own.every((each) => isAvailable([each], terms))) return "";
       const available = pods.filter((versions) => isAvailable(versions, terms)).map((versions) => versions.at(-1) as Pod);
       const before = instancesOf(available).length;
       const after = instancesOf(withPairs(available, pods).filter((each) => each.metadata.uid !== uid)).filter((instance) =>
@@ -130,7 +132,9 @@ export class ActJudge {
     const stable = this.#around.stableImage(appUid);
     if (stable === undefined || stable === image || known.some((terms) => terms.image !== image)) return;
     if (this.#around.clock.now() - knowledge.toldAt(appUid) < freshMs) return;
-    const updated = instances.filter((instance) => instance.some((each) => imageOf(each) === image)).length;
+    // One that is to be replaced gets its successor first, where there is a surge.
+    const lasts = (each: Pod) => !hasFailed(each) && !known.some((terms) => isToRestart(each, terms, this.#around.clock.now()));
+    const updated = instances.filter((instance) => instance.some((each) => imageOf(each) === image && lasts(each))).length;
     const most = Math.max(...known.map(({ target }) => target));
     if (updated > most) this.#around.say(`${knowledge.name}: ${pod.metadata.name} is made, and ${updated} have the change where ${most} should`);
     const stands = known.every(({ paused, phase }) => paused && phase === "Paused");

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { customResourceDefinitions } from "../../../api/resource.ts";
 import { createKubeClient } from "../../../kube/kube-client.ts";
 import type { planRunnerApp } from "../../../runnerapp/rules/plan.ts";
+import type { Commit } from "../../apiserver/api-server.ts";
 import { inProcessTransport } from "../../apiserver/in-process-transport.ts";
 import { disturbed, scheduleFaults } from "../../world/fault-schedule.ts";
 import { annotatedScript } from "../../world/pod-script.ts";
@@ -24,6 +25,8 @@ export interface FleetSimulationOptions
   readonly mix?: FleetMix;
   /** Broken rules, to see that they are caught. */
   readonly plan?: typeof planRunnerApp;
+  /** Told of every change at the API server, with the time. */
+  readonly onCommit?: (now: number, commit: Commit) => void;
 }
 
 const start = Date.UTC(2026, 10, 21, 12, 0, 0);
@@ -48,10 +51,12 @@ export async function simulateFleets(options: FleetSimulationOptions): Promise<S
   const now = () => clock.now();
   let fleet: OperatorFleet | undefined;
   const history = new ApiHistory({ now, clocksOff: () => false });
-  server.onCommit((commit) => history.observe(commit));
+  server.onCommit((commit) => {
+    history.observe(commit);
+    options.onCommit?.(now(), commit);
+  });
   const watch = watchFleets({ server, now, delayedWrites: () => faults.countOf("delayedWrite") });
   const hash = options.fingerprint ? createHash("sha256") : undefined;
-  if ((globalThis as never as {__trace?: (at: number, c: unknown) => void}).__trace) server.onCommit((c) => (globalThis as never as {__trace: (at: number, c: unknown) => void}).__trace(now(), c)); // DEBUG
   if (hash !== undefined) server.onCommit(({ type, object, userAgent }) => hash.update(JSON.stringify([now(), type, userAgent, object])));
   const clocks = new Map<string, () => number>();
   const judge = new ActJudge({
