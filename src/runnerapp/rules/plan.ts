@@ -6,6 +6,7 @@ import { pods as podResource, runnerApps } from "../../api/resource.ts";
 import { createsOf, type CreationContext, placementFor } from "./creation.ts";
 import { stepBudget } from "./disruption-budget-step.ts";
 import { type EffectiveSpec, effectiveSpec } from "./effective-spec.ts";
+import type { EvacuationPhase } from "./evacuation.ts";
 import { type FleetSteps, fleetSteps, type Side } from "./fleet-arithmetic.ts";
 import { type Healing, signalsOf, type Signals, stepHealing } from "./healing.ts";
 import { availableFrom, type InstancePod, isLiving } from "./instance.ts";
@@ -67,7 +68,7 @@ export function planRunnerApp(observed: ObservedApp): RunnerAppPlan {
   const isUpdate = (pod: InstancePod) => pod.revision === rollout.goal;
   const sides = { update: counted.filter(isUpdate), others: counted.filter((pod) => !isUpdate(pod)) };
   const replacements = replacementsOf(moves, rollout, living, standing).slice(0, turn.mayCreate);
-  const surge = Math.max(0, spec.maxSurge - moves.extra - replacements.length);
+  const surge = Math.max(0, spec.maxSurge - moves.extra - surgesToCome(moves));
   const stepsWith = (mayCreate: number) =>
     rollout.goal === undefined ? idle : fleetSteps(numbersOf(spec, rollout, sides, standing, surge, mayCreate));
   const steps = stepsWith(turn.mayCreate - replacements.length);
@@ -120,6 +121,12 @@ function revisionOf(observed: ObservedApp): RevisionStep {
   const [problem] = observed.problems;
   return problem === undefined ? stepRevision(observed) : { kind: "refused", message: `${problem.path}: ${problem.message}` };
 }
+
+/** Moves that were let through, now or before, and whose replacement does not exist yet: their part of the surge is taken. */
+const surgesToCome = ({ plan }: Moves): number =>
+  plan.evacuations.filter(({ phase, granted, replacement }) => granted === true && replacement === undefined && isSurging(phase)).length;
+
+const isSurging = (phase: EvacuationPhase): boolean => phase === "Surging" || phase === "Stalled";
 
 const idle: FleetSteps = {
   create: { update: 0, stable: 0 },

@@ -75,9 +75,11 @@ export class ActJudge {
     const now = Math.max(this.#around.clock.now(), this.#around.processNow(knowledge.name));
     const all = pods.map((versions) => versions.at(-1) as Pod).filter(isLiving);
     const served = new Set(pods.filter((versions) => versions.some((each) => readySince(each) !== undefined)).map((versions) => versions.at(-1)));
-    if (known.some((terms) => this.#hasCause(pod, terms, all, served, now))) return;
-    const { node } = { node: pod.spec.nodeName ?? "no node" };
-    this.#around.say(`${knowledge.name}: ${pod.metadata.name} on ${node} serves and is deleted without a cause`);
+    const stable = this.#around.stableImage(controllerOf(pod.metadata)?.uid ?? "");
+    // A share is only of something that is rolled out in the place of something else.
+    const shared = known.map((terms) => (stable === undefined || stable === terms.image ? { ...terms, target: terms.wanted } : terms));
+    if ([...known, ...shared].some((terms) => this.#hasCause(pod, terms, all, served, now))) return;
+    this.#around.say(`${knowledge.name}: ${pod.metadata.name} on ${pod.spec.nodeName} serves and is deleted without a cause`);
   }
 
   #hasCause(pod: Pod, terms: FleetTerms, all: readonly Pod[], served: ReadonlySet<Pod | undefined>, now: number): boolean {
