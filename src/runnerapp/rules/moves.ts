@@ -2,7 +2,7 @@ import type { EffectiveSpec } from "./effective-spec.ts";
 import { type EvacuationPlan, type EvacuationPod, planEvacuations } from "./evacuation.ts";
 import type { Signals } from "./healing.ts";
 import { availableFrom, type InstancePod } from "./instance.ts";
-import type { EvacuationCause } from "./node-taking.ts";
+import { type EvacuationCause, evacuationCause } from "./node-taking.ts";
 import type { ObservedApp } from "./observed.ts";
 import type { Records } from "./records.ts";
 import { type BrakeState, isOutage, movesLeft } from "./storm-brake.ts";
@@ -30,8 +30,10 @@ export function stepMoves(
   const { now, nodes } = observed;
   const isAvailable = (pod: InstancePod) => availableFrom(pod, spec.minReadyMs) <= now;
   const causeOf = (pod: InstancePod): EvacuationCause | undefined => {
-    const taken = pod.node === undefined ? undefined : nodes.get(pod.node)?.taken;
-    return taken ?? pod.taken ?? (signals.get(pod)?.kind === "NodeLost" ? "Lost" : undefined);
+    const node = pod.node === undefined ? undefined : nodes.get(pod.node);
+    const asked = node?.taken ?? pod.taken;
+    const lost = signals.get(pod)?.kind === "NodeLost";
+    return evacuationCause(pod, { ...(asked !== undefined && { taken: asked }), unheardOf: node?.lostSince !== undefined, lost });
   };
   const pods: readonly EvacuationPod[] = living.map((pod) => {
     const cause = causeOf(pod);

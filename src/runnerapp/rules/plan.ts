@@ -15,8 +15,9 @@ import { isMisplaced, nextExpiry } from "./node-rules.ts";
 import type { ObservedApp } from "./observed.ts";
 import { type QueueTurn, queueTurn, wantOf } from "./queue-turn.ts";
 import { type Records, recordsOf } from "./records.ts";
+import { replacementRevision } from "./replacement-revision.ts";
 import { collectRevisions, dataOf, type RevisionStep, stepRevision } from "./revision.ts";
-import { type Rollout, stepRollout } from "./rollout.ts";
+import { type Rollout, stepRollout, withoutLeaving } from "./rollout.ts";
 import { stepStatus } from "./status.ts";
 import { withMoves } from "./storm-brake.ts";
 import { byWorth, type Standing, victims } from "./victims.ts";
@@ -37,8 +38,8 @@ const never = Number.POSITIVE_INFINITY;
  * The whole of the thinking about one RunnerApp:
  * 1. the revision of its spec, which the API server has accepted, and what its queue leaves it,
  * 2. what ails its instances, and what follows: retries, nodes that are left out,
- * 3. where its roll-out stands: which revision, for how many, whether something stops it,
- * 4. moves away from nodes that are taken or lost,
+ * 3. moves away from nodes that are taken or lost,
+ * 4. where its roll-out stands: which revision, for how many, whether something stops it,
  * 5. by the one arithmetic, how many instances are made and removed now, and which,
  * 6. the status, written when something must not wait; nothing is done of what is not recorded yet (decision 6).
  */
@@ -58,8 +59,9 @@ export function planRunnerApp(observed: ObservedApp): RunnerAppPlan {
   const healing = stepHealing(observed, pods, signals, spec, stored);
   const records: Records = { ...stored, series: healing.retries.series, exclusion: healing.exclusion.state };
   const living = pods.filter(isLiving);
-  const rollout = stepRollout(observed, spec, revision, living, healing.failed);
   const moves = stepMoves(observed, living, signals, spec, stored, healing.retries.brake, turn.mayCreate);
+  const started = stepRollout(observed, spec, revision, living, healing.failed);
+  const rollout = withoutLeaving(started, beginningMoves(started, stored, moves, living));
 
   const context = { observed, spec, turn, records, pods };
   const gone = goneOf(context, moves, healing, signals);
@@ -133,6 +135,13 @@ const idle: FleetSteps = {
   remove: { update: { unavailable: 0, available: 0 }, others: { unavailable: 0, available: 0 } },
   due: 0,
 };
+
+/** Instances of the revision that is rolled out whose move is recorded for the first time. */
+function beginningMoves({ update }: Rollout, { evacuations }: Records, { plan }: Moves, living: readonly InstancePod[]): readonly string[] {
+  const known = new Set(evacuations.map(({ pod }) => pod));
+  const fresh = new Set(plan.evacuations.flatMap(({ pod }) => (known.has(pod) ? [] : pod)));
+  return living.filter((pod) => pod.revision === update && fresh.has(pod.metadata.uid as string)).map(({ instance }) => instance);
+}
 
 interface Sides {
   readonly update: readonly InstancePod[];
@@ -220,24 +229,29 @@ function leavingNow(steps: FleetSteps, { update, others }: Sides, standing: Stan
 }
 
 /**
- * Which revision comes in the place of an instance that moves: the one that is rolled out, where it is still missing and all that have it serve (one
- * move, not two); else its own.
+ * What comes in the place of instances that move: of the revision that is rolled out only where that is still missing and all that have it serve,
+ * since a move must not go around what stops a roll-out.
  */
-function replacementsOf({ plan }: Moves, { goal, stable, count }: Rollout, living: readonly InstancePod[], { now, minReadyMs }: Standing) {
+function replacementsOf(
+  { plan }: Moves,
+  { goal, stable = goal, count, canary }: Rollout,
+  living: readonly InstancePod[],
+  { now, minReadyMs }: Standing,
+): readonly { readonly old: InstancePod; readonly revision: string }[] {
   const surges = new Set(plan.acts.flatMap(({ kind, pod }) => (kind === "Surge" ? pod : [])));
-  if (surges.size === 0 || goal === undefined) return [];
+  if (surges.size === 0 || goal === undefined || stable === undefined) return [];
   const updated = living.filter(({ revision }) => revision === goal);
   const isProven = updated.every((pod) => availableFrom(pod, minReadyMs) <= now);
   let missing = isProven ? count - updated.length : 0;
-  const revisions = new Set([goal, stable]);
+  const paused = canary?.phase === "Paused" || canary?.phase === "AutoPaused";
   return living
     .filter(({ metadata }) => surges.has(metadata.uid as string))
     .map((old) => {
-      if (old.revision !== goal && missing > 0) {
-        missing--;
-        return { old, revision: goal };
-      }
-      return { old, revision: revisions.has(old.revision) ? old.revision : (stable ?? goal) };
+      const updatesNext = old.revision !== goal && missing > 0;
+      if (updatesNext) missing--;
+      const failed = canary?.failedInstances?.includes(old.instance) === true;
+      const ask = { stable, update: goal, paused, updatesNext };
+      return { old, revision: replacementRevision({ revision: old.revision, failed }, ask) };
     });
 }
 

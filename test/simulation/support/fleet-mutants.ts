@@ -39,7 +39,15 @@ const deletionOf = ({ metadata }: InstancePod): Action => ({
   uid: metadata.uid as string,
 });
 const alsoDeleting = (choose: (observed: ObservedApp) => readonly InstancePod[]) =>
-  doing((plan, observed) => ({ ...plan, actions: [...plan.actions, ...choose(observed).filter((pod) => !pod.isDeleting).map(deletionOf)] }));
+  doing((plan, observed) => ({
+    ...plan,
+    actions: [
+      ...plan.actions,
+      ...choose(observed)
+        .filter((pod) => !pod.isDeleting)
+        .map(deletionOf),
+    ],
+  }));
 
 const minuteMs = 60_000;
 
@@ -53,7 +61,9 @@ export const fleetMutants: readonly FleetMutant[] = [
     name: "a roll-out may take one instance more than it is allowed",
     plan: withSpec(({ strategy }) => {
       const { maxUnavailable, maxSurge } = strategy?.rollingUpdate ?? {};
-      return typeof maxUnavailable === "number" ? { strategy: { rollingUpdate: { maxUnavailable: maxUnavailable + 1, ...(maxSurge !== undefined && { maxSurge }) } } } : {};
+      return typeof maxUnavailable === "number"
+        ? { strategy: { rollingUpdate: { maxUnavailable: maxUnavailable + 1, ...(maxSurge !== undefined && { maxSurge }) } } }
+        : {};
     }),
   },
   {
@@ -89,7 +99,7 @@ export const fleetMutants: readonly FleetMutant[] = [
       })();
     },
   },
-  { name: "nothing is restarted", plan: withSpec(({ restartedAt: _, ...spec }) => ({ ...spec, restartedAt: undefined }) as Partial<RunnerAppSpec>) },
+  { name: "nothing is restarted", plan: withSpec(() => ({ restartedAt: undefined }) as unknown as Partial<RunnerAppSpec>) },
   {
     name: "status is written once a minute though nothing has changed",
     plan: () => {
@@ -126,7 +136,10 @@ export const fleetMutants: readonly FleetMutant[] = [
       return all.filter(({ metadata }) => replaced.has(metadata.uid));
     }),
   },
-  { name: "the storm brake is not heeded", plan: withSpec(({ retry }) => ({ retry: { ...retry, storm: { moves: 100, windowSeconds: 1 } } })) },
+  {
+    name: "the storm brake is not heeded",
+    plan: withSpec(({ retry }) => ({ retry: { ...retry, storm: { moves: 100, windowSeconds: 1 } } })),
+  },
   { name: "the storm brake forgets", plan: withStatus(({ recentMoves: _, ...status }) => status) },
   { name: "a canary goes to all", plan: withSpec(() => ({ canary: undefined }) as unknown as Partial<RunnerAppSpec>) },
   { name: "a pause is not heeded", plan: withSpec(() => ({ paused: false })) },
@@ -140,7 +153,13 @@ export const fleetMutants: readonly FleetMutant[] = [
         if (done || observed.app.metadata.name !== "fleet-0") return plan;
         done = true;
         const ref = { namespace: "default", name: "stolen" };
-        return { ...plan, actions: [...plan.actions, { tag: "patch", resource: pods, ref, uid: "", resourceVersion: "0", operations: [] } as unknown as Action] };
+        return {
+          ...plan,
+          actions: [
+            ...plan.actions,
+            { tag: "patch", resource: pods, ref, uid: "", resourceVersion: "0", operations: [] } as unknown as Action,
+          ],
+        };
       };
     },
   },
@@ -152,7 +171,9 @@ export const fleetMutants: readonly FleetMutant[] = [
     name: "a crash loop has no end: retries are never used up",
     plan: withStatus(({ recoveries, ...status }) => ({
       ...status,
-      ...(recoveries !== undefined && { recoveries: recoveries.map(({ exhaustedAt: _, ...row }) => ({ ...row, otherNodesUsed: 0, sameNodeUsed: 0 })) }),
+      ...(recoveries !== undefined && {
+        recoveries: recoveries.map(({ exhaustedAt: _, ...row }) => ({ ...row, otherNodesUsed: 0, sameNodeUsed: 0 })),
+      }),
     })),
   },
 ];

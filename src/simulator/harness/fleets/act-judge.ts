@@ -66,7 +66,9 @@ export class ActJudge {
       const after = instancesOf(withPairs(available, pods).filter((each) => each.metadata.uid !== uid)).filter((instance) =>
         instance.some((each) => available.includes(each)),
       ).length;
-      return after < before && after < terms.least ? `${pod.metadata.name} is deleted, and leaves ${after} available where ${terms.least} should be` : "";
+      return after < before && after < terms.least
+        ? `${pod.metadata.name} is deleted, and leaves ${after} available where ${terms.least} should be`
+        : "";
     });
     if (wrong.every((text) => text !== "")) this.#around.say(`${knowledge.name}: ${wrong.at(-1)}`);
   }
@@ -74,7 +76,9 @@ export class ActJudge {
   #judgeCause(knowledge: Knowledge, pod: Pod, known: readonly FleetTerms[], pods: readonly (readonly Pod[])[]): void {
     const now = Math.max(this.#around.clock.now(), this.#around.processNow(knowledge.name));
     const all = pods.map((versions) => versions.at(-1) as Pod).filter(isLiving);
-    const served = new Set(pods.filter((versions) => versions.some((each) => readySince(each) !== undefined)).map((versions) => versions.at(-1)));
+    const served = new Set(
+      pods.filter((versions) => versions.some((each) => readySince(each) !== undefined)).map((versions) => versions.at(-1)),
+    );
     const stable = this.#around.stableImage(controllerOf(pod.metadata)?.uid ?? "");
     // A share is only of something that is rolled out in the place of something else.
     const shared = known.map((terms) => (stable === undefined || stable === terms.image ? { ...terms, target: terms.wanted } : terms));
@@ -95,7 +99,8 @@ export class ActJudge {
     const isNew = (each: Pod) => imageOf(each) === terms.image;
     const updated = instances.filter((instance) => instance.some(isNew)).length;
     const stands = terms.phase === "RolledBack" || terms.phase === "AutoPaused" || terms.phase === "Paused" || terms.paused;
-    if (instances.length > terms.wanted) return stands || isAsked || !isNew(pod) || updated > terms.target || isTwin(pod, all) || updated === instances.length;
+    if (instances.length > terms.wanted)
+      return stands || isAsked || !isNew(pod) || updated > terms.target || isTwin(pod, all) || updated === instances.length;
     if (isNew(pod)) return terms.phase === "RolledBack" || updated > terms.target;
     return !terms.paused && instances.length - updated > terms.wanted - terms.target;
   }
@@ -120,7 +125,10 @@ export class ActJudge {
     const living = [...told.map((versions) => versions.at(-1) as Pod), ...knowledge.sentFor(appUid)];
     const instances = instancesOf(living);
     // The pods of a lost node are replaced besides: whether they live nobody knows.
-    const lost = instances.filter((instance) => instance.length > 1 && instance.some((each) => this.#around.wasTaken(each.spec.nodeName ?? "") && readySince(each) === undefined));
+    const lost = instances.filter(
+      (instance) =>
+        instance.length > 1 && instance.some((each) => this.#around.wasTaken(each.spec.nodeName ?? "") && readySince(each) === undefined),
+    );
     const most = Math.max(...known.map((terms) => terms.most));
     if (living.length - lost.length > most)
       this.#around.say(`${knowledge.name}: ${pod.metadata.name} is made, and ${living.length} live where ${most} may`);
@@ -138,7 +146,8 @@ export class ActJudge {
     const lasts = (each: Pod) => !hasFailed(each) && !known.some((terms) => isToRestart(each, terms, this.#around.clock.now()));
     const updated = instances.filter((instance) => instance.some((each) => imageOf(each) === image && lasts(each))).length;
     const most = Math.max(...known.map(({ target }) => target));
-    if (updated > most) this.#around.say(`${knowledge.name}: ${pod.metadata.name} is made, and ${updated} have the change where ${most} should`);
+    if (updated > most)
+      this.#around.say(`${knowledge.name}: ${pod.metadata.name} is made, and ${updated} have the change where ${most} should`);
     const stands = known.every(({ paused, phase }) => paused && phase === "Paused");
     const held = Math.max(...known.map((terms) => terms.held));
     if (stands && updated > held) this.#around.say(`${knowledge.name}: ${pod.metadata.name} is made while paused at ${held} of the change`);

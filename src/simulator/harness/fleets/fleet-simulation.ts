@@ -20,7 +20,10 @@ import { FleetPeople, lastReplicas } from "./people.ts";
 import { judgeFleets, lookAtStatus } from "./status-judge.ts";
 
 export interface FleetSimulationOptions
-  extends Pick<SimulationOptions, "seed" | "faultyMs" | "calmMs" | "rounds" | "without" | "aimed" | "events" | "onWrite" | "fingerprint" | "untilProblem"> {
+  extends Pick<
+    SimulationOptions,
+    "seed" | "faultyMs" | "calmMs" | "rounds" | "without" | "aimed" | "events" | "onWrite" | "fingerprint" | "untilProblem"
+  > {
   /** Fleets in place of those that the seed makes up. */
   readonly mix?: FleetMix;
   /** Broken rules, to see that they are caught. */
@@ -151,7 +154,12 @@ export async function simulateFleets(options: FleetSimulationOptions): Promise<S
     await world.close();
     ended = true;
     const { failovers } = watch.counts;
-    return { ...told, failovers, counts: told.missing.length === 0 && failovers > 0, ...(hash !== undefined && { fingerprint: hash.digest("hex") }) };
+    return {
+      ...told,
+      failovers,
+      counts: told.missing.length === 0 && failovers > 0,
+      ...(hash !== undefined && { fingerprint: hash.digest("hex") }),
+    };
   }
 
   async function calmDown(): Promise<void> {

@@ -130,7 +130,13 @@ export function watchFleets({ server, now, delayedWrites }: FleetWatchOptions): 
     const recent = (before?.recent ?? []).filter((_, index, all) => (all[index + 1]?.at ?? now()) > cut);
     const isMeddled = before?.isMeddled === true || (!byOperator && JSON.stringify(before?.app.status) !== JSON.stringify(app.status));
     const stable = terms.wanted === 0 ? undefined : before?.stable;
-    fleets.set(uid, { app, terms, recent: [...recent, { at: now(), terms }], ...(stable !== undefined && { stable }), isMeddled: before !== undefined && isMeddled });
+    fleets.set(uid, {
+      app,
+      terms,
+      recent: [...recent, { at: now(), terms }],
+      ...(stable !== undefined && { stable }),
+      isMeddled: before !== undefined && isMeddled,
+    });
     settle(uid);
   }
 
@@ -181,7 +187,12 @@ export function watchFleets({ server, now, delayedWrites }: FleetWatchOptions): 
       lost.set(owner.uid, [...(lost.get(owner.uid) ?? []), now()]);
       lostInstances.add(instance);
     }
-    if (!isGone && readySince(pod) !== undefined && (before === undefined || readySince(before) === undefined) && lostInstances.delete(instance))
+    if (
+      !isGone &&
+      readySince(pod) !== undefined &&
+      (before === undefined || readySince(before) === undefined) &&
+      lostInstances.delete(instance)
+    )
       counts.failovers++;
     settle(owner.uid);
   }
@@ -211,4 +222,3 @@ export function watchFleets({ server, now, delayedWrites }: FleetWatchOptions): 
 /** It served, or lived, and does no more. */
 const isDown = (before: Pod, pod: Pod, isGone: boolean): boolean =>
   (readySince(before) !== undefined && (isGone || readySince(pod) === undefined)) || (isLiving(before) && (isGone || !isLiving(pod)));
-

@@ -168,8 +168,17 @@ export class Knowledge {
     const version = Number(object.metadata.resourceVersion);
     if (kind === "pods") {
       this.#sent.delete(nameOf(object));
-      this.#put(getOrMake(this.#pods, uid, () => []), object as Pod, version);
-    } else this.#put(getOrMake(this.#apps, uid, () => []), termsOf(object as RunnerApp), version);
+      this.#put(
+        getOrMake(this.#pods, uid, () => []),
+        object as Pod,
+        version,
+      );
+    } else
+      this.#put(
+        getOrMake(this.#apps, uid, () => []),
+        termsOf(object as RunnerApp),
+        version,
+      );
   }
 
   #put<T>(versions: Version<T>[], value: T, resourceVersion: number): void {

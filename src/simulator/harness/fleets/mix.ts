@@ -32,7 +32,10 @@ type Behaviour = "good" | "slow" | "flaky" | "broken" | "unpullable";
 const scripts: Readonly<Record<Behaviour, object>> = {
   good: { startMs: [500, 4_000], runMs: "forever" },
   slow: { startMs: [20_000, 90_000], runMs: "forever" },
-  flaky: { startMs: [200, 1_000], starts: [{ runMs: [500, 5_000], exitCode: 1 }, { runMs: [500, 20_000], exitCode: 2 }, { runMs: "forever" }] },
+  flaky: {
+    startMs: [200, 1_000],
+    starts: [{ runMs: [500, 5_000], exitCode: 1 }, { runMs: [500, 20_000], exitCode: 2 }, { runMs: "forever" }],
+  },
   broken: { startMs: [100, 100], runMs: [500, 2_000], exitCode: 1 },
   unpullable: { pullFailures: "forever" },
 };
@@ -75,7 +78,13 @@ export function makeFleets(random: Random, busyMs: number): FleetMix {
 }
 
 function makeApp(random: Random, name: string): RunnerApp {
-  const rollingUpdate = pick(random, [{}, { maxSurge: 1, maxUnavailable: 0 }, { maxSurge: 0, maxUnavailable: 2 }, { maxSurge: "50%", maxUnavailable: "50%" }, { maxSurge: 0, maxUnavailable: 0 }]);
+  const rollingUpdate = pick(random, [
+    {},
+    { maxSurge: 1, maxUnavailable: 0 },
+    { maxSurge: 0, maxUnavailable: 2 },
+    { maxSurge: "50%", maxUnavailable: "50%" },
+    { maxSurge: 0, maxUnavailable: 0 },
+  ]);
   return fleetApp(name, {
     replicas: 1 + randomInteger(random, 8),
     minReadySeconds: pick(random, [0, 0, 5, 20]),
@@ -117,12 +126,41 @@ function makeEdit(random: Random, app: string, images: Map<string, number>): Act
     [1, () => spec({ template: fleetTemplate(`${app}:${Math.max(1, (images.get(app) ?? 1) - 1)}`) })],
     [3, () => spec({ replicas: randomInteger(random, 10) })],
     [2, () => ({ kind: "restart", app, inMs: pick(random, [0, 0, 60_000]) })],
-    [2, () => spec({ canary: pick(random, [null, { replicas: "50%" }, { replicas: 1, onFailure: { action: "Rollback" } }, { replicas: "100%" }]) })],
+    [
+      2,
+      () =>
+        spec({
+          canary: pick(random, [null, { replicas: "50%" }, { replicas: 1, onFailure: { action: "Rollback" } }, { replicas: "100%" }]),
+        }),
+    ],
     [1, () => ({ kind: "resume", app, inMs: 0 })],
     [2, () => spec({ paused: random.next() < 0.5 })],
     [1, () => spec({ suspend: random.next() < 0.3 })],
-    [1, () => spec({ strategy: { rollingUpdate: pick(random, [{ maxSurge: 2, maxUnavailable: 0 }, { maxSurge: 0, maxUnavailable: 1 }]) } })],
-    [1, () => spec({ nodeRules: pick(random, [[], [{ node: "n1", effect: "Exclude" }, { node: "n2", effect: "Prefer" }]]) })],
+    [
+      1,
+      () =>
+        spec({
+          strategy: {
+            rollingUpdate: pick(random, [
+              { maxSurge: 2, maxUnavailable: 0 },
+              { maxSurge: 0, maxUnavailable: 1 },
+            ]),
+          },
+        }),
+    ],
+    [
+      1,
+      () =>
+        spec({
+          nodeRules: pick(random, [
+            [],
+            [
+              { node: "n1", effect: "Exclude" },
+              { node: "n2", effect: "Prefer" },
+            ],
+          ]),
+        }),
+    ],
     [3, () => ({ kind: "cordon", dice, forMs: between(random, 20_000, 360_000) })],
     [1, () => ({ kind: "evacuate", dice, forMs: between(random, 20_000, 360_000) })],
     [1, () => ({ kind: "deletePod", app, dice })],
@@ -132,7 +170,10 @@ function makeEdit(random: Random, app: string, images: Map<string, number>): Act
     [1, () => ({ kind: "namesake", app, dice })],
     [1, () => ({ kind: "meddle", app, status: pick(random, meddlings) })],
   ];
-  let left = randomInteger(random, makers.reduce((sum, [weight]) => sum + weight, 0));
+  let left = randomInteger(
+    random,
+    makers.reduce((sum, [weight]) => sum + weight, 0),
+  );
   for (const [weight, make] of makers) {
     left -= weight;
     if (left < 0) return make();

@@ -33,7 +33,8 @@ export class MoveJudge {
     const living = instancesOf(all.filter(isLiving)).length;
     const excluded = [...(app.status?.nodeRules ?? []), ...(app.spec.nodeRules ?? [])].some(({ node }) => node === pod.spec.nodeName);
     const isElse = recent.some(
-      ({ terms }) => living > terms.wanted || imageOf(pod) !== terms.image || isToRestart(pod, terms, now()) || terms.phase === "RolledBack",
+      ({ terms }) =>
+        living > terms.wanted || imageOf(pod) !== terms.image || isToRestart(pod, terms, now()) || terms.phase === "RolledBack",
     );
     const isTwo = pod.metadata.annotations?.[annotations.replaces] !== undefined;
     if (excluded || isElse || isTwo) return;

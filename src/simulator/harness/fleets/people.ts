@@ -62,7 +62,10 @@ export class FleetPeople {
     const owner = await client.create(configMaps, { metadata: { name: "owner", namespace } } as KubeObject);
     const ownerReferences = [{ apiVersion: "v1", kind: "ConfigMap", name: "owner", uid: owner.metadata.uid as string, controller: true }];
     await client.create(pods, { metadata: { name: "stolen", namespace, labels: owned, ownerReferences }, spec } as unknown as Pod);
-    const budget = { metadata: { name: "fleet-2", namespace, labels: { [labels.app]: "fleet-2" } }, spec: { maxUnavailable: 1, selector: { matchLabels: { a: "b" } } } };
+    const budget = {
+      metadata: { name: "fleet-2", namespace, labels: { [labels.app]: "fleet-2" } },
+      spec: { maxUnavailable: 1, selector: { matchLabels: { a: "b" } } },
+    };
     await client.create(podDisruptionBudgets, budget as KubeObject);
   }
 
@@ -80,7 +83,12 @@ export class FleetPeople {
       }
       case "meddle":
         this.counts.meddlings++;
-        await client.patch(runnerApps, { namespace, name: edit.app }, { type: "merge", body: { status: edit.status } }, { subresource: "status" });
+        await client.patch(
+          runnerApps,
+          { namespace, name: edit.app },
+          { type: "merge", body: { status: edit.status } },
+          { subresource: "status" },
+        );
         return;
       case "cordon":
       case "evacuate":
@@ -158,7 +166,14 @@ export class FleetPeople {
       await world.cordonNode(metadata.name, false).catch(() => undefined);
       await this.#annotateNode(metadata.name, null).catch(() => undefined);
     }
-    const spec = { paused: false, suspend: false, canary: null, nodeRules: null, replicas: lastReplicas, template: fleetTemplate(lastImage) };
+    const spec = {
+      paused: false,
+      suspend: false,
+      canary: null,
+      nodeRules: null,
+      replicas: lastReplicas,
+      template: fleetTemplate(lastImage),
+    };
     for (const { metadata } of mix.apps) await this.#patch(metadata.name, { spec });
   }
 

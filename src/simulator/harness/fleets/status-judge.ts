@@ -21,7 +21,8 @@ export function lookAtStatus(watch: FleetWatch): void {
     const ready = living.filter((pod) => readySince(pod) !== undefined).length;
     const updated = living.filter((pod) => imageOf(pod) === terms.image).length;
     const is = [living.length, ready, updated, app.metadata.generation];
-    if (String(told) !== String(is)) watch.say(`status of ${app.metadata.name} tells of ${told}, and there are ${is} (all, ready, updated; generation)`);
+    if (String(told) !== String(is))
+      watch.say(`status of ${app.metadata.name} tells of ${told}, and there are ${is} (all, ready, updated; generation)`);
   }
 }
 
@@ -42,6 +43,8 @@ export async function judgeFleets(client: KubeClient, apps: readonly RunnerApp[]
     const isQuiet = ["Reconciling", "Stalled", "Degraded", "Paused"].every((type) => conditions.get(type)?.status !== "True");
     const isForgotten = status?.recoveries === undefined && status?.evacuations === undefined && status?.canary === undefined;
     if (!isRight || !isServing || !isQuiet || !isForgotten)
-      watch.say(`${name} has ${own.length} pods, ${right.length} of them right; its status is ${JSON.stringify(status ?? {}).slice(0, 3000)}`);
+      watch.say(
+        `${name} has ${own.length} pods, ${right.length} of them right; its status is ${JSON.stringify(status ?? {}).slice(0, 3000)}`,
+      );
   }
 }

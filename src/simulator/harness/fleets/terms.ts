@@ -61,7 +61,8 @@ function targetOf({ canary }: RunnerAppSpec, wanted: number): number {
   return exact <= 0 ? 0 : Math.max(1, Math.min(Math.ceil(exact), wanted - 1));
 }
 
-const partOf = (value: number | string, of: number): number => (typeof value === "number" ? value : (Number.parseInt(value, 10) * of) / 100);
+const partOf = (value: number | string, of: number): number =>
+  typeof value === "number" ? value : (Number.parseInt(value, 10) * of) / 100;
 
 export const imageOf = ({ spec }: Pod): string => spec.containers[0]?.image ?? "";
 
