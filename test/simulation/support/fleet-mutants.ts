@@ -1,5 +1,6 @@
 import type { Action } from "../../../src/api/action.ts";
-import { pods, runnerApps } from "../../../src/api/resource.ts";
+import type { KubeObject, ObjectMeta, ObjectRef } from "../../../src/api/meta.ts";
+import { controllerRevisions, podDisruptionBudgets, pods, runnerApps } from "../../../src/api/resource.ts";
 import type { RunnerAppSpec, RunnerAppStatus } from "../../../src/api/runner-app.gen.ts";
 import type { InstancePod } from "../../../src/runnerapp/rules/instance.ts";
 import type { ObservedApp } from "../../../src/runnerapp/rules/observed.ts";
@@ -32,10 +33,11 @@ const withoutActions = (isLeftOut: (action: Action, observed: ObservedApp) => bo
   doing((plan, observed) => ({ ...plan, actions: plan.actions.filter((action) => !isLeftOut(action, observed)) }));
 
 const isPod = (action: Action) => "resource" in action && action.resource.kind === "Pod";
+const refOf = ({ namespace, name }: Pick<ObjectMeta, "namespace" | "name">): ObjectRef => ({ namespace: namespace as string, name });
 const deletionOf = ({ metadata }: InstancePod): Action => ({
   tag: "delete",
   resource: pods,
-  ref: { namespace: metadata.namespace as string, name: metadata.name },
+  ref: refOf(metadata),
   uid: metadata.uid as string,
 });
 const alsoDeleting = (choose: (observed: ObservedApp) => readonly InstancePod[]) =>
@@ -145,23 +147,35 @@ export const fleetMutants: readonly FleetMutant[] = [
   { name: "a pause is not heeded", plan: withSpec(() => ({ paused: false })) },
   { name: "a suspension is not heeded", plan: withSpec(() => ({ suspend: false })) },
   {
-    name: "pods of others with the same label are removed",
-    plan: () => {
-      let done = false;
-      return (observed) => {
-        const plan = planRunnerApp(observed);
-        if (done || observed.app.metadata.name !== "fleet-0") return plan;
-        done = true;
-        const ref = { namespace: "default", name: "stolen" };
-        return {
-          ...plan,
-          actions: [
-            ...plan.actions,
-            { tag: "patch", resource: pods, ref, uid: "", resourceVersion: "0", operations: [] } as unknown as Action,
-          ],
-        };
-      };
-    },
+    name: "the revisions of all apps are collected, whosever they are",
+    quick: true,
+    plan: doing((plan, { app, revisions }) => {
+      const deletes = revisions
+        .filter(({ metadata }) => metadata.name !== app.status?.updateRevision)
+        .map(
+          ({ metadata }): Action => ({ tag: "delete", resource: controllerRevisions, ref: refOf(metadata), uid: metadata.uid as string }),
+        );
+      return { ...plan, actions: [...plan.actions, ...deletes] };
+    }),
+  },
+  {
+    name: "a disruption budget of the app's name is taken over, whosever it is",
+    quick: true,
+    plan: doing((plan, { budget, app }) =>
+      budget === undefined || app.metadata.name !== "fleet-2" || budget.spec?.maxUnavailable === 0
+        ? plan
+        : {
+            ...plan,
+            actions: [
+              ...plan.actions,
+              {
+                tag: "replace",
+                resource: podDisruptionBudgets,
+                object: { ...budget, spec: { ...budget.spec, maxUnavailable: 0 } } as KubeObject,
+              },
+            ],
+          },
+    ),
   },
   {
     name: "what is stored about moves is not read",
