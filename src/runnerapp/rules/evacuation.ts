@@ -223,6 +223,8 @@ function askedBack({ move, old, any, context: { now } }: Sight): Step {
   if (any === undefined) return { move: enter({ ...move, replacement: undefined }, "Cancelled", now) };
   // The one that was to go does not serve, the new one does or will.
   if (!old.ready && any.ready) return { move: enter({ ...move, replacement: any.uid }, any.serves ? "Deleting" : "Waiting", now) };
+  // Ready again, but not yet for minReadySeconds: what serves in its place stays until it does.
+  if (!old.serves && any.serves) return { move: { ...move, replacement: any.uid } };
   if (move.phase !== "Cancelled") return { move: enter({ ...move, replacement: any.uid }, "Cancelled", now) };
   return { move, act: { kind: "Delete", pod: any.uid, instance: any.instance } };
 }

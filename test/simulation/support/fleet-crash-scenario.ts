@@ -10,13 +10,13 @@ const second = 1_000;
  * changes.
  */
 export function fleetCrashScenario(): FleetSimulationOptions {
-  const quick = { initialSeconds: 1, maxSeconds: 5 };
+  const retry = { sameNode: 1, otherNodes: 1, resetAfterSeconds: 120, backoff: { initialSeconds: 1, maxSeconds: 5 } };
   const apps = [
     fleetApp("web", { replicas: 4, revisionHistoryLimit: 0 }),
+    fleetApp("fails", { replicas: 1, retry, template: fleetTemplate("fails:1", "broken") } as Parameters<typeof fleetApp>[1]),
     fleetApp("tried", {
       replicas: 2,
-      retry: { sameNode: 1, otherNodes: 1, resetAfterSeconds: 120, backoff: quick },
-      nodeExclusion: { failures: 1, ttlSeconds: 120, maxNodes: "50%" },
+      retry,
       canary: { replicas: "50%", onFailure: { action: "Rollback" } },
     } as Parameters<typeof fleetApp>[1]),
   ];

@@ -113,6 +113,12 @@ const cases: readonly Case[] = [
     want: ["a Deleting>b"],
   },
   {
+    name: "given back while the original is ready again and not yet for long enough: its replacement, which serves, stays",
+    stored: [move("a", "Cancelled", { replacement: "b" })],
+    pods: [pod("a", { serves: false }), comes("b", "a")],
+    want: ["a Cancelled>b"],
+  },
+  {
     name: "the replacement fails during the drain: back in service until another one serves",
     stored: [move("a", "Draining", { replacement: "b", granted: true })],
     pods: [leaving("a", { ...unready, gate: { closedAt: 980 } }), comes("b", "a", unready)],
