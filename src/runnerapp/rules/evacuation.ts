@@ -212,8 +212,11 @@ function recover({ move, context: { now } }: Sight): Step {
 function waiting({ move, next, policy, context: { now } }: Sight, cause: EvacuationCause): Step {
   const stalledAt = move.since + policy.timeoutMs;
   const phase = stalledAt <= now ? "Stalled" : next === undefined ? "Surging" : "Waiting";
+  const { granted, ...rest } = move;
+  // For a lost node each pod that is made is one for the storm brake, also when the one before it is no more.
+  const isGranted = granted === true && !(cause === "Lost" && move.replacement !== undefined && next === undefined);
   return {
-    move: enter({ ...move, cause, replacement: next?.uid }, phase, now),
+    move: enter({ ...rest, ...(isGranted && { granted: true as const }), cause, replacement: next?.uid }, phase, now),
     ...(stalledAt > now && { wakeAt: stalledAt }),
   };
 }

@@ -230,6 +230,13 @@ const cases: readonly Case[] = [
     want: [],
   },
   {
+    name: "the replacement for a lost node is gone: another one is another move for the storm brake",
+    stored: [move("a", "Waiting", { cause: "Lost", granted: true, replacement: "b" })],
+    pods: [leaving("a", { cause: "Lost", ...unready })],
+    context: { moves: 0 },
+    want: ["a Surging"],
+  },
+  {
     name: "the replacement is gone: another one is made",
     stored: [move("a", "Waiting", { granted: true, replacement: "b" })],
     pods: [leaving("a")],
