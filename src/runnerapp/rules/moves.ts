@@ -1,5 +1,5 @@
 import type { EffectiveSpec } from "./effective-spec.ts";
-import { type EvacuationPlan, type EvacuationPod, planEvacuations } from "./evacuation.ts";
+import { type Evacuation, type EvacuationPlan, type EvacuationPod, planEvacuations } from "./evacuation.ts";
 import type { Signals } from "./healing.ts";
 import { availableFrom, type InstancePod } from "./instance.ts";
 import { type EvacuationCause, evacuationCause } from "./node-taking.ts";
@@ -11,10 +11,14 @@ import { type BrakeState, isOutage, movesLeft } from "./storm-brake.ts";
 export interface Moves {
   readonly plan: EvacuationPlan;
   readonly isMoving: (pod: InstancePod) => boolean;
+  /** Whether its move is recorded with this plan for the first time. */
+  readonly begins: (pod: InstancePod) => boolean;
   /** Of each old pod and the one that replaces it one: what counts as the instance. Both are living. */
   readonly counted: readonly InstancePod[];
   /** The others of these pairs: what moves have taken of the surge. */
   readonly extra: number;
+  /** Replacements that were let through and do not exist yet: their part of the surge is taken. */
+  readonly toCome: number;
 }
 
 /** @param room pods that the surge and the queue still leave */
@@ -60,6 +64,7 @@ export function stepMoves(
         outage: isOutageNow(observed),
       });
   const moving = new Set(plan.evacuations.flatMap(({ pod, phase }) => (phase === "Cancelled" ? [] : pod)));
+  const known = new Set(records.evacuations.map(({ pod }) => pod));
   const byUid = new Map(living.map((pod) => [pod.metadata.uid as string, pod]));
   const deleted = new Set(plan.acts.flatMap(({ kind, pod }) => (kind === "Delete" ? pod : [])));
   const left = new Set<InstancePod>();
@@ -73,10 +78,15 @@ export function stepMoves(
   return {
     plan,
     isMoving: (pod) => moving.has(pod.metadata.uid as string),
+    begins: (pod) => moving.has(pod.metadata.uid as string) && !known.has(pod.metadata.uid as string),
     counted: living.filter((pod) => !left.has(pod)),
     extra: left.size,
+    toCome: plan.evacuations.filter(isToSurge).length,
   };
 }
+
+const isToSurge = ({ phase, granted, replacement }: Evacuation): boolean =>
+  granted === true && replacement === undefined && (phase === "Surging" || phase === "Stalled");
 
 const nothing: EvacuationPlan = { evacuations: [], acts: [], moves: 0, stalled: [] };
 

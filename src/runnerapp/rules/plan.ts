@@ -6,7 +6,6 @@ import { pods as podResource, runnerApps } from "../../api/resource.ts";
 import { createsOf, type CreationContext, placementFor } from "./creation.ts";
 import { stepBudget } from "./disruption-budget-step.ts";
 import { type EffectiveSpec, effectiveSpec } from "./effective-spec.ts";
-import type { EvacuationPhase } from "./evacuation.ts";
 import { type FleetSteps, fleetSteps, type Side } from "./fleet-arithmetic.ts";
 import { type Healing, signalsOf, type Signals, stepHealing } from "./healing.ts";
 import { availableFrom, type InstancePod, isLiving } from "./instance.ts";
@@ -60,8 +59,7 @@ export function planRunnerApp(observed: ObservedApp): RunnerAppPlan {
   const records: Records = { ...stored, series: healing.retries.series, exclusion: healing.exclusion.state };
   const living = pods.filter(isLiving);
   const moves = stepMoves(observed, living, signals, spec, stored, healing.retries.brake, turn.mayCreate);
-  const started = stepRollout(observed, spec, revision, living, healing.failed);
-  const rollout = withoutLeaving(started, beginningMoves(started, stored, moves, living));
+  const rollout = withoutLeaving(stepRollout(observed, spec, revision, living, healing.failed), living.filter(moves.begins));
 
   const context = { observed, spec, turn, records, pods };
   const gone = goneOf(context, moves, healing, signals);
@@ -70,7 +68,7 @@ export function planRunnerApp(observed: ObservedApp): RunnerAppPlan {
   const isUpdate = (pod: InstancePod) => pod.revision === rollout.goal;
   const sides = { update: counted.filter(isUpdate), others: counted.filter((pod) => !isUpdate(pod)) };
   const replacements = replacementsOf(moves, rollout, living, standing).slice(0, turn.mayCreate);
-  const surge = Math.max(0, spec.maxSurge - moves.extra - surgesToCome(moves));
+  const surge = Math.max(0, spec.maxSurge - moves.extra - moves.toCome);
   const stepsWith = (mayCreate: number) =>
     rollout.goal === undefined ? idle : fleetSteps(numbersOf(spec, rollout, sides, standing, surge, mayCreate));
   const steps = stepsWith(turn.mayCreate - replacements.length);
@@ -124,24 +122,11 @@ function revisionOf(observed: ObservedApp): RevisionStep {
   return problem === undefined ? stepRevision(observed) : { kind: "refused", message: `${problem.path}: ${problem.message}` };
 }
 
-/** Moves that were let through, now or before, and whose replacement does not exist yet: their part of the surge is taken. */
-const surgesToCome = ({ plan }: Moves): number =>
-  plan.evacuations.filter(({ phase, granted, replacement }) => granted === true && replacement === undefined && isSurging(phase)).length;
-
-const isSurging = (phase: EvacuationPhase): boolean => phase === "Surging" || phase === "Stalled";
-
 const idle: FleetSteps = {
   create: { update: 0, stable: 0 },
   remove: { update: { unavailable: 0, available: 0 }, others: { unavailable: 0, available: 0 } },
   due: 0,
 };
-
-/** Instances of the revision that is rolled out whose move is recorded for the first time. */
-function beginningMoves({ update }: Rollout, { evacuations }: Records, { plan }: Moves, living: readonly InstancePod[]): readonly string[] {
-  const known = new Set(evacuations.map(({ pod }) => pod));
-  const fresh = new Set(plan.evacuations.flatMap(({ pod }) => (known.has(pod) ? [] : pod)));
-  return living.filter((pod) => pod.revision === update && fresh.has(pod.metadata.uid as string)).map(({ instance }) => instance);
-}
 
 interface Sides {
   readonly update: readonly InstancePod[];

@@ -98,12 +98,13 @@ function standingBack({ app, now }: ObservedApp, update: string, count: number):
 /**
  * The same when instances leave their nodes: while it stands still because of failures, one that has failed and leaves does not come back, but is
  * followed by one of the stable revision (research 5f). So many fewer are held from the plan on that records the move.
- * @param leaving numbers of instances of the revision whose move begins with this plan
+ * @param leaving instances whose move begins with this plan
  */
-export function withoutLeaving(rollout: Rollout, leaving: readonly string[]): Rollout {
-  const { canary } = rollout;
+export function withoutLeaving(rollout: Rollout, leaving: readonly InstancePod[]): Rollout {
+  const { canary, update } = rollout;
   if (canary?.phase !== "AutoPaused") return rollout;
-  const gone = leaving.filter((instance) => canary.failedInstances?.includes(instance)).length;
+  const failed = new Set(canary.failedInstances);
+  const gone = leaving.filter(({ revision, instance }) => revision === update && failed.has(instance)).length;
   const count = Math.max(0, rollout.count - gone);
   return gone === 0 ? rollout : { ...rollout, count, canary: { ...canary, target: count } };
 }
