@@ -253,9 +253,12 @@ function nextAvailable(now: number, spec: EffectiveSpec, living: readonly Instan
 const usedRevisions = ({ update, stable }: Rollout, pods: readonly InstancePod[]): ReadonlySet<string | undefined> =>
   new Set([update, stable, ...pods.map(({ revision }) => revision)]);
 
-function deletionOf({ app }: ObservedApp, { metadata }: InstancePod): DeleteAction {
-  const ref = { namespace: app.metadata.namespace as string, name: metadata.name };
-  return { tag: "delete", resource: podResource, ref, uid: metadata.uid as string };
+/** One that lives only as it was seen: by a cache that is old it may not serve, and serve. */
+function deletionOf({ app }: ObservedApp, { metadata, hasEnded }: InstancePod): DeleteAction {
+  const { name, uid, resourceVersion } = metadata;
+  const ref = { namespace: app.metadata.namespace as string, name };
+  const isFresh = !hasEnded && resourceVersion !== undefined;
+  return { tag: "delete", resource: podResource, ref, uid: uid as string, ...(isFresh && { resourceVersion }) };
 }
 
 function wantsOf(

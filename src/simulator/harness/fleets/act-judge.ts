@@ -47,7 +47,17 @@ export class ActJudge {
     const known = knowledge.termsOf(owner.uid);
     // Asked for again, because nothing of the first time was seen.
     if (known.length === 0 || knowledge.asked.has(uid)) return;
-    const pods = knowledge.podsOf(owner.uid);
+    this.#judgeLoss(knowledge, pod, known);
+  }
+
+  closing(knowledge: Knowledge, pod: Pod): void {
+    const known = knowledge.termsOf(controllerOf(pod.metadata)?.uid ?? "");
+    if (known.length > 0) this.#judgeLoss(knowledge, pod, known);
+  }
+
+  #judgeLoss(knowledge: Knowledge, pod: Pod, known: readonly FleetTerms[]): void {
+    const { uid } = pod.metadata;
+    const pods = knowledge.podsOf(controllerOf(pod.metadata)?.uid ?? "");
     this.#judgeBudget(knowledge, pod, known, pods);
     if (pods.some((versions) => versions.at(-1)?.metadata.uid === uid && versions.every((each) => readySince(each) !== undefined)))
       this.#judgeCause(knowledge, pod, known, pods);
@@ -61,13 +71,16 @@ export class ActJudge {
     const own = pods.find((versions) => versions.at(-1)?.metadata.uid === uid) ?? [];
     const wrong = known.map((terms) => {
       if (!own.every((each) => isAvailable([each], terms))) return "";
-      const available = pods.filter((versions) => isAvailable(versions, terms)).map((versions) => versions.at(-1) as Pod);
+      const available = pods
+        .filter((versions) => isAvailable(versions, terms))
+        .map((versions) => versions.at(-1) as Pod)
+        .filter((each) => !knowledge.isClosing(each));
       const before = instancesOf(available).length;
       const after = instancesOf(withPairs(available, pods).filter((each) => each.metadata.uid !== uid)).filter((instance) =>
         instance.some((each) => available.includes(each)),
       ).length;
       return after < before && after < terms.least
-        ? `${pod.metadata.name} is deleted, and leaves ${after} available where ${terms.least} should be`
+        ? `${pod.metadata.name} goes, and leaves ${after} available where ${terms.least} should be`
         : "";
     });
     if (wrong.every((text) => text !== "")) this.#around.say(`${knowledge.name}: ${wrong.at(-1)}`);
@@ -83,7 +96,7 @@ export class ActJudge {
     // A share is only of something that is rolled out in the place of something else.
     const shared = known.map((terms) => (stable === undefined || stable === terms.image ? { ...terms, target: terms.wanted } : terms));
     if ([...known, ...shared].some((terms) => this.#hasCause(pod, terms, all, served, now))) return;
-    this.#around.say(`${knowledge.name}: ${pod.metadata.name} on ${pod.spec.nodeName} serves and is deleted without a cause`);
+    this.#around.say(`${knowledge.name}: ${pod.metadata.name} on ${pod.spec.nodeName} serves and goes without a cause`);
   }
 
   #hasCause(pod: Pod, terms: FleetTerms, all: readonly Pod[], served: ReadonlySet<Pod | undefined>, now: number): boolean {

@@ -8,7 +8,7 @@ import type { ApiServer, Commit } from "../../apiserver/api-server.ts";
 import { lateWriteWindow } from "../late-writes.ts";
 import { operatorAgent } from "../operator-process.ts";
 import { MoveJudge } from "./move-judge.ts";
-import { type FleetTerms, imageOf, instanceOf, instancesOf, isLiving, readySince, termsOf } from "./terms.ts";
+import { type FleetTerms, imageOf, instanceOf, instancesOf, isInstance, isLiving, readySince, termsOf } from "./terms.ts";
 
 /** A cache may be so old when something is decided: a watch that stalls is found out after 150 s. */
 const staleMs = 160_000;
@@ -162,16 +162,17 @@ export function watchFleets({ server, now, delayedWrites }: FleetWatchOptions): 
     const pod = object as unknown as Pod;
     const uid = pod.metadata.uid as string;
     const owner = controllerOf(pod.metadata);
-    if (owner?.kind !== "RunnerApp") return;
+    if (owner === undefined || !isInstance(pod)) return;
     const before = stored.get(uid)?.pod;
     const fleet = fleets.get(owner.uid);
     const isAsked = type === "DELETED" || pod.metadata.deletionTimestamp !== undefined;
-    if (byOperator && before !== undefined && isLiving(before) && isAsked) {
-      if (readySince(before) !== undefined) {
+    const isOut = before !== undefined && readySince(before) !== undefined && (isAsked || readySince(pod) === undefined);
+    if (byOperator && before !== undefined && isLiving(before) && (isAsked || isOut)) {
+      if (isOut) {
         counts.replaced++;
         checkLeast(owner.uid, before, late);
       }
-      if (fleet !== undefined) moves.deleted(fleet, before, podsOf(owner.uid));
+      if (fleet !== undefined && isAsked) moves.deleted(fleet, before, podsOf(owner.uid));
     }
     const isGone = type === "DELETED";
     if (isGone) stored.delete(uid);
@@ -204,7 +205,7 @@ export function watchFleets({ server, now, delayedWrites }: FleetWatchOptions): 
     const serving = instancesOf(left).filter((instance) => instance.some((each) => readySince(each) !== undefined)).length;
     const losses = (lost.get(app) ?? []).filter((at) => at > now() - staleMs).length;
     const least = Math.min(...known.map(({ terms }) => terms.least));
-    if (serving + losses < least) say(`${pod.metadata.name} was deleted, and ${serving} instances serve where ${least} should`);
+    if (serving + losses < least) say(`${pod.metadata.name} went, and ${serving} instances serve where ${least} should`);
   }
 
   return {

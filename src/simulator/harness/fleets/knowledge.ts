@@ -6,7 +6,7 @@ import type { RunnerApp } from "../../../api/runner-app.gen.ts";
 import { getOrMake } from "../../../base/map.ts";
 import type { Transport, TransportRequest, TransportResponse } from "../../../kube/transport.ts";
 import { resourceOf } from "../../world/faulty-transport.ts";
-import { type FleetTerms, termsOf } from "./terms.ts";
+import { type FleetTerms, inServiceGate, readySince, termsOf } from "./terms.ts";
 
 /** A plan is carried out at once; what came in between may have been seen by it, or not. */
 const inFlightMs = 300;
@@ -14,6 +14,8 @@ const inFlightMs = 300;
 /** Told of what a process is about to do, before it meets its faults. */
 export interface ActWatch {
   deleting(knowledge: Knowledge, pod: Pod): void;
+  /** A pod that serves is taken out of service. */
+  closing(knowledge: Knowledge, pod: Pod): void;
   creating(knowledge: Knowledge, pod: Pod): void;
 }
 
@@ -43,6 +45,8 @@ export class Knowledge {
   /** Pods whose deletion was asked for, and since when; those of failed requests may be asked for again. */
   readonly asked = new Map<string, number>();
   readonly #deleted = new Set<string>();
+  /** Names of pods that it is about to take out of service. */
+  readonly #closing = new Set<string>();
   /** Pods that were sent and are not told of yet, by name. */
   readonly #sent = new Map<string, Pod>();
   readonly #listings = new Map<string, Listing>();
@@ -71,6 +75,11 @@ export class Knowledge {
   /** Pods of an app that it has sent and was not told of yet. */
   sentFor(appUid: string): readonly Pod[] {
     return [...this.#sent.values()].filter((pod) => controllerOf(pod.metadata)?.uid === appUid);
+  }
+
+  /** It is being taken out of service. */
+  isClosing(pod: Pod): boolean {
+    return this.#closing.has(nameOf(pod));
   }
 
   #recent<T>(versions: readonly Version<T>[]): readonly T[] {
@@ -111,6 +120,14 @@ export class Knowledge {
 
   #beginning(request: TransportRequest, watch: ActWatch): void {
     if (resourceOf(request.path) !== "pods") return;
+    const closed = closedPod(request);
+    if (closed !== undefined) {
+      const pod = this.#podOf(closed);
+      if (pod === undefined || readySince(pod) === undefined) return;
+      watch.closing(this, pod);
+      this.#closing.add(closed);
+      return;
+    }
     if (request.method === "DELETE") {
       const uid = deletedUid(request);
       const pod = uid === undefined ? undefined : this.#pods.get(uid)?.at(-1)?.value;
@@ -125,12 +142,18 @@ export class Knowledge {
     }
   }
 
+  #podOf(name: string): Pod | undefined {
+    const all = [...this.#pods.values()].flatMap((versions) => versions.at(-1) ?? []);
+    return all.find(({ value, until }) => nameOf(value) === name && until === Number.POSITIVE_INFINITY)?.value;
+  }
+
   #answered(request: TransportRequest, { status, body }: TransportResponse): void {
     if (status >= 400) {
       this.#failed(request);
       return;
     }
     const resource = resourceOf(request.path);
+    this.#closing.delete(closedPod(request) ?? "");
     if (request.method === "DELETE") return;
     if (request.method === "GET" && request.path.endsWith(`/${resource}`)) {
       const kind = kindOf(request);
@@ -145,6 +168,7 @@ export class Knowledge {
   /** What became of it is not known to the process either. */
   #failed(request: TransportRequest): void {
     if (resourceOf(request.path) !== "pods") return;
+    this.#closing.delete(closedPod(request) ?? "");
     if (request.method === "DELETE") this.#deleted.delete(deletedUid(request) ?? "");
     else if (request.method === "POST" && isFleetPod(request.body)) this.#sent.delete(nameOf(request.body as Pod));
   }
@@ -221,6 +245,15 @@ function kindOf({ path, query }: TransportRequest): FleetKind | undefined {
 const isFleetPod = (body: unknown): boolean => (body as KubeObject | undefined)?.metadata.labels?.[labels.app] !== undefined;
 
 const nameOf = ({ metadata }: KubeObject): string => `${metadata.namespace}/${metadata.name}`;
+
+/** The pod whose readiness gate a patch of its status closes. */
+function closedPod({ method, path, body }: TransportRequest): string | undefined {
+  const found = method === "PATCH" ? /\/namespaces\/([^/]+)\/pods\/([^/]+)\/status$/.exec(path) : null;
+  if (found === null) return undefined;
+  const { status } = body as { readonly status?: Pod["status"] };
+  const isClosed = status?.conditions?.some((condition) => condition.type === inServiceGate && condition.status === "False");
+  return isClosed === true ? `${found[1]}/${found[2]}` : undefined;
+}
 
 const deletedUid = ({ body }: TransportRequest): string | undefined =>
   (body as { readonly preconditions?: { readonly uid?: string } } | undefined)?.preconditions?.uid;

@@ -1,7 +1,7 @@
 import type { Pod } from "../../../api/core.ts";
 import { annotations } from "../../../api/names.ts";
 import type { FleetCounts, StoredFleet } from "./invariants.ts";
-import { hasFailed, imageOf, instancesOf, isLiving, isToRestart, readySince } from "./terms.ts";
+import { hasFailed, imageOf, inServiceGate, instancesOf, isLiving, isToRestart, readySince } from "./terms.ts";
 
 export interface MoveJudgeOptions {
   readonly now: () => number;
@@ -29,7 +29,15 @@ export class MoveJudge {
   deleted(fleet: StoredFleet, pod: Pod, all: readonly Pod[]): void {
     const { now, wasTaken } = this.#options;
     const { recent, app } = fleet;
-    if (readySince(pod) !== undefined || !hasFailed(pod) || pod.status?.phase === "Failed" || wasTaken(pod.spec.nodeName ?? "")) return;
+    const isDrained = pod.status?.conditions?.some(({ type, status }) => type === inServiceGate && status === "False") === true;
+    if (
+      isDrained ||
+      readySince(pod) !== undefined ||
+      !hasFailed(pod) ||
+      pod.status?.phase === "Failed" ||
+      wasTaken(pod.spec.nodeName ?? "")
+    )
+      return;
     const living = instancesOf(all.filter(isLiving)).length;
     const excluded = [...(app.status?.nodeRules ?? []), ...(app.spec.nodeRules ?? [])].some(({ node }) => node === pod.spec.nodeName);
     const isElse = recent.some(

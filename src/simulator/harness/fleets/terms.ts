@@ -1,7 +1,11 @@
 import type { Pod } from "../../../api/core.ts";
-import { annotations } from "../../../api/names.ts";
+import { controllerOf, type KubeObject } from "../../../api/meta.ts";
+import { annotations, labels } from "../../../api/names.ts";
 import type { RunnerApp, RunnerAppSpec } from "../../../api/runner-app.gen.ts";
 import { parseTime } from "../../../base/time.ts";
+
+/** The readiness gate by which the operator takes instances out of service. */
+export const inServiceGate = "nuptse.dev/in-service";
 
 /** What a spec says in numbers, worked out here a second time and from the documents alone: the judge must not err with the rules that it judges. */
 export interface FleetTerms {
@@ -72,10 +76,18 @@ export const instanceOf = ({ metadata }: Pod): string | undefined => metadata.an
 export const isLiving = ({ metadata, status }: Pod): boolean =>
   metadata.deletionTimestamp === undefined && status?.phase !== "Failed" && status?.phase !== "Succeeded";
 
-/** Since when a living pod is Ready; undefined = it is not. */
+/** A pod of an app, and no helper of its instances. */
+export function isInstance({ metadata }: KubeObject): boolean {
+  const owner = controllerOf(metadata);
+  return owner?.kind === "RunnerApp" && metadata.labels?.[labels.app] === owner.name;
+}
+
+/** Since when a living pod is Ready; undefined = it is not, or it was taken out of service. */
 export function readySince(pod: Pod): number | undefined {
-  const ready = pod.status?.conditions?.find(({ type }) => type === "Ready");
-  return isLiving(pod) && ready?.status === "True" ? parseTime(ready.lastTransitionTime) : undefined;
+  const conditions = pod.status?.conditions ?? [];
+  if (!isLiving(pod) || conditions.some(({ type, status }) => type === inServiceGate && status === "False")) return undefined;
+  const ready = conditions.find(({ type }) => type === "Ready");
+  return ready?.status === "True" ? parseTime(ready.lastTransitionTime) : undefined;
 }
 
 /** Whether one of its containers has ended once. */
