@@ -147,8 +147,7 @@ export const fleetMutants: readonly FleetMutant[] = [
   { name: "a pause is not heeded", plan: withSpec(() => ({ paused: false })) },
   { name: "a suspension is not heeded", plan: withSpec(() => ({ suspend: false })) },
   {
-    name: "the revisions of all apps are collected, whosever they are",
-    quick: true,
+    name: "revisions are collected while instances still have them",
     plan: doing((plan, { app, revisions }) => {
       const deletes = revisions
         .filter(({ metadata }) => metadata.name !== app.status?.updateRevision)
