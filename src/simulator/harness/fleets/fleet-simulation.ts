@@ -53,12 +53,13 @@ export async function simulateFleets(options: FleetSimulationOptions): Promise<S
   const { clock, chance, server, faults, client } = createFrame(seed, start);
   const now = () => clock.now();
   let fleet: OperatorFleet | undefined;
-  const history = new ApiHistory({ now, clocksOff: () => false });
+  const clocksOff = () => fleet?.processes().some((process) => process.clock.now() !== clock.now()) ?? false;
+  const history = new ApiHistory({ now, clocksOff });
   server.onCommit((commit) => {
     history.observe(commit);
     options.onCommit?.(now(), commit);
   });
-  const watch = watchFleets({ server, now, delayedWrites: () => faults.countOf("delayedWrite") });
+  const watch = watchFleets({ server, now, delayedWrites: () => faults.countOf("delayedWrite"), clocksOff });
   const hash = options.fingerprint ? createHash("sha256") : undefined;
   if (hash !== undefined) server.onCommit(({ type, object, userAgent }) => hash.update(JSON.stringify([now(), type, userAgent, object])));
   const clocks = new Map<string, () => number>();

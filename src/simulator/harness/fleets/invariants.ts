@@ -61,13 +61,15 @@ export interface FleetWatchOptions {
   readonly now: () => number;
   /** How many writes were delayed so far. */
   readonly delayedWrites: () => number;
+  /** Whether some operator's clock is off. */
+  readonly clocksOff: () => boolean;
 }
 
 /**
  * Looks at every commit. What is counted is what the server holds, never what status tells; what each process could know when it decided is judged
  * elsewhere (act-judge.ts), so here something that was lost in the last minutes may have been counted on.
  */
-export function watchFleets({ server, now, delayedWrites }: FleetWatchOptions): FleetWatch {
+export function watchFleets({ server, now, delayedWrites, clocksOff }: FleetWatchOptions): FleetWatch {
   const problems: string[] = [];
   const writesAt: number[] = [];
   const stored = new Map<string, StoredPod>();
@@ -92,12 +94,13 @@ export function watchFleets({ server, now, delayedWrites }: FleetWatchOptions): 
     const known = takenAt.get(node);
     return known === undefined || known.isTaken || known.until > now() - staleMs;
   };
-  const moves = new MoveJudge({ now, say, wasTaken, counts });
+  const moves = new MoveJudge({ now, say, wasTaken, clocksOff, counts });
 
   server.onCommit((commit) => {
     const byOperator = commit.userAgent.startsWith(operatorAgent);
     const kind = resourceName(commit.resource);
     const late = isLate();
+    moves.lookAtClocks();
     if (byOperator && kind !== resourceName(leases) && !kind.startsWith("events")) {
       writesAt.push(now());
       checkOwn(commit, kind);

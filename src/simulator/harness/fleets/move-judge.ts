@@ -7,11 +7,15 @@ export interface MoveJudgeOptions {
   readonly now: () => number;
   readonly say: (text: string) => void;
   readonly wasTaken: (node: string) => boolean;
+  /** Whether some operator's clock is off: windows are measured by it. */
+  readonly clocksOff: () => boolean;
   readonly counts: FleetCounts;
 }
 
 /** What a leader wrote before it crashed, and the next one had not seen. */
 const toleranceMs = 2_000;
+/** Clocks that differ by more than 30 s are found out; windows begin by one and end by another. */
+const clockToleranceMs = 60_000;
 
 /**
  * The storm brake (runnerapp.md 3.4): of instances that fail, and those of lost nodes, no more than retry.storm.moves are replaced in any window.
@@ -20,9 +24,15 @@ const toleranceMs = 2_000;
 export class MoveJudge {
   readonly #options: MoveJudgeOptions;
   readonly #moves = new Map<string, number[]>();
+  #clocksOffAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: MoveJudgeOptions) {
     this.#options = options;
+  }
+
+  /** To be asked at every commit. */
+  lookAtClocks(): void {
+    if (this.#options.clocksOff()) this.#clocksOffAt = this.#options.now();
   }
 
   /** @param all the app's pods, this one among them */
@@ -58,7 +68,9 @@ export class MoveJudge {
   #note({ terms, isMeddled, recent }: StoredFleet, pod: Pod): void {
     const { now, say, counts } = this.#options;
     counts.moves++;
-    const before = (this.#moves.get(terms.uid) ?? []).filter((at) => at > now() - terms.windowMs + toleranceMs);
+    const wasOff = this.#clocksOffAt > now() - terms.windowMs;
+    const from = now() - terms.windowMs + (wasOff ? clockToleranceMs : toleranceMs);
+    const before = (this.#moves.get(terms.uid) ?? []).filter((at) => at > from);
     const moves = [...before, now()];
     this.#moves.set(terms.uid, moves);
     const most = Math.max(...recent.map((each) => each.terms.moves));
