@@ -15,6 +15,7 @@ export type Action =
   | DeleteAction
   | DeleteCollectionAction
   | PatchAction
+  | MergeAction
   | StatusAction
   | EventAction;
 
@@ -55,6 +56,14 @@ export interface ProbeAction {
   readonly ref: ObjectRef;
 }
 
+/** An object as it must still be when an act is carried out that relies on it. */
+export interface Premise {
+  readonly resource: Resource;
+  readonly ref: ObjectRef;
+  readonly uid: string;
+  readonly resourceVersion: string;
+}
+
 /** Deletes one object, never a namesake: the UID is a precondition. Absent already is success. */
 export interface DeleteAction {
   readonly tag: "delete";
@@ -64,6 +73,8 @@ export interface DeleteAction {
   /** Only as it was when this was planned: a program that has ended meanwhile must not lose its end. Else it ends as `conflict`. */
   readonly resourceVersion?: string;
   readonly gracePeriodSeconds?: number;
+  /** Read past every cache first; when one is not as it was, nothing is done, and it ends as `conflict`. */
+  readonly provided?: readonly Premise[];
 }
 
 /** Deletes what matches the labels when the server executes it, so the labels must name ended runs only (decision 3). */
@@ -89,6 +100,21 @@ export interface PatchAction {
   readonly operations: readonly JsonPatchOperation[];
 }
 
+/**
+ * Changes fields of an object by a strategic merge patch (lists by their keys, null removes), only in the version that it was planned from: else it
+ * ends as `conflict`.
+ */
+export interface MergeAction {
+  readonly tag: "merge";
+  readonly resource: Resource;
+  readonly ref: ObjectRef;
+  readonly uid: string;
+  readonly resourceVersion: string;
+  /** Such as resize; absent = the object itself. */
+  readonly subresource?: string;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
 /** Tells people about something; lost without harm. */
 export interface EventAction {
   readonly tag: "event";
@@ -111,6 +137,8 @@ export interface StatusWrite {
 /** The status write of another object than the root of the plan. Ends as `conflict` also when that object is gone. */
 export interface StatusAction extends StatusWrite {
   readonly tag: "status";
+  /** As in {@link DeleteAction}. */
+  readonly provided?: readonly Premise[];
 }
 
 /** What a controller's plan function returns. */

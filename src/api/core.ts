@@ -64,6 +64,8 @@ export interface PodSpec {
   readonly affinity?: { readonly nodeAffinity?: NodeAffinity; readonly [field: string]: unknown };
   readonly tolerations?: readonly Toleration[];
   readonly schedulingGates?: readonly { readonly name: string }[];
+  /** Conditions that must be True, besides its containers', for the pod to be Ready. */
+  readonly readinessGates?: readonly { readonly conditionType: string }[];
   readonly activeDeadlineSeconds?: number;
   readonly terminationGracePeriodSeconds?: number;
   readonly serviceAccountName?: string;

@@ -20,6 +20,8 @@ export const labels = {
   /** Pods of one namespace with the same value begin together, once there are as many as {@link labels.podGroupTotal} says. */
   podGroup: "nuptse.dev/pod-group",
   podGroupTotal: "nuptse.dev/pod-group-total",
+  /** The RunnerApp's name, on pods that pull the images of a change to a node before instances there get it. */
+  prefetch: "nuptse.dev/prefetch",
   /** "true" on the pod of the operator that leads, and on no other. */
   leader: "nuptse.dev/leader",
 } as const;
@@ -47,6 +49,12 @@ export const annotations = {
   instance: "nuptse.dev/instance",
   /** On the pod of an instance: the UID of the pod that is to leave when this one serves. */
   replaces: "nuptse.dev/replaces",
+  /** On the pod of an instance: how many of spec.resourceOptions had been tried before it; absent = none. */
+  optionTries: "nuptse.dev/option-tries",
+  /** JSON of {@link InPlaceRecord} on the pod of an instance that was changed in place. */
+  inPlace: "nuptse.dev/in-place",
+  /** On a pod that pulls images: the node that it is for. */
+  prefetchNode: "nuptse.dev/prefetch-node",
   /** On a pod of somebody else: its priority in its queue, -1000 to 1000; absent = 0. */
   queuePriority: "nuptse.dev/queue-priority",
   /** On a pod of a Deployment: "true" = it began beyond its queue's share, as surge of a roll-out. */
@@ -59,6 +67,9 @@ export const annotations = {
   unpublished: "nuptse.dev/unpublished",
   defaultContainer: "kubectl.kubernetes.io/default-container",
 } as const;
+
+/** The readiness gate of instances that are taken out of service before they go or are changed: the one mark that all who send traffic read. */
+export const serviceGate = "nuptse.dev/in-service";
 
 /** The scheduling gate that keeps a pod of somebody else back until its queue admits it. */
 export const queueGate = "nuptse.dev/queue";

@@ -73,6 +73,7 @@ export const appReasons = {
   progressDeadlineExceeded: "ProgressDeadlineExceeded",
   retriesExhausted: "RetriesExhausted",
   evacuationStalled: "EvacuationStalled",
+  noOptionFits: "NoOptionFits",
   reclaimed: "Reclaimed",
   invalidSpec: "InvalidSpec",
   templateRefused: "TemplateRefused",
@@ -136,6 +137,7 @@ export const appEventReasons = {
   retriesExhausted: "RetriesExhausted",
   nodeExcluded: "NodeExcluded",
   evacuationStalled: "EvacuationStalled",
+  noOptionFits: "NoOptionFits",
 } as const;
 
 /** Reasons in the status of a JobRequest. */

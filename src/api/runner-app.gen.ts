@@ -65,7 +65,21 @@ export interface RunnerAppSpec {
    * Where pods may go, and where not; for pods that are created while a rule holds.
    */
   readonly nodeRules?: readonly RunnerAppSpecNodeRule[];
+  /**
+   * IfPossible: where only images, resources, labels or annotations of the template change, and it has no init containers, instances get the change in the same pods, on the same nodes. New images are pulled there first; each instance is out of service while its containers start anew. What the node or the API server refuses is made anew. New pods carry the readiness gate nuptse.dev/in-service; those without it are made anew.
+   * Default: "Never".
+   */
+  readonly inPlace?: "Never" | "IfPossible";
   readonly evacuation?: RunnerAppSpecEvacuation;
+  /**
+   * Alternatives in their order. Each instance begins with the first; the next one is tried when its pod finds no node for optionTimeoutSeconds, after the last one the first again. {} is the template as it is. Absent = the template alone. A change here is a new revision.
+   */
+  readonly resourceOptions?: readonly RunnerAppSpecResourceOption[];
+  /**
+   * So long may a pod find no node before the next of resourceOptions is tried. When none fitted the wait doubles with each round, up to an hour.
+   * Default: 300.
+   */
+  readonly optionTimeoutSeconds?: number;
   /**
    * The pod of an instance, as in a Deployment. restartPolicy is Always. A change here is a new revision, which is rolled out.
    */
@@ -340,10 +354,49 @@ export interface RunnerAppSpecEvacuation {
    */
   readonly maxSurge?: number | string;
   /**
+   * So long is an instance that carries the readiness gate nuptse.dev/in-service out of service before it is deleted or changed, for whatever reason, so that its connections may end.
+   * Default: 30.
+   */
+  readonly connectionDrainSeconds?: number;
+  /**
    * A move that takes longer says so (condition Degraded); it is not forced.
    * Default: 3600.
    */
   readonly timeoutSeconds?: number;
+}
+export interface RunnerAppSpecResourceOption {
+  /**
+   * Containers of the template that get other resources.
+   */
+  readonly containers?: readonly RunnerAppSpecResourceOptionContainer[];
+  /**
+   * Labels of nodes, besides the template's; of one key this value holds.
+   */
+  readonly nodeSelector?: Readonly<Record<string, string>>;
+  /**
+   * Instead of the template's affinity.
+   */
+  readonly affinity?: Readonly<Record<string, unknown>>;
+}
+export interface RunnerAppSpecResourceOptionContainer {
+  /**
+   * The container.
+   */
+  readonly name: string;
+  readonly resources: RunnerAppSpecResourceOptionContainerResources;
+}
+/**
+ * Instead of all that the template says of its resources.
+ */
+export interface RunnerAppSpecResourceOptionContainerResources {
+  readonly requests?: RunnerAppSpecResourceOptionContainerResourcesRequests;
+  readonly limits?: RunnerAppSpecResourceOptionContainerResourcesRequests;
+}
+/**
+ * Quantities by resource, such as cpu 500m.
+ */
+export interface RunnerAppSpecResourceOptionContainerResourcesRequests {
+  readonly [k: string]: number | string;
 }
 /**
  * What has been observed. Written by the operator alone; what stands here wrongly is put right.
@@ -411,6 +464,10 @@ export interface RunnerAppStatus {
    * Instances that have failed, and what follows.
    */
   readonly recoveries?: readonly RunnerAppStatusRecovery[];
+  /**
+   * Instances whose pods have found no node, and which of spec.resourceOptions they are at.
+   */
+  readonly optionTries?: readonly RunnerAppStatusOptionTry[];
   /**
    * Instances that move to another node.
    */
@@ -608,6 +665,20 @@ export interface RunnerAppStatusRecoveryMove {
    * The storm brake has let it through.
    */
   readonly granted?: boolean;
+}
+export interface RunnerAppStatusOptionTry {
+  /**
+   * The number of the instance.
+   */
+  readonly instance: string;
+  /**
+   * Alternatives that were tried and did not fit; after the last one the first is tried again.
+   */
+  readonly tries: number;
+  /**
+   * The UID of the pod that makes way for the next one.
+   */
+  readonly pod?: string;
 }
 export interface RunnerAppStatusEvacuation {
   /**

@@ -16,13 +16,12 @@
  */
 import type { Bucket } from "./bucket.ts";
 import { type Claims, claimNeed } from "./claims.ts";
-import { compareProducts, compareTriples } from "./exact.ts";
-import { compareByPriority, type Item } from "./item.ts";
-import { type Entry, minimumOf, type OrderedList } from "./ordered-list.ts";
-import { lendClasses } from "./promise.ts";
+import { Headroom } from "./headroom.ts";
+import type { Item } from "./item.ts";
+import { minimumOf, type OrderedList } from "./ordered-list.ts";
 import type { Queue } from "./queue.ts";
 import type { Shape } from "./shape.ts";
-import { residentSlot } from "./amount-table.ts";
+import { type Side, SiblingOrder } from "./sibling-order.ts";
 import type { TreeState } from "./tree-state.ts";
 
 /** How much of what a winner may be passed by one workload uses up, and how much that is where nothing else is said. */
@@ -40,11 +39,15 @@ const unlimited = Number.MAX_VALUE;
 
 const nobody: readonly Item[] = [];
 
+/** So many children are tried one by one before the rest is sorted: seldom more than the first few are. */
+const mostPicks = 24;
+
 /** A winner of the root that does not fit. */
 interface Hold {
   readonly bucket: Bucket;
   readonly resource: number;
-  readonly top: Entry;
+  /** The child of the root that it lies in. */
+  readonly top: Side;
   /** It lacks consent, whatever is free. */
   readonly lacksConsent: boolean;
   /** One bit for each lending class in which others may take consent from it. */
@@ -52,17 +55,37 @@ interface Hold {
   readonly isSpent: boolean;
 }
 
+/** A winner of the root. */
+export interface Winner {
+  readonly bucket: Bucket;
+  readonly resource: number;
+  readonly top: Side;
+}
+
 export class AdmissionSearch {
+  readonly headroom: Headroom;
+  readonly order: SiblingOrder;
   readonly #state: TreeState;
   readonly #claims: Claims;
   readonly #mostPassing: number;
   /** What is available at each step of the way down. */
   readonly #stack: Float64Array[] = [];
   #depth = 0;
+  /** By place (see SiblingTable): the winner of a queue, as of the stamp beside it. */
+  #winners: (Bucket | undefined)[] = [];
+  #winnerStamps = new Uint32Array(0);
+  /** The same of a queue with a max: the first beneath it that its max does not stop either. */
+  #candidates: (Bucket | undefined)[] = [];
+  #candidateStamps = new Uint32Array(0);
+  /** The winners of the root in the order of all; what is behind the count is of earlier decisions. */
+  readonly #ranked: Winner[] = [];
+  #rankedCount = 0;
   #holds: Hold[] = [];
   #passed: readonly Item[] = nobody;
 
   constructor(state: TreeState, claims: Claims, mostPassing: number) {
+    this.headroom = new Headroom(state);
+    this.order = new SiblingOrder(state);
     this.#state = state;
     this.#claims = claims;
     this.#mostPassing = mostPassing;
@@ -72,31 +95,37 @@ export class AdmissionSearch {
   next(): Choice | undefined {
     const { root } = this.#state;
     if (root.isClosed) return undefined;
-    this.#state.flush();
+    this.#prepare();
     const claimant = this.#claims.size === 0 ? undefined : this.#firstClaimThatFits();
     if (claimant !== undefined) return { item: claimant, passed: [] };
     this.#holds = [];
-    const first = this.#claims.size === 0 ? this.#firstIfItFits() : undefined;
-    if (first !== undefined) return { item: first.head as Item, passed: this.#passed };
-    const winners = this.rootWinners();
-    for (const { bucket, resource, top } of winners) {
+    this.#rankWinners();
+    const first = this.#rankedCount === 0 ? undefined : this.#ranked[0];
+    // as mostly where there is room: nothing is held yet that comes before it
+    if (first !== undefined && this.#claims.size === 0 && !this.headroom.lacksRoom(root, first.bucket.shape)) {
+      if (this.#isAllowed(first.bucket, first.resource, root, true)) return { item: first.bucket.head as Item, passed: this.#passed };
+    }
+    for (let rank = 0; rank < this.#rankedCount; rank++) {
+      const { bucket, resource, top } = this.#ranked[rank] as Winner;
       if (this.#claims.of(bucket.head as Item) !== undefined) continue;
-      const lacking = this.lackingConsent(bucket.queue, bucket.shape);
+      const lacking = this.headroom.lackingConsent(bucket.queue, bucket.shape);
       const lacksConsent = lacking !== 0;
-      if (!lacksConsent && !this.lacksRoom(root, bucket.shape)) continue;
-      if (lacksConsent ? !this.#mayGetConsent(bucket) : !this.#mayGetRoom(root, bucket.shape)) continue;
+      if (!lacksConsent && !this.headroom.lacksRoom(root, bucket.shape)) continue;
+      if (!(lacksConsent ? this.headroom.mayGetConsent(bucket.queue, bucket.shape) : this.headroom.mayGetRoom(root, bucket.shape)))
+        continue;
       this.#holds.push({ bucket, resource, top, lacksConsent, slots: lacksConsent ? lacking : -1, isSpent: this.#isSpent(bucket) });
     }
     let best: Bucket | undefined;
-    let bestTop: Entry | undefined;
+    let bestTop: Side | undefined;
     let bestResource = 0;
     let passed: readonly Item[] = nobody;
-    for (const { resource, top } of winners) {
-      if (bestTop !== undefined && this.#across(bestTop, bestResource, top, resource) < 0) break;
+    for (let rank = 0; rank < this.#rankedCount; rank++) {
+      const { resource, top } = this.#ranked[rank] as Winner;
+      if (bestTop !== undefined && this.order.across(bestTop, bestResource, top, resource) < 0) break;
       const found = this.#findFitting(resource);
       if (found === undefined) continue;
-      const foundTop = topEntry(found, root, resource);
-      if (bestTop !== undefined && this.#across(bestTop, bestResource, foundTop, resource) < 0) continue;
+      const foundTop = this.order.sideOf(found, root);
+      if (bestTop !== undefined && this.order.across(bestTop, bestResource, foundTop, resource) < 0) continue;
       best = found;
       bestTop = foundTop;
       bestResource = resource;
@@ -105,33 +134,31 @@ export class AdmissionSearch {
     return best === undefined ? undefined : { item: best.head as Item, passed };
   }
 
-  /** The first of all, where it fits and stands at the very front of the root's lists, as mostly. */
-  #firstIfItFits(): Bucket | undefined {
-    const { root, resources } = this.#state;
-    let front: Entry | undefined;
-    let judged = 0;
-    for (let resource = 1; resource < resources.length; resource++) {
-      const entry = root.listOf(resource)?.first;
-      if (entry === undefined || (front !== undefined && this.#across(front, judged, entry, resource) < 0)) continue;
-      front = entry;
-      judged = resource;
-    }
-    if (front === undefined) return undefined;
-    const winner = this.winnerOf(root, judged);
-    if (winner === undefined || topEntry(winner, root, judged) !== front || this.lacksRoom(root, winner.shape)) return undefined;
-    return this.#isAllowed(winner, judged, root, true) ? winner : undefined;
+  /** What is first in the order of all, whether it fits or not. */
+  firstWinner(): Winner | undefined {
+    this.#prepare();
+    this.#rankWinners();
+    return this.#rankedCount === 0 ? undefined : this.#ranked[0];
   }
 
-  /** The winners of the root by judged resource, in the order of all. */
-  rootWinners(): readonly { readonly bucket: Bucket; readonly resource: number; readonly top: Entry }[] {
+  /** Puts the winners of the root by judged resource in the order of all. */
+  #rankWinners(): void {
     const { root, resources } = this.#state;
-    this.#state.flush();
-    const winners: { bucket: Bucket; resource: number; top: Entry }[] = [];
+    const ranked = this.#ranked;
+    let count = 0;
     for (let resource = 0; resource < resources.length; resource++) {
       const bucket = this.winnerOf(root, resource);
-      if (bucket !== undefined) winners.push({ bucket, resource, top: topEntry(bucket, root, resource) });
+      if (bucket === undefined) continue;
+      const winner = { bucket, resource, top: this.order.sideOf(bucket, root) };
+      let rank = count++;
+      for (; rank > 0; rank--) {
+        const before = ranked[rank - 1] as Winner;
+        if (this.order.across(before.top, before.resource, winner.top, resource) < 0) break;
+        ranked[rank] = before;
+      }
+      ranked[rank] = winner;
     }
-    return winners.length < 2 ? winners : winners.sort((a, b) => this.#across(a.top, a.resource, b.top, b.resource));
+    this.#rankedCount = count;
   }
 
   /**
@@ -139,88 +166,52 @@ export class AdmissionSearch {
    * in it or beneath: after a change only the queues of one path are gone through again.
    */
   winnerOf(queue: Queue, resource: number): Bucket | undefined {
-    if (queue.winnerStamps[resource] === queue.stamp) return queue.winners[resource];
-    const list = queue.listOf(resource);
-    const winner = list === undefined || list.size === 0 ? undefined : this.#findWinner(list, resource);
-    queue.winners[resource] = winner;
-    queue.winnerStamps[resource] = queue.stamp;
+    const place = queue.index * this.#state.stride + resource;
+    const stamp = this.#state.stamps[place] as number;
+    if (this.#winnerStamps[place] === stamp) return this.#winners[place];
+    const winner = queue.isLeaf ? queue.bucketLists[resource]?.first : this.#findWinner(queue, resource);
+    this.#winners[place] = winner;
+    this.#winnerStamps[place] = stamp;
     return winner;
   }
 
   /**
-   * The same beneath the queue of an entry, where the max of that queue does not stop it either, nor what is held there for others. How much has
-   * passed a winner may rise without a stamp, at the root, but only while it has room in this queue and nothing is held for it here.
+   * The same where the max of the queue does not stop it either, nor what is held there for others. How much has passed a winner may rise
+   * without a stamp, at the root, but only while it has room in this queue and nothing is held for it here.
    */
-  #candidateOf(entry: Entry, queue: Queue, resource: number): Bucket | undefined {
-    if (entry.stamp === queue.stamp) return entry.candidate;
-    if (queue.isLimited) {
-      const above = this.#push().fill(unlimited);
-      const list = queue.listOf(resource) as OrderedList;
-      entry.candidate = this.#findIn(list, resource, this.#below(queue, resource, above), queue.parent as Queue, false);
-      this.#depth -= 2;
-    } else {
-      entry.candidate = this.winnerOf(queue, resource);
+  #candidateOf(queue: Queue, resource: number): Bucket | undefined {
+    if (!queue.isLimited) return this.winnerOf(queue, resource);
+    const place = queue.index * this.#state.stride + resource;
+    const stamp = this.#state.stamps[place] as number;
+    if (this.#candidateStamps[place] === stamp) return this.#candidates[place];
+    const above = this.#push().fill(unlimited);
+    const candidate = this.#findIn(queue, resource, this.#below(queue, resource, above), queue.parent as Queue, false);
+    this.#depth -= 2;
+    this.#candidates[place] = candidate;
+    this.#candidateStamps[place] = stamp;
+    return candidate;
+  }
+
+  /** The candidate of the first child that has one. */
+  #findWinner(queue: Queue, resource: number): Bucket | undefined {
+    for (;;) {
+      const first = this.order.firstOpen(queue, resource);
+      if (first === undefined) return undefined;
+      const found = this.#candidateOf(first, resource);
+      if (found !== undefined) return found;
+      this.order.close(first, resource);
     }
-    entry.stamp = queue.stamp;
-    return entry.candidate;
   }
 
-  /** Decision 9: for every class that the work's promise is over, need_v(root) does not rise or stays within the capacity. */
-  consents(queue: Queue, shape: Shape): boolean {
-    return this.lackingConsent(queue, shape) === 0;
-  }
-
-  /** One bit for each class of `slots` whose need_v(root) would rise beyond the capacity. */
-  lackingConsent(queue: Queue, shape: Shape): number {
-    const { resources, slots } = this.#state;
-    let lacking = 0;
-    for (const slot of slots) {
-      if (slot >= shape.promiseClass) break;
-      for (let resource = 1; resource < resources.length; resource++) {
-        const amount = shape.need[resource] as number;
-        if (amount === 0) continue;
-        const slack = this.slackOf(slot, resource);
-        if (amount > slack && this.riseOf(queue, amount, slot, resource) > slack) lacking |= 1 << slot;
-      }
-    }
-    return lacking;
-  }
-
-  /** What need_v(root) leaves of the capacity, never below 0. */
-  slackOf(slot: number, resource: number): number {
-    const { capacity, need, stride } = this.#state;
-    return Math.max(0, (capacity[resource] as number) - (need[slot * stride + resource] as number));
-  }
-
-  /** By how much need_v(root) rises when a queue uses so much more for work of a longer promise. */
-  riseOf(queue: Queue, amount: number, slot: number, resource: number): number {
-    let rise = amount;
-    for (let each: Queue | undefined = queue; each !== undefined && rise > 0; each = each.parent)
-      rise -= this.#state.absorbed(each, slot, resource);
-    return Math.max(0, rise);
-  }
-
-  /** What is free at a queue: of the root's capacity, of another queue's max, less what claims keep. Never below 0. */
-  freeAt(queue: Queue, resource: number): number {
-    const { used, kept, stride } = this.#state;
-    const at = queue.index * stride + resource;
-    return Math.max(0, this.#boundOf(queue, resource) - (used[at] as number) - (kept[at] as number));
-  }
-
-  lacksRoom(queue: Queue, shape: Shape): boolean {
-    const count = this.#state.resources.length;
-    for (let resource = 0; resource < count; resource++) {
-      const amount = shape.need[resource] as number;
-      if (amount > 0 && amount > this.freeAt(queue, resource)) return true;
-    }
-    return false;
-  }
-
-  /** The capacity at the root, a max elsewhere. */
-  #boundOf(queue: Queue, resource: number): number {
-    const { capacity, max, root, stride } = this.#state;
-    const own = max[queue.index * stride + resource] as number;
-    return queue === root ? Math.min(capacity[resource] as number, own) : own;
+  /** Brings everything up to date, and makes a place for the memory of each queue. */
+  #prepare(): void {
+    this.#state.flush();
+    const { length } = this.#state.stamps;
+    if (this.#winnerStamps.length === length) return;
+    this.#winners = [];
+    this.#winnerStamps = new Uint32Array(length);
+    this.#candidates = [];
+    this.#candidateStamps = new Uint32Array(length);
   }
 
   /** Each claim is served with what those before it leave. */
@@ -247,98 +238,103 @@ export class AdmissionSearch {
       const kept = earlier.get(queue);
       for (let at = 0; at < resources.length; at++) {
         const amount = shape.need[at] as number;
-        const free = this.#boundOf(queue, at) - (used[queue.index * stride + at] as number) - (kept?.[at] ?? 0);
+        const free = this.headroom.boundOf(queue, at) - (used[queue.index * stride + at] as number) - (kept?.[at] ?? 0);
         if (amount > 0 && amount > free) return false;
       }
     }
-    return this.consents(workload.queue, shape);
+    return this.headroom.consents(workload.queue, shape);
   }
 
   /** The first in the order of a resource that fits and may be admitted; leaves in #passed what it passes. */
   #findFitting(resource: number): Bucket | undefined {
     const { root, resources, stride, searchClass } = this.#state;
-    const list = root.listOf(resource) as OrderedList;
     const available = this.#push();
     for (let at = 0; at < resources.length; at++) {
-      available[at] = this.freeAt(root, at);
-      available[stride + at] = this.slackOf(searchClass, at) + this.#state.absorbed(root, searchClass, at);
+      available[at] = this.headroom.freeAt(root, at);
+      available[stride + at] = this.headroom.slackOf(searchClass, at) + this.#state.absorbed(root, searchClass, at);
     }
-    const found = this.#findIn(list, resource, available, root, true);
+    const found = this.#findIn(root, resource, available, root, true);
     this.#depth--;
     return found;
   }
 
-  /** As #findIn where nothing above sets a bound. */
-  #findWinner(list: OrderedList, resource: number): Bucket | undefined {
-    for (const { entries } of list.chunks) {
-      for (const entry of entries) {
-        const { bucket, queue } = entry;
-        const found = queue === undefined ? bucket : this.#candidateOf(entry, queue, resource);
-        if (found !== undefined) return found;
-      }
+  /** The first beneath a queue, in the order of a resource, that fits into what is available and is stopped by no queue beneath `top`. */
+  #findIn(queue: Queue, resource: number, available: Float64Array, top: Queue, isToFit: boolean): Bucket | undefined {
+    const isAtRoot = isToFit && queue === this.#state.root;
+    if (queue.isLeaf) {
+      const list = queue.bucketLists[resource];
+      return list === undefined ? undefined : this.#findInList(list, resource, available, top, isToFit, isAtRoot);
     }
-    return undefined;
-  }
-
-  #findIn(list: OrderedList, resource: number, available: Float64Array, top: Queue, isToFit: boolean): Bucket | undefined {
-    const atRoot = isToFit && list === this.#state.root.listOf(resource);
     let held = 0;
-    for (const chunk of list.chunks) {
-      if (!this.#meets(minimumOf(chunk), available)) continue;
-      for (const entry of chunk.entries) {
-        if (atRoot) held = this.#tighten(available, held, entry, resource);
-        if (!this.#meets(entry.need, available)) continue;
-        const { bucket, queue } = entry;
-        if (bucket !== undefined) {
-          if (this.#isAllowed(bucket, resource, top, isToFit)) return bucket;
-        } else if (queue !== undefined && this.#candidateOf(entry, queue, resource) !== undefined) {
-          const found = this.#findIn(
-            queue.listOf(resource) as OrderedList,
-            resource,
-            this.#below(queue, resource, available),
-            top,
-            isToFit,
-          );
-          this.#depth--;
-          if (found !== undefined) return found;
-        }
+    let child: Queue | undefined;
+    for (let picks = 0; picks < mostPicks; picks++) {
+      child = this.order.next(queue, resource, child, available);
+      if (child === undefined) return undefined;
+      if (isAtRoot) held = this.#tighten(available, held, child, resource);
+      const found = this.#findInChild(child, resource, available, top, isToFit);
+      if (found !== undefined) return found;
+    }
+    for (const each of this.order.allAfter(queue, resource, child as Queue)) {
+      if (isAtRoot) held = this.#tighten(available, held, each, resource);
+      const found = this.#findInChild(each, resource, available, top, isToFit);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  #findInChild(queue: Queue, resource: number, available: Float64Array, top: Queue, isToFit: boolean): Bucket | undefined {
+    const { needs, stride } = this.#state;
+    if (!this.order.meets(needs, (queue.index * stride + resource) * 2 * stride, available)) return undefined;
+    if (this.#candidateOf(queue, resource) === undefined) return undefined;
+    const found = this.#findIn(queue, resource, this.#below(queue, resource, available), top, isToFit);
+    this.#depth--;
+    return found;
+  }
+
+  #findInList(
+    { chunks }: OrderedList,
+    resource: number,
+    available: Float64Array,
+    top: Queue,
+    isToFit: boolean,
+    isAtRoot: boolean,
+  ): Bucket | undefined {
+    let held = 0;
+    for (const chunk of chunks) {
+      if (!this.order.meets(minimumOf(chunk), 0, available)) continue;
+      const { entries, shapes } = chunk;
+      for (let at = 0; at < entries.length; at++) {
+        if (isAtRoot) held = this.#tighten(available, held, entries[at] as Bucket, resource);
+        if (!this.order.meets((shapes[at] as Shape).need, 0, available)) continue;
+        if (this.#isAllowed(entries[at] as Bucket, resource, top, isToFit)) return entries[at];
       }
     }
     return undefined;
   }
 
-  /** Takes off what is held for winners that nothing may pass any more and that come before the entry. Returns how many holds were looked at. */
-  #tighten(available: Float64Array, from: number, entry: Entry, resource: number): number {
+  /** Takes off what is held for winners that nothing may pass any more and that come before a side. Returns how many holds were looked at. */
+  #tighten(available: Float64Array, from: number, side: Side, resource: number): number {
     const { root, stride, searchClass, resources } = this.#state;
     let at = from;
     for (; at < this.#holds.length; at++) {
       const hold = this.#holds[at] as Hold;
-      if (hold.resource !== resource && this.#across(hold.top, hold.resource, entry, resource) >= 0) break;
-      if (hold.resource === resource && hold.top !== entry && this.#across(hold.top, resource, entry, resource) > 0) break;
+      if (hold.resource !== resource && this.order.across(hold.top, hold.resource, side, resource) >= 0) break;
+      if (hold.resource === resource && hold.top !== side && this.order.across(hold.top, resource, side, resource) > 0) break;
       if (!hold.isSpent) continue;
       const { shape, queue } = hold.bucket;
       for (let each = 0; each < resources.length; each++) {
         const amount = shape.need[each] as number;
         if (amount === 0) continue;
-        if (!hold.lacksConsent) available[each] = Math.min(available[each] as number, Math.max(0, this.freeAt(root, each) - amount));
+        if (!hold.lacksConsent)
+          available[each] = Math.min(available[each] as number, Math.max(0, this.headroom.freeAt(root, each) - amount));
         if (shape.promiseClass <= searchClass || (hold.slots & (1 << searchClass)) === 0) continue;
-        const rise = this.riseOf(queue, amount, searchClass, each);
+        const rise = this.headroom.riseOf(queue, amount, searchClass, each);
         if (rise === 0) continue;
-        const left = Math.max(0, this.slackOf(searchClass, each) - rise) + this.#state.absorbed(root, searchClass, each);
+        const left = Math.max(0, this.headroom.slackOf(searchClass, each) - rise) + this.#state.absorbed(root, searchClass, each);
         available[stride + each] = Math.min(available[stride + each] as number, left);
       }
     }
     return at;
-  }
-
-  #meets(need: Float64Array, available: Float64Array): boolean {
-    const { stride } = this.#state;
-    const count = this.#state.resources.length;
-    for (let at = 0; at < count; at++) {
-      if ((need[at] as number) > (available[at] as number) || (need[stride + at] as number) > (available[stride + at] as number))
-        return false;
-    }
-    return true;
   }
 
   /** What is available in a queue of what is available above it. The caller gives it back by lowering #depth. */
@@ -348,15 +344,14 @@ export class AdmissionSearch {
     let spent: Bucket | undefined;
     if (queue.isLimited) {
       const winner = this.winnerOf(queue, resource);
-      if (winner !== undefined && this.#isSpent(winner) && this.lacksRoom(queue, winner.shape) && this.#mayGetRoom(queue, winner.shape))
-        spent = winner;
+      if (winner !== undefined && this.#isSpent(winner) && this.#isHeldFor(queue, winner)) spent = winner;
     }
     const available = this.#push();
     for (let at = 0; at < count; at++) {
       let left = above[at] as number;
       if (queue.isLimited) {
         const amount = spent === undefined ? 0 : (spent.shape.need[at] as number);
-        left = Math.min(left, Math.max(0, this.freeAt(queue, at) - amount));
+        left = Math.min(left, Math.max(0, this.headroom.freeAt(queue, at) - amount));
       }
       available[at] = left;
       available[stride + at] = (above[stride + at] as number) + this.#state.absorbed(queue, searchClass, at);
@@ -366,24 +361,24 @@ export class AdmissionSearch {
 
   #isAllowed(bucket: Bucket, resource: number, top: Queue, isToFit: boolean): boolean {
     this.#passed = nobody;
-    if (isToFit && !this.consents(bucket.queue, bucket.shape)) return false;
-    let entry = bucket.entry as Entry;
-    for (let queue = bucket.queue; queue !== top; queue = queue.parent as Queue) {
-      if (queue.isLimited && !this.#passesIn(queue, bucket, entry, resource)) return false;
-      entry = queue.entries[resource] as Entry;
+    if (isToFit && !this.headroom.consents(bucket.queue, bucket.shape)) return false;
+    let side: Side = bucket;
+    for (let { queue } = bucket; queue !== top; queue = queue.parent as Queue) {
+      if (queue.isLimited && !this.#passesIn(queue, bucket, side, resource)) return false;
+      side = queue;
     }
-    return !isToFit || this.#passesAtRoot(bucket, entry, resource);
+    return !isToFit || this.#passesAtRoot(bucket, side, resource);
   }
 
   /** Whether the bucket comes before the winners of a queue with a max, takes nothing that is held for them, or may pass them. */
-  #passesIn(queue: Queue, bucket: Bucket, entry: Entry, resource: number): boolean {
+  #passesIn(queue: Queue, bucket: Bucket, side: Side, resource: number): boolean {
     let passed = this.#passed;
     for (let other = 0; other < this.#state.resources.length; other++) {
       const winner = this.winnerOf(queue, other);
       if (winner === undefined || winner === bucket || this.#claims.of(winner.head as Item) !== undefined) continue;
-      if (other !== resource && this.#across(topEntry(winner, queue, other), other, entry, resource) > 0) continue;
-      if (!this.lacksRoom(queue, winner.shape) || !this.#mayGetRoom(queue, winner.shape)) continue;
-      if (!this.#takesRoom(queue, winner.shape, bucket.shape)) continue;
+      if (other !== resource && this.order.across(this.order.sideOf(winner, queue), other, side, resource) > 0) continue;
+      if (!this.#isHeldFor(queue, winner)) continue;
+      if (!this.headroom.takesRoom(queue, winner.shape, bucket.shape)) continue;
       if (this.#isSpent(winner)) return false;
       passed = [...passed, winner.head as Item];
     }
@@ -391,29 +386,23 @@ export class AdmissionSearch {
     return true;
   }
 
-  #passesAtRoot(bucket: Bucket, entry: Entry, resource: number): boolean {
+  /** A winner lacks room at a queue, and may get it. */
+  #isHeldFor(queue: Queue, { shape }: Bucket): boolean {
+    return this.headroom.lacksRoom(queue, shape) && this.headroom.mayGetRoom(queue, shape);
+  }
+
+  #passesAtRoot(bucket: Bucket, side: Side, resource: number): boolean {
     const { root } = this.#state;
     for (const hold of this.#holds) {
       if (hold.bucket === bucket) return false;
-      if (hold.resource !== resource && this.#across(hold.top, hold.resource, entry, resource) > 0) continue;
+      if (hold.resource !== resource && this.order.across(hold.top, hold.resource, side, resource) > 0) continue;
       const { shape } = hold.bucket;
-      const takes = (!hold.lacksConsent && this.#takesRoom(root, shape, bucket.shape)) || this.#takesConsent(hold, bucket);
+      const takes = (!hold.lacksConsent && this.headroom.takesRoom(root, shape, bucket.shape)) || this.#takesConsent(hold, bucket);
       if (!takes) continue;
       if (hold.isSpent) return false;
       this.#passed = [...this.#passed, hold.bucket.head as Item];
     }
     return true;
-  }
-
-  /** Whether a request would take of what is held for another at a queue. */
-  #takesRoom(queue: Queue, held: Shape, shape: Shape): boolean {
-    const count = this.#state.resources.length;
-    for (let resource = 0; resource < count; resource++) {
-      const amount = shape.need[resource] as number;
-      const kept = held.need[resource] as number;
-      if (amount > 0 && kept > 0 && amount > Math.max(0, this.freeAt(queue, resource) - kept)) return true;
-    }
-    return false;
   }
 
   #takesConsent({ bucket: held, slots: heldSlots }: Hold, bucket: Bucket): boolean {
@@ -426,52 +415,13 @@ export class AdmissionSearch {
         const amount = bucket.shape.need[resource] as number;
         const kept = held.shape.need[resource] as number;
         if (amount === 0 || kept === 0) continue;
-        const rise = this.riseOf(bucket.queue, amount, slot, resource);
+        const rise = this.headroom.riseOf(bucket.queue, amount, slot, resource);
         if (rise === 0) continue;
-        const heldRise = this.riseOf(held.queue, kept, slot, resource);
-        if (heldRise > 0 && rise > Math.max(0, this.slackOf(slot, resource) - heldRise)) return true;
+        const heldRise = this.headroom.riseOf(held.queue, kept, slot, resource);
+        if (heldRise > 0 && rise > Math.max(0, this.headroom.slackOf(slot, resource) - heldRise)) return true;
       }
     }
     return false;
-  }
-
-  /** Whether the request would fit at a queue if all work had gone that ends by itself. */
-  #mayGetRoom(queue: Queue, shape: Shape): boolean {
-    const { resident, resources, stride } = this.#state;
-    for (let resource = 0; resource < resources.length; resource++) {
-      const amount = shape.need[resource] as number;
-      if (amount > 0 && amount > this.#boundOf(queue, resource) - (resident[queue.index * stride + resource] as number)) return false;
-    }
-    return true;
-  }
-
-  #mayGetConsent(bucket: Bucket): boolean {
-    const { queue, shape } = bucket;
-    if (shape.promiseClass < lendClasses) return true;
-    for (let resource = 1; resource < this.#state.resources.length; resource++) {
-      const amount = shape.need[resource] as number;
-      if (amount > 0 && this.riseOf(queue, amount, residentSlot, resource) > this.slackOf(residentSlot, resource)) return false;
-    }
-    return true;
-  }
-
-  /** The order of two entries under one queue, each for its own judged resource. */
-  #across(a: Entry, aResource: number, b: Entry, bResource: number): number {
-    if (a.bucket !== undefined) return a.bucket.queue.compare(a.head, (b as Entry).head);
-    if (a.tier !== b.tier) return a.tier - b.tier;
-    const { capacity } = this.#state;
-    const level =
-      a.tier === 0 || aResource === bResource
-        ? compareProducts(a.numerator, b.denominator, b.numerator, a.denominator)
-        : compareTriples(
-            a.numerator,
-            b.denominator,
-            capacity[bResource] as number,
-            b.numerator,
-            a.denominator,
-            capacity[aResource] as number,
-          );
-    return level || compareByPriority(a.head, b.head);
   }
 
   #isSpent(bucket: Bucket): boolean {
@@ -488,11 +438,4 @@ export class AdmissionSearch {
     this.#depth++;
     return available;
   }
-}
-
-/** The entry of a bucket's side in the list of a queue above it. */
-export function topEntry(bucket: Bucket, top: Queue, resource: number): Entry {
-  let entry = bucket.entry as Entry;
-  for (let queue = bucket.queue; queue !== top; queue = queue.parent as Queue) entry = queue.entries[resource] as Entry;
-  return entry;
 }

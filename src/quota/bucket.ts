@@ -1,26 +1,34 @@
 import type { Item } from "./item.ts";
-import { Entry } from "./ordered-list.ts";
+import type { Chunk, OrderedList } from "./ordered-list.ts";
 import type { Queue } from "./queue.ts";
 import type { Shape } from "./shape.ts";
 
 /**
- * What waits in one leaf with equal shapes, by the leaf's ordering: one entry, one test, however many there are. Items know their places in
- * the heap, since any of them may be withdrawn.
+ * What waits in one leaf with equal shapes, by the leaf's ordering: one place in a list, one test, however many there are. Items know their
+ * places in the heap, since any of them may be withdrawn.
  */
 export class Bucket {
+  list: OrderedList | undefined = undefined;
+  chunk: Chunk | undefined = undefined;
+  priority: number;
+  since: number;
+  /** The item by which it stands in its list: `head`, once it has been placed. */
+  listed: Item;
   readonly queue: Queue;
   readonly shape: Shape;
   /** It is larger than a max of its path, or than the capacity: it is in no list. */
   isImpossible = false;
   /** Steps and workloads. */
   count: number;
-  entry: Entry | undefined;
   readonly #heap: Item[];
 
   /** With its first item, so that the many with one are small. */
   constructor(queue: Queue, item: Item) {
     this.queue = queue;
     this.shape = item.shape;
+    this.listed = item;
+    this.priority = item.priority;
+    this.since = item.since;
     this.#heap = [item];
     this.count = item.count;
     item.bucket = this;
@@ -31,15 +39,23 @@ export class Bucket {
     return this.#heap[0];
   }
 
+  get name(): string {
+    return this.listed.name;
+  }
+
   /** In no order. */
   get items(): readonly Item[] {
     return this.#heap;
   }
 
-  entryFor(head: Item): Entry {
-    this.entry ??= new Entry(this, this.shape.need, head);
-    if (this.entry.head !== head) this.entry.setHead(head);
-    return this.entry;
+  /** It stands in its list by its head from now on. Returns whether that is another than before. */
+  takeHead(): boolean {
+    const { head } = this;
+    if (head === undefined || head === this.listed) return false;
+    this.listed = head;
+    this.priority = head.priority;
+    this.since = head.since;
+    return true;
   }
 
   push(item: Item): void {

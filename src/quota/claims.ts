@@ -1,5 +1,6 @@
 import type { Item } from "./item.ts";
 import type { Queue } from "./queue.ts";
+import { allResources } from "./sibling-table.ts";
 import type { TreeState } from "./tree-state.ts";
 
 /** An open reclaim: capacity is kept for `item` until it is admitted, withdrawn, or the claim is given up. */
@@ -96,8 +97,8 @@ export class Claims {
   #keep({ workload }: Item, need: Float64Array, sign: 1 | -1): void {
     const { kept, stride, resources } = this.#state;
     this.#inOrder = undefined;
+    this.#state.raise(workload.queue, allResources);
     for (let queue: Queue | undefined = workload.queue; queue !== undefined; queue = queue.parent) {
-      queue.stamp++;
       const row = queue.index * stride;
       for (let at = 0; at < resources.length; at++) kept[row + at] = (kept[row + at] as number) + (need[at] as number) * sign;
     }

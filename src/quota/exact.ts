@@ -9,10 +9,9 @@ export function compareProducts(a: number, b: number, c: number, d: number): num
   const left = a * b;
   const right = c * d;
   const difference = left - right;
-  if (left <= Number.MAX_SAFE_INTEGER && right <= Number.MAX_SAFE_INTEGER) return difference;
-  if (Math.abs(difference) > Math.max(left, right) * certain) return difference;
-  const exact = BigInt(a) * BigInt(b) - BigInt(c) * BigInt(d);
-  return exact > 0n ? 1 : exact < 0n ? -1 : 0;
+  if (left <= Number.MAX_SAFE_INTEGER && right <= Number.MAX_SAFE_INTEGER) return signOf(difference);
+  if (Math.abs(difference) > Math.max(left, right) * certain) return signOf(difference);
+  return signOf(BigInt(a) * BigInt(b) - BigInt(c) * BigInt(d));
 }
 
 /** a < b < ... of names, by code units: the same on every machine. */
@@ -25,7 +24,11 @@ export function compareTriples(a: number, b: number, c: number, d: number, e: nu
   const left = a * b * c;
   const right = d * e * f;
   const difference = left - right;
-  if (Math.abs(difference) > Math.max(left, right) * certain) return difference;
-  const exact = BigInt(a) * BigInt(b) * BigInt(c) - BigInt(d) * BigInt(e) * BigInt(f);
-  return exact > 0n ? 1 : exact < 0n ? -1 : 0;
+  if (Math.abs(difference) > Math.max(left, right) * certain) return signOf(difference);
+  return signOf(BigInt(a) * BigInt(b) * BigInt(c) - BigInt(d) * BigInt(e) * BigInt(f));
+}
+
+/** A small number: it costs no memory, where a large difference would be an object. */
+function signOf(difference: number | bigint): number {
+  return difference > 0 ? 1 : difference < 0 ? -1 : 0;
 }

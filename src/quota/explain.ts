@@ -1,13 +1,12 @@
-import { topEntry } from "./admission-search.ts";
 import type { Bucket } from "./bucket.ts";
 import { isBeneath } from "./claims.ts";
 import { isShown } from "./amount-table.ts";
 import type { Item, Workload } from "./item.ts";
-import type { Entry } from "./ordered-list.ts";
 import { lendSeconds } from "./promise.ts";
 import type { Queue } from "./queue.ts";
 import type { QuotaTree } from "./quota-tree.ts";
 import type { Shape } from "./shape.ts";
+import type { Side } from "./sibling-order.ts";
 import { type NeverFits, QuotaError, type Reclaim } from "./workload-spec.ts";
 
 /** Where a queue stands among its siblings, for one resource. */
@@ -119,27 +118,29 @@ function stoppedBy({ queue }: Workload): Explanation["stoppedBy"] {
 
 function losesTo(tree: QuotaTree, item: Item, bucket: Bucket): Explanation["loses"] {
   const { search } = tree.internals;
-  const [first] = search.rootWinners();
+  const first = search.firstWinner();
   if (first === undefined || first.bucket.head === item) return undefined;
   const to = (first.bucket.head as Item).name;
   let parting: Queue = item.workload.queue;
   while (!isBeneath(first.bucket.queue, parting)) parting = parting.parent as Queue;
   if (parting.isLeaf) return { to, under: parting.name };
-  const own = levelOf(tree, topEntry(bucket, parting, item.shape.judged), item.shape.judged);
-  const other = levelOf(tree, topEntry(first.bucket, parting, first.resource), first.resource);
+  const own = levelOf(tree, search.order.sideOf(bucket, parting), item.shape.judged);
+  const other = levelOf(tree, search.order.sideOf(first.bucket, parting), first.resource);
   return { to, under: parting.name, ...(own === undefined ? {} : { own }), ...(other === undefined ? {} : { other }) };
 }
 
-function levelOf(tree: QuotaTree, { queue, tier, numerator, denominator }: Entry, column: number): Level | undefined {
-  if (queue === undefined) return undefined;
-  const { state } = tree.internals;
-  const of = tier === 0 ? denominator : denominator * (state.capacity[column] as number);
+function levelOf(tree: QuotaTree, side: Side, column: number): Level | undefined {
+  if ("shape" in side) return undefined;
+  const { state, search } = tree.internals;
+  const tier = search.order.tierOf(side, column);
+  const measure = search.order.measureOf(side, column);
+  const used = state.levelUse(side, column);
   return {
-    queue: queue.name,
+    queue: side.name,
     resource: state.resources[column] as string,
     tier: tier === 0 ? "Guarantee" : tier === 1 ? "Share" : "Rest",
-    level: numerator / of,
-    used: numerator,
+    level: used / (tier === 0 ? measure : measure * (state.capacity[column] as number)),
+    used,
   };
 }
 
@@ -150,7 +151,7 @@ function lacksOf(tree: QuotaTree, leaf: Queue, shape: Shape): readonly Lack[] {
     if (!queue.isLimited && queue !== state.root) continue;
     for (const column of state.order) {
       const requested = shape.need[column] as number;
-      const free = search.freeAt(queue, column);
+      const free = search.headroom.freeAt(queue, column);
       if (requested === 0 || requested <= free) continue;
       lacks.push({
         queue: queue.name,
@@ -187,9 +188,9 @@ function consentOf(tree: QuotaTree, queue: Queue, shape: Shape): readonly Consen
     for (const column of state.order) {
       const amount = shape.need[column] as number;
       if (amount === 0 || !isShown(state.resources[column] as string)) continue;
-      const over = search.riseOf(queue, amount, slot, column) - search.slackOf(slot, column);
+      const over = search.headroom.riseOf(queue, amount, slot, column) - search.headroom.slackOf(slot, column);
       // no more than what is lacking anyway is no matter of guarantees
-      if (over > Math.max(0, amount - search.freeAt(state.root, column)))
+      if (over > Math.max(0, amount - search.headroom.freeAt(state.root, column)))
         lacks.push({ resource: state.resources[column] as string, lentSeconds: lendSeconds[slot] as number, over });
     }
   }

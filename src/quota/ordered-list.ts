@@ -1,60 +1,23 @@
 import type { Bucket } from "./bucket.ts";
-import type { Item } from "./item.ts";
-import type { Queue } from "./queue.ts";
-
-/** What stands in an ordered list: a queue among its siblings, or a bucket among those of its leaf, for one judged resource. */
-export class Entry {
-  readonly queue: Queue | undefined;
-  readonly bucket: Bucket | undefined;
-  list: OrderedList | undefined;
-  chunk: Chunk | undefined;
-  /** 0: below its guarantee; 1: by level; 2: of weight 0. */
-  tier = 0;
-  /** The level is numerator / denominator. */
-  numerator = 0;
-  denominator = 1;
-  /** The first waiting beneath; its priority and age stand here, too, so that comparing entries looks at nothing else. */
-  head: Item;
-  priority: number;
-  since: number;
-  /** The component-wise smallest need of what waits beneath (see TreeState): nothing beneath fits where this does not. */
-  need: Float64Array;
-  /** Of a queue: the first beneath it that neither the queue nor anything beneath stops, as of a stamp of the queue: kept by AdmissionSearch. */
-  candidate: Bucket | undefined;
-  stamp = -1;
-
-  constructor(owner: Queue | Bucket, need: Float64Array, head: Item) {
-    const isBucket = "shape" in owner;
-    this.queue = isBucket ? undefined : owner;
-    this.bucket = isBucket ? owner : undefined;
-    this.need = need;
-    this.head = head;
-    this.priority = head.priority;
-    this.since = head.since;
-  }
-
-  setHead(head: Item): void {
-    this.head = head;
-    this.priority = head.priority;
-    this.since = head.since;
-  }
-}
+import type { Shape } from "./shape.ts";
 
 /** The order of a list. */
-export interface EntryOrder {
+export interface ListOrder {
   /** Where the keys of two entries differ, the one with the lower key comes first; where they are equal, `compare` decides. Never NaN. */
-  keyOf(entry: Entry): number;
+  keyOf(entry: Bucket): number;
   /** Negative: a before b. Total: two entries of a list are never equal. */
-  compare(a: Entry, b: Entry): number;
+  compare(a: Bucket, b: Bucket): number;
 }
 
 const largestChunk = 64;
 const smallChunk = 12;
 
 class Chunk {
-  readonly entries: Entry[] = [];
+  readonly entries: Bucket[] = [];
   /** The keys of the entries, side by side: to find a place in the order seldom looks at the entries themselves, which lie all over the heap. */
   readonly keys: number[] = [];
+  /** The shapes of the entries likewise: there are few of them, and what they ask for is read often. */
+  readonly shapes: Shape[] = [];
   minimum: Float64Array;
   isStale = true;
 
@@ -73,26 +36,28 @@ export class OrderedList {
   readonly chunks: Chunk[] = [];
   size = 0;
   /** Stands in the list itself because it is asked for far more often than anything else. */
-  first: Entry | undefined;
-  #minimum: Float64Array;
+  first: Bucket | undefined;
+  /** Of all chunks; made when there are several for the first time. */
+  #minimum: Float64Array | undefined;
   #isStale = true;
-  #order: EntryOrder;
+  #order: ListOrder;
+  #width: number;
 
   /** @param width how many components a need has */
-  constructor(order: EntryOrder, width: number) {
+  constructor(order: ListOrder, width: number) {
     this.#order = order;
-    this.#minimum = new Float64Array(width);
+    this.#width = width;
   }
 
-  insert(entry: Entry): void {
+  insert(entry: Bucket): void {
     const { chunks } = this;
     const key = this.#order.keyOf(entry);
     let chunk = chunks[this.#chunkFor(entry, key)];
     if (chunk === undefined) {
-      chunk = new Chunk(this.#minimum.length);
+      chunk = new Chunk(this.#width);
       chunks.push(chunk);
     }
-    const { entries, keys } = chunk;
+    const { entries, keys, shapes } = chunk;
     let low = 0;
     let high = entries.length;
     while (low < high) {
@@ -102,62 +67,70 @@ export class OrderedList {
     }
     entries.push(entry);
     keys.push(key);
+    shapes.push(entry.shape);
     for (let at = entries.length - 1; at > low; at--) {
-      entries[at] = entries[at - 1] as Entry;
+      entries[at] = entries[at - 1] as Bucket;
       keys[at] = keys[at - 1] as number;
+      shapes[at] = shapes[at - 1] as Shape;
     }
     entries[low] = entry;
     keys[low] = key;
+    shapes[low] = entry.shape;
     entry.list = this;
     entry.chunk = chunk;
     this.size++;
     if (low === 0) this.#findFirst();
-    if (!chunk.isStale) lower(chunk.minimum, entry.need);
-    if (!this.#isStale) lower(this.#minimum, entry.need);
+    if (!chunk.isStale) lower(chunk.minimum, entry.shape.need);
+    if (!this.#isStale) lower(this.#minimum as Float64Array, entry.shape.need);
     if (entries.length > largestChunk) this.#split(chunk);
   }
 
-  remove(entry: Entry): void {
+  remove(entry: Bucket): void {
     const chunk = entry.chunk as Chunk;
-    const { entries, keys } = chunk;
+    const { entries, keys, shapes } = chunk;
     const last = entries.length - 1;
     for (let at = entries.indexOf(entry); at < last; at++) {
-      entries[at] = entries[at + 1] as Entry;
+      entries[at] = entries[at + 1] as Bucket;
       keys[at] = keys[at + 1] as number;
+      shapes[at] = shapes[at + 1] as Shape;
     }
     entries.pop();
     keys.pop();
+    shapes.pop();
     entry.list = undefined;
     entry.chunk = undefined;
     this.size--;
-    chunk.isStale ||= reaches(entry.need, chunk.minimum);
-    this.#isStale ||= reaches(entry.need, this.#minimum);
+    chunk.isStale ||= reaches(entry.shape.need, chunk.minimum);
+    this.#isStale ||= reaches(entry.shape.need, this.#minimum as Float64Array);
     if (entries.length < smallChunk && this.chunks.length > 1) this.#merge(chunk);
     if (this.first === entry) this.#findFirst();
   }
 
   /** To be called when the key of an entry, or what else it is compared by, has changed. */
-  moved(entry: Entry): void {
+  moved(entry: Bucket): void {
     const chunk = entry.chunk as Chunk;
-    const { entries, keys } = chunk;
+    const { entries, keys, shapes } = chunk;
     const key = this.#order.keyOf(entry);
     const last = entries.length - 1;
     const from = entries.indexOf(entry);
     let at = from;
     while (at > 0 && !this.#isBefore(chunk, at - 1, entry, key)) {
-      entries[at] = entries[at - 1] as Entry;
+      entries[at] = entries[at - 1] as Bucket;
       keys[at] = keys[at - 1] as number;
+      shapes[at] = shapes[at - 1] as Shape;
       at--;
     }
     if (at === from) {
       while (at < last && this.#isBefore(chunk, at + 1, entry, key)) {
-        entries[at] = entries[at + 1] as Entry;
+        entries[at] = entries[at + 1] as Bucket;
         keys[at] = keys[at + 1] as number;
+        shapes[at] = shapes[at + 1] as Shape;
         at++;
       }
     }
     entries[at] = entry;
     keys[at] = key;
+    shapes[at] = entry.shape;
     // at the edge of its chunk it may belong into another
     if ((at === 0 && chunk !== this.chunks[0]) || (at === last && chunk !== this.chunks.at(-1))) {
       this.remove(entry);
@@ -167,16 +140,11 @@ export class OrderedList {
     }
   }
 
-  /** To be called when the need of an entry has changed. */
-  needChanged(entry: Entry): void {
-    (entry.chunk as Chunk).isStale = true;
-    this.#isStale = true;
-  }
-
   /** The component-wise smallest need of all entries; Infinity where there are none. Valid until the next change. */
   minimum(): Float64Array {
     const only = this.chunks.length === 1 ? this.chunks[0] : undefined;
     if (only !== undefined) return minimumOf(only);
+    this.#minimum ??= new Float64Array(this.#width);
     if (this.#isStale) {
       const minimum = this.#minimum.fill(Number.POSITIVE_INFINITY);
       for (const chunk of this.chunks) lower(minimum, minimumOf(chunk));
@@ -185,11 +153,12 @@ export class OrderedList {
     return this.#minimum;
   }
 
-  /** All entries again by another order, or with needs of another width, taken from `entries`. */
-  rebuild(order: EntryOrder, width: number): void {
+  /** All entries again, with needs of a width, or by another order. */
+  rebuild(width: number, order = this.#order): void {
     const all = this.chunks.flatMap((chunk) => chunk.entries);
     this.#order = order;
-    this.#minimum = new Float64Array(width);
+    this.#width = width;
+    this.#minimum = undefined;
     this.#isStale = true;
     this.chunks.length = 0;
     this.size = 0;
@@ -198,9 +167,9 @@ export class OrderedList {
   }
 
   /** Whether the entry at a place of a chunk comes before another, of which the key is given. */
-  #isBefore(chunk: Chunk, at: number, entry: Entry, key: number): boolean {
+  #isBefore(chunk: Chunk, at: number, entry: Bucket, key: number): boolean {
     const other = chunk.keys[at] as number;
-    return other < key || (other === key && this.#order.compare(chunk.entries[at] as Entry, entry) < 0);
+    return other < key || (other === key && this.#order.compare(chunk.entries[at] as Bucket, entry) < 0);
   }
 
   #findFirst(): void {
@@ -208,7 +177,7 @@ export class OrderedList {
   }
 
   /** The last chunk that begins before the entry, or the first. */
-  #chunkFor(entry: Entry, key: number): number {
+  #chunkFor(entry: Bucket, key: number): number {
     const { chunks } = this;
     let low = 0;
     let high = chunks.length;
@@ -222,10 +191,11 @@ export class OrderedList {
   }
 
   #split(chunk: Chunk): void {
-    const right = new Chunk(this.#minimum.length);
+    const right = new Chunk(this.#width);
     const middle = chunk.entries.length >> 1;
     right.entries.push(...chunk.entries.splice(middle));
     right.keys.push(...chunk.keys.splice(middle));
+    right.shapes.push(...chunk.shapes.splice(middle));
     for (const entry of right.entries) entry.chunk = right;
     this.chunks.splice(this.chunks.indexOf(chunk) + 1, 0, right);
     chunk.isStale = true;
@@ -245,6 +215,7 @@ export class OrderedList {
       left.entries.push(entry);
     }
     left.keys.push(...right.keys);
+    left.shapes.push(...right.shapes);
     left.isStale = true;
     chunks.splice(from, 1);
     if (left.entries.length > largestChunk) this.#split(left);
@@ -256,7 +227,7 @@ export function minimumOf(chunk: Chunk): Float64Array {
   const { minimum } = chunk;
   if (!chunk.isStale) return minimum;
   minimum.fill(Number.POSITIVE_INFINITY);
-  for (const { need } of chunk.entries) lower(minimum, need);
+  for (const { need } of chunk.shapes) lower(minimum, need);
   chunk.isStale = false;
   return minimum;
 }

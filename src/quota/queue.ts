@@ -1,23 +1,21 @@
 import type { Bucket } from "./bucket.ts";
+import { compareNames } from "./exact.ts";
 import { compareByAge, compareByPriority, type Item } from "./item.ts";
-import type { Entry, OrderedList } from "./ordered-list.ts";
+import type { OrderedList } from "./ordered-list.ts";
+import { groupSize, SiblingGroup } from "./sibling-group.ts";
 
 /** The order inside a leaf. */
 export type Ordering = "PriorityFIFO" | "FIFO";
 
-/** A queue of the tree. Its amounts stand in the rows `index` of the flat arrays of TreeState. */
+/** A queue of the tree. Its amounts, and where it stands among its siblings, stand in the rows `index` of the flat arrays of TreeState. */
 export class Queue {
   // What each decision reads and writes stands first, side by side in memory.
   readonly index: number;
   parent: Queue | undefined;
   /** How many queues are above it. */
   depth = 0;
-  /** Rises with every change in it or beneath. */
-  stamp = 0;
-  /** One bit for each judged resource of which its entry is to be brought up to date, see TreeState.flush. */
+  /** One bit for each judged resource of which its need is to be reckoned anew, see SiblingTable.flush. */
   stale = 0;
-  /** The same where only its own use has changed, nothing beneath. */
-  staleKeys = 0;
   /** Whether it has a max of any resource, or a limit on what runs. */
   isLimited = false;
   /** Whether it owes anything. */
@@ -27,16 +25,16 @@ export class Queue {
   /** Nothing new is admitted: it owes what it was asked for. */
   isFrozen = false;
   weight = 1;
-  /** Its own entries in the lists of its parent, by judged resource. */
-  readonly entries: (Entry | undefined)[] = [];
+  /** By name. */
   readonly children: Queue[] = [];
-  /** Its children that have something waiting, by judged resource. */
-  readonly childLists: (OrderedList | undefined)[] = [];
+  /** Their indexes: to go through the children looks at flat arrays only. */
+  readonly childRows: number[] = [];
+  /** Its children in groups where there are very many, otherwise none. */
+  groups: readonly SiblingGroup[] = [];
+  /** Its own group among its siblings, where they have some. */
+  group: SiblingGroup | undefined;
   /** Its buckets, by judged resource. */
   readonly bucketLists: (OrderedList | undefined)[] = [];
-  /** The winner beneath it by judged resource, as of the stamp beside it: kept by AdmissionSearch. */
-  readonly winners: (Bucket | undefined)[] = [];
-  readonly winnerStamps: number[] = [];
   /** By the number of their shape. */
   readonly buckets = new Map<number, Bucket>();
   readonly name: string;
@@ -65,8 +63,30 @@ export class Queue {
     return this.ordering === "FIFO" ? compareByAge : compareByPriority;
   }
 
-  /** What the search goes through: its children, or in a leaf its buckets. */
-  listOf(resource: number): OrderedList | undefined {
-    return this.children.length > 0 ? this.childLists[resource] : this.bucketLists[resource];
+  addChild(child: Queue): void {
+    this.children.push(child);
+    this.children.sort((a, b) => compareNames(a.name, b.name));
+    this.#arrange();
+  }
+
+  removeChild(child: Queue): void {
+    this.children.splice(this.children.indexOf(child), 1);
+    child.group = undefined;
+    this.#arrange();
+  }
+
+  #arrange(): void {
+    this.childRows.length = 0;
+    for (const child of this.children) {
+      this.childRows.push(child.index);
+      child.group = undefined;
+    }
+    const groups: SiblingGroup[] = [];
+    for (let at = 0; at < this.children.length && this.children.length > groupSize; at += groupSize) {
+      const group = new SiblingGroup(this.children.slice(at, at + groupSize));
+      for (const child of group.children) child.group = group;
+      groups.push(group);
+    }
+    this.groups = groups;
   }
 }

@@ -16,7 +16,7 @@ const waits: Submission = { state: "Waiting" };
  * Pure: no clock, no chance. The same state gives the same answers, whatever the order of the calls that led to it (but for how often a
  * winner has been passed, which only this object knows).
  *
- * Every call is O(depth x (resources + log siblings)) unless it says otherwise. Calls that name an unknown queue or workload throw QuotaError.
+ * Every call is O(depth x resources x (32 + siblings / 32)) unless it says otherwise. Calls that name an unknown queue or workload throw QuotaError.
  */
 export class QuotaTree extends QueueTree {
   protected readonly claims: Claims;
@@ -32,7 +32,7 @@ export class QuotaTree extends QueueTree {
     super(root);
     this.claims = new Claims(this.state);
     this.search = new AdmissionSearch(this.state, this.claims, mostPassing);
-    this.#reclaims = new ReclaimSearch(this.state, this.claims, this.search);
+    this.#reclaims = new ReclaimSearch(this.state, this.claims, this.search.headroom);
     this.setCapacity(capacity);
     this.setQueue(root, spec);
   }
@@ -260,13 +260,13 @@ export class QuotaTree extends QueueTree {
       }
       const { queue, step } = workload;
       const more = isGrowth ? steps - 1 : steps;
-      if (more === 0 || step === undefined) return this.search.consents(queue, shape);
+      if (more === 0 || step === undefined) return this.search.headroom.consents(queue, shape);
       if (!isGrowth) {
-        if (!this.search.consents(queue, shape)) return false;
+        if (!this.search.headroom.consents(queue, shape)) return false;
         this.#use(queue, shape, 1);
       }
       this.#use(queue, step, isGrowth ? more : more - 1);
-      return this.search.consents(queue, step);
+      return this.search.headroom.consents(queue, step);
     });
   }
 
@@ -288,7 +288,7 @@ export class QuotaTree extends QueueTree {
       this.#serve(item, claim);
       this.#setCount(item, item.count - 1);
     } else {
-      this.#dequeue(item, false);
+      this.#dequeue(item);
     }
     this.#use(workload.queue, shape, 1);
     if (item.isGrowth) {
@@ -355,11 +355,10 @@ export class QuotaTree extends QueueTree {
     this.journal?.push(() => this.#dequeue(item));
   }
 
-  /** @param isShown false: the caller changes what is used in the queue at once, which raises the stamps of the path */
-  #dequeue(item: Item, isShown = true): void {
+  #dequeue(item: Item): void {
     this.#endClaim(item);
     item.workload.item = undefined;
-    this.state.dequeue(item, isShown);
+    this.state.dequeue(item);
     this.journal?.push(() => this.#enqueue(item));
   }
 

@@ -9,9 +9,9 @@
  * its guarantee; where that is not enough, it may (the donor has no claim to it again: it would be above its guarantee with it). In the end
  * what turns out not to be needed is dropped, the last asked first. If all that together is not enough, nobody is asked.
  */
-import type { AdmissionSearch } from "./admission-search.ts";
 import { type Claims, claimNeed, isBeneath } from "./claims.ts";
 import { compareNames, compareProducts } from "./exact.ts";
+import type { Headroom } from "./headroom.ts";
 import type { Item, Workload } from "./item.ts";
 import type { Queue } from "./queue.ts";
 import type { TreeState } from "./tree-state.ts";
@@ -37,9 +37,9 @@ interface Shortfall {
 export class ReclaimSearch {
   readonly #state: TreeState;
   readonly #claims: Claims;
-  readonly #consent: Pick<AdmissionSearch, "riseOf" | "slackOf">;
+  readonly #consent: Pick<Headroom, "riseOf" | "slackOf">;
 
-  constructor(state: TreeState, claims: Claims, consent: Pick<AdmissionSearch, "riseOf" | "slackOf">) {
+  constructor(state: TreeState, claims: Claims, consent: Pick<Headroom, "riseOf" | "slackOf">) {
     this.#state = state;
     this.#claims = claims;
     this.#consent = consent;
@@ -73,7 +73,7 @@ export class ReclaimSearch {
     for (const queue of this.#state.queues.values()) {
       if (!queue.isLeaf) continue;
       for (const list of queue.bucketLists) {
-        const head = list?.first?.head;
+        const head = list?.first?.listed;
         if (head !== undefined && this.#isWithinSomeGuarantee(head, head.shape.need)) heads.push(head);
       }
     }

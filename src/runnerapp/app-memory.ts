@@ -2,12 +2,15 @@ import type { ActionOutcome, ActionResult } from "../api/action.ts";
 import { nextRefusal, type Refusal, retriedNow, templatePath } from "../api/refusal.ts";
 import { pods, resourceName } from "../api/resource.ts";
 import type { AppMemory } from "./rules/observed.ts";
+import { isPrefetch } from "./rules/prefetch.ts";
 
 /** What one process remembers of one app, and may forget at any time. */
 export class AppNotes implements AppMemory {
   readonly templates = new Map<string, { readonly accepted: boolean; readonly message: string }>();
   readonly deleted = new Set<string>();
   readonly namesTaken = new Set<string>();
+  readonly notInPlace = new Set<string>();
+  prefetchRefused = false;
   refusal?: Refusal;
   wroteAt?: number;
   /** The generation for which the namespace refused everything. */
@@ -23,6 +26,8 @@ export class AppNotes implements AppMemory {
     if (generation === this.#generation) return;
     this.#generation = generation;
     this.namesTaken.clear();
+    this.notInPlace.clear();
+    this.prefetchRefused = false;
     for (const [name, verdict] of this.templates) if (!verdict.accepted) this.templates.delete(name);
   }
 
@@ -47,6 +52,9 @@ export class AppNotes implements AppMemory {
       if (outcome.kind === "forbidden" && outcome.namespaceTerminating) this.#terminating = this.#generation;
       if (action.tag === "dryRun") this.#learnTemplate(action.object.metadata.name, outcome);
       else if (action.tag === "delete" && outcome.kind === "done") this.deleted.add(action.uid);
+      else if (action.tag === "merge" && (outcome.kind === "forbidden" || outcome.kind === "invalid")) this.notInPlace.add(action.uid);
+      else if (action.tag === "create" && isPrefetch(action.object))
+        this.prefetchRefused ||= outcome.kind === "forbidden" || outcome.kind === "invalid" || outcome.kind === "nameTaken";
       else if (action.tag === "create" && resourceName(action.resource) === resourceName(pods)) {
         if (outcome.kind === "done" || outcome.kind === "exists") created++;
         else if (outcome.kind === "nameTaken") this.namesTaken.add(action.object.metadata.name);

@@ -77,6 +77,7 @@ export function createRunnerAppController(options: RunnerAppControllerOptions): 
         ...specOf(app),
         pods,
         revisions: caches.revisions.byIndex("app", uid),
+        prefetches: caches.prefetches.byIndex("app", uid),
         ...budgetOf(caches, app),
         nodes: {
           get: (node) => caches.nodes.get(undefined, node)?.state,

@@ -13,6 +13,7 @@ import { createRunnerAppController, type RunnerAppController, type RunnerAppCont
 import { type CachedNode, cachedNode } from "./node-state.ts";
 import type { StoredBudget } from "./rules/disruption-budget-step.ts";
 import { type InstancePod, instancePod } from "./rules/instance.ts";
+import { type PrefetchPod, prefetchPod } from "./rules/prefetch.ts";
 
 export interface RunnerAppKindOptions extends Omit<RunnerAppControllerOptions, "caches"> {
   readonly client: KubeClient;
@@ -42,7 +43,14 @@ export function createRunnerAppKind(options: RunnerAppKindOptions): RunnerAppKin
   let loop: Pick<ControllerLoop, "enqueue"> = { enqueue() {} };
   const controller = createRunnerAppController({
     ...options,
-    caches: () => ({ apps: apps.store, pods: instances.store, revisions: revisions.store, budgets: budgets.store, nodes: nodeCache.store }),
+    caches: () => ({
+      apps: apps.store,
+      pods: instances.store,
+      prefetches: prefetches.store,
+      revisions: revisions.store,
+      budgets: budgets.store,
+      nodes: nodeCache.store,
+    }),
   });
 
   const instances = createInformer<InstancePod, "app" | "node">({
@@ -56,6 +64,16 @@ export function createRunnerAppKind(options: RunnerAppKindOptions): RunnerAppKin
     },
     onChange({ object }) {
       if (object.appUid !== "") loop.enqueue(appOf(object));
+    },
+  });
+  const prefetches = createInformer<PrefetchPod, "app">({
+    ...common,
+    resource: pods,
+    labelSelector: labels.prefetch,
+    project: (pod) => prefetchPod(pod as unknown as Pod),
+    indexes: { app: ({ appUid }) => (appUid === "" ? [] : [appUid]) },
+    onChange({ object: { metadata, app, appUid } }) {
+      if (appUid !== "") loop.enqueue({ namespace: metadata.namespace as string, name: app });
     },
   });
   const revisions = createInformer<ControllerRevision, "app">({
@@ -101,7 +119,7 @@ export function createRunnerAppKind(options: RunnerAppKindOptions): RunnerAppKin
     onChange: ({ object }) => loop.enqueue(refOf(object)),
   });
 
-  const children = [instances, revisions, budgets, quotas, nodeCache] as unknown as readonly Informer<KubeObject>[];
+  const children = [instances, prefetches, revisions, budgets, quotas, nodeCache] as unknown as readonly Informer<KubeObject>[];
   const roots = [apps] as unknown as readonly Informer<KubeObject>[];
   return {
     controller,

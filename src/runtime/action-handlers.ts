@@ -6,7 +6,9 @@ import type {
   DeleteCollectionAction,
   DryRunAction,
   EventAction,
+  MergeAction,
   PatchAction,
+  Premise,
   ProbeAction,
   ReplaceAction,
 } from "../api/action.ts";
@@ -113,6 +115,7 @@ export function createActionHandlers(options: ActionHandlerOptions): Omit<Action
   async function remove(action: DeleteAction, context: ActionContext): Promise<ActionOutcome> {
     const { resource, ref, uid, resourceVersion, gracePeriodSeconds } = action;
     if (deletions.has(uid)) return { kind: "done" };
+    if (!(await allHold(client, stores, action.provided))) return { kind: "conflict" };
     const deletion = client.delete(resource, ref, {
       uid,
       ...(resourceVersion === undefined ? {} : { resourceVersion }),
@@ -167,10 +170,28 @@ export function createActionHandlers(options: ActionHandlerOptions): Omit<Action
     }
   }
 
+  async function merge(action: MergeAction, context: ActionContext): Promise<ActionOutcome> {
+    const { resource, ref, uid, resourceVersion, subresource } = action;
+    const metadata = { ...(action.body["metadata"] as object | undefined), uid, resourceVersion };
+    const to = { fence: context.fence, ...(subresource !== undefined && { subresource }) };
+    try {
+      const answer = client.patch<KubeObject>(resource, ref, { type: "strategic", body: { ...action.body, metadata } }, to);
+      keepWrite(stores, resource, await counted(metrics, "patch", resource, answer, subresource));
+      return { kind: "done" };
+    } catch (error) {
+      if (!(error instanceof Conflict)) throw error;
+    }
+    const current = await readPastCaches(client, resource, ref);
+    if (current === undefined || current.metadata.uid !== uid) return { kind: "gone" };
+    keepWrite(stores, resource, current);
+    return { kind: "conflict" };
+  }
+
   return {
     create,
     replace,
     patch,
+    merge,
     dryRun,
     probe,
     delete: remove,
@@ -190,6 +211,18 @@ export async function readPastCaches(client: KubeClient, resource: Resource, ref
     if (error instanceof NotFound && !error.isUnknownKind) return undefined;
     throw error;
   }
+}
+
+/** Whether all are as they were; caches then have what was read. */
+export async function allHold(client: KubeClient, stores: OwnWriteStores, premises: readonly Premise[] = []): Promise<boolean> {
+  const held = await Promise.all(
+    premises.map(async ({ resource, ref, uid, resourceVersion }) => {
+      const current = await readPastCaches(client, resource, ref);
+      if (current !== undefined) keepWrite(stores, resource, current);
+      return current?.metadata.uid === uid && current.metadata.resourceVersion === resourceVersion;
+    }),
+  );
+  return held.every((one) => one);
 }
 
 /** Counts a write unless it surely never left this process. */

@@ -1,4 +1,4 @@
-import type { Action, ActionOutcome, ActionResult, Plan, StatusWrite } from "../api/action.ts";
+import type { Action, ActionOutcome, ActionResult, Plan, StatusAction, StatusWrite } from "../api/action.ts";
 import type { KubeObject } from "../api/meta.ts";
 import { resourceName } from "../api/resource.ts";
 import type { Clock } from "../base/clock.ts";
@@ -6,6 +6,7 @@ import type { KubeClient } from "../kube/client.ts";
 import {
   type ActionContext,
   type ActionHandlers,
+  allHold,
   counted,
   createActionHandlers,
   type EventSink,
@@ -79,7 +80,8 @@ export function createApplier(options: ApplierOptions): Applier {
   }
 
   /** Caches will show that it is gone in a moment; until then the same would be planned again and again. */
-  async function writeOtherStatus(write: StatusWrite): Promise<ActionOutcome> {
+  async function writeOtherStatus(write: StatusAction): Promise<ActionOutcome> {
+    if (!(await allHold(client, stores, write.provided))) return { kind: "conflict" };
     const outcome = await writeStatus(write);
     return outcome.kind === "gone" ? { kind: "conflict" } : outcome;
   }

@@ -9,13 +9,34 @@ const furthestRestartMs = 86_400_000;
 
 /** What the CRD's schema cannot say about a RunnerApp's spec; empty when it is right. */
 export function runnerAppProblems(spec: RunnerAppSpec, now: number): readonly SpecProblem[] {
-  return [...imageProblems(spec.template, "spec.template"), ...selectorProblems(spec), ...restartProblems(spec, now)];
+  return [
+    ...imageProblems(spec.template, "spec.template"),
+    ...selectorProblems(spec),
+    ...restartProblems(spec, now),
+    ...optionProblems(spec),
+  ];
 }
 
 function selectorProblems({ selector, template }: RunnerAppSpec): readonly SpecProblem[] {
   if (selector === undefined || selects(selector as LabelSelector, template.metadata?.labels ?? {})) return [];
   const message = `must have the labels that spec.selector selects: ${selectorText(selector as LabelSelector)}`;
   return [{ path: "spec.template.metadata.labels", message }];
+}
+
+function optionProblems({ resourceOptions = [], template }: RunnerAppSpec): readonly SpecProblem[] {
+  const known = template.spec.containers.map(({ name }) => name);
+  return resourceOptions.flatMap(({ containers = [] }, option) =>
+    containers.flatMap(({ name }, index): readonly SpecProblem[] =>
+      known.includes(name)
+        ? []
+        : [
+            {
+              path: `spec.resourceOptions[${option}].containers[${index}].name`,
+              message: `is "${name}"; must be a container of the template: ${known.join(", ")}`,
+            },
+          ],
+    ),
+  );
 }
 
 function restartProblems({ restartedAt }: RunnerAppSpec, now: number): readonly SpecProblem[] {

@@ -5,6 +5,7 @@ import type { KubeObject } from "../../src/api/meta.ts";
 import { labels } from "../../src/api/names.ts";
 import { pods, runnerApps } from "../../src/api/resource.ts";
 import type { RunnerApp } from "../../src/api/runner-app.gen.ts";
+import { renderPrefetch } from "../../src/runnerapp/rules/prefetch.ts";
 import type { Kubectl } from "../cli/kubectl.ts";
 import { eventually } from "./support/eventually.ts";
 import { ownTestCluster } from "./support/test-cluster.ts";
@@ -28,7 +29,8 @@ const template = (image: string, script: object = {}) => ({
 
 describe("RunnerApp on a real control plane", function () {
   this.timeout(timeLimits.test);
-  const cluster = ownTestCluster({ namespaces: [namespace] });
+  const nodes = [{ name: "n1" }, { name: "n2" }, { name: "n3" }, { name: "big", capacity: { cpu: "64" } }];
+  const cluster = ownTestCluster({ namespaces: [namespace], nodes });
   let kubectl: Kubectl;
 
   before("start the operator", async function () {
@@ -86,6 +88,16 @@ describe("RunnerApp on a real control plane", function () {
       name: "a rule of retries without what it matches",
       spec: { retry: { rules: [{ action: "Ignore" }] } },
       words: /must have exactly one of onExitCodes/,
+    },
+    {
+      name: "a change in place at any price",
+      spec: { inPlace: "Always" },
+      words: /spec\.inPlace: Unsupported value: "Always": supported values: "Never", "IfPossible"/,
+    },
+    {
+      name: "alternatives of which there is none",
+      spec: { resourceOptions: [] },
+      words: /spec\.resourceOptions: Invalid value: .*at least 1 items/,
     },
     {
       name: "a fleet that ends when asked",
@@ -161,6 +173,89 @@ describe("RunnerApp on a real control plane", function () {
     assert.ok((await instances("moving")).every(({ spec }) => spec.nodeName !== node));
     await kubectl.ok(["uncordon", node]);
     await settled("moving", 4);
+  });
+
+  describe("changed in place", () => {
+    const spec = {
+      inPlace: "IfPossible",
+      evacuation: { connectionDrainSeconds: 1 },
+      strategy: { rollingUpdate: { maxUnavailable: 1 } },
+    };
+    const sized = (cpu: string, image = "web:2", memory = "64Mi") => {
+      const { metadata, spec: pod } = template(image);
+      const resources = { requests: { cpu, memory }, limits: { memory: "1Gi" } };
+      return { metadata, spec: { ...pod, containers: [{ name: "main", image, resources }] } };
+    };
+    const uidsOf = (all: readonly Pod[]) => all.map(({ metadata }) => metadata.uid).sort();
+    const changed = async (name: string, wanted: object): Promise<number> => {
+      let least = Number.POSITIVE_INFINITY;
+      let isOver = false;
+      await edit(name, wanted);
+      const watched = (async () => {
+        while (!isOver) {
+          least = Math.min(least, (await instances(name)).filter(isReady).length);
+          await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+      })();
+      await settled(name, 3, "web:2").finally(() => {
+        isOver = true;
+      });
+      await watched;
+      return least;
+    };
+
+    it("an image comes into the same pods, one after the other, where it was pulled before", async () => {
+      await kubectl.ok(["apply", "-f", "-"], dump(app("inplace", { ...spec, template: sized("100m", "web:1") })));
+      await settled("inplace", 3);
+      const before = uidsOf(await instances("inplace"));
+      assert.ok((await changed("inplace", { template: sized("100m") })) >= 2);
+      const after = await instances("inplace");
+      assert.deepEqual(uidsOf(after), before);
+      assert.deepEqual(
+        after.map(({ status }) => status?.containerStatuses?.map(({ image, restartCount }) => [image, restartCount])),
+        Array(3).fill([["web:2", 1]]),
+      );
+      assert.equal((await read("inplace")).status?.recoveries, undefined);
+      await eventually("no pod left that pulls images", timeLimits.run, async () => {
+        const labelSelector = labels.prefetch;
+        return (await cluster().client.list<Pod>(pods, { namespace, labelSelector })).items.length === 0;
+      });
+    });
+
+    it("resources come into the same containers, without a restart", async () => {
+      const before = uidsOf(await instances("inplace"));
+      await changed("inplace", { template: sized("0.2", "web:2", "128Mi") });
+      const after = await eventually("the kubelets to have given it", timeLimits.run, async () => {
+        const all = await instances("inplace");
+        const isGiven = ({ status }: Pod) => status?.containerStatuses?.[0]?.resources?.requests?.["cpu"] === "200m";
+        if (all.every(isGiven)) return all;
+        throw new Error(JSON.stringify(all.map(({ status }) => status?.containerStatuses)));
+      });
+      assert.deepEqual(uidsOf(after), before);
+      assert.ok(after.every(({ status }) => status?.containerStatuses?.[0]?.restartCount === 1));
+    });
+
+    it("what no node of theirs has: refused there, instances are made anew where it is", async () => {
+      await edit("inplace", { template: sized("12") });
+      await eventually("all on the big node", timeLimits.settled, async () => {
+        const all = await instances("inplace");
+        const isRight = (pod: Pod) =>
+          pod.spec.nodeName === "big" && isReady(pod) && pod.spec.containers[0]?.resources?.requests?.["cpu"] === "12";
+        if (all.length === 3 && all.every(isRight)) return true;
+        throw new Error(
+          JSON.stringify([(await read("inplace")).status, all.map(({ metadata, spec: { nodeName } }) => [metadata.name, nodeName])]),
+        );
+      });
+      await kubectl.ok(["delete", "ra", "inplace", "--timeout=60s"]);
+    });
+
+    it("pods that pull images are let into namespaces of the standard restricted", async () => {
+      await kubectl.ok(["create", "namespace", "restricted"]);
+      await kubectl.ok(["label", "namespace", "restricted", "pod-security.kubernetes.io/enforce=restricted"]);
+      const owner = { ...app("any"), metadata: { name: "any", namespace: "restricted", uid: "00000000-0000-0000-0000-000000000000" } };
+      await eventually("the service account", timeLimits.run, () => kubectl.ok(["-n", "restricted", "get", "serviceaccount", "default"]));
+      await cluster().client.create(pods, renderPrefetch(owner, "any-1", template("web:1").spec, "n1"), { dryRun: true });
+    });
   });
 
   it("restarted by restartedAt, once; and everything of it goes with the object", async () => {

@@ -5,50 +5,21 @@ import { podDisruptionBudgets, pods, runnerApps, tenantQueues } from "../../src/
 import type { RunnerApp } from "../../src/api/runner-app.gen.ts";
 import type { TenantQueue } from "../../src/api/tenant-queue.gen.ts";
 import { Stage } from "../../src/simulator/harness/stage.ts";
-
-const from = Date.UTC(2026, 10, 21, 12, 0, 0);
-const namespace = "red";
-const web = { namespace, name: "web" };
-
-/** Ready 2 s after its start. */
-function app(spec: object = {}, image = "web:1"): RunnerApp {
-  return {
-    apiVersion: "nuptse.dev/v1alpha1",
-    kind: "RunnerApp",
-    metadata: { name: "web", namespace },
-    spec: { replicas: 4, template: template(image), ...spec },
-  } as RunnerApp;
-}
-
-function template(image: string, script: object = {}) {
-  return {
-    metadata: { annotations: { "simulate.nuptse.dev/script": JSON.stringify({ startMs: [2000, 2000], ...script }) } },
-    spec: { containers: [{ name: "main", image, resources: { requests: { cpu: "1" } } }] },
-  };
-}
-
-const crashing = { startMs: [100, 100], runMs: [1000, 1000], exitCode: 1 };
-
-async function open(): Promise<Stage> {
-  const capacity = { cpu: "10", memory: "64Gi", pods: "110", "ephemeral-storage": "100Gi" };
-  return Stage.open({ from, nodes: ["n1", "n2", "n3"].map((name) => ({ name, capacity })), namespaces: [{ name: namespace }] });
-}
-
-const status = async (stage: Stage) => (await stage.get<RunnerApp & KubeObject>(runnerApps, web)).status;
-
-/** Images of the pods that are not being deleted, counted. */
-async function images(stage: Stage): Promise<Record<string, number>> {
-  const counts: Record<string, number> = {};
-  for (const pod of await stage.list<Pod & KubeObject>(pods, { namespace })) {
-    if (pod.metadata.deletionTimestamp !== undefined) continue;
-    const image = pod.spec.containers[0]?.image ?? "";
-    counts[image] = (counts[image] ?? 0) + 1;
-  }
-  return counts;
-}
-
-const conditions = async (stage: Stage) =>
-  (await status(stage))?.conditions?.map((condition) => `${condition.type}=${condition.status}: ${condition.reason}`);
+import {
+  app,
+  capacity,
+  conditions,
+  crashing,
+  from,
+  images,
+  living,
+  namespace,
+  open,
+  readyPods,
+  status,
+  template,
+  web,
+} from "./support/fleets.ts";
 
 describe("simulation of fleets", function () {
   this.timeout(120_000);
@@ -95,11 +66,7 @@ describe("simulation of fleets", function () {
     let least = 4;
     for (let second = 0; second < 60; second++) {
       await stage.advance(1000);
-      const ready = (await stage.list<Pod & KubeObject>(pods, { namespace })).filter(
-        ({ metadata, status }) =>
-          metadata.deletionTimestamp === undefined && status?.conditions?.some(({ type, status: is }) => type === "Ready" && is === "True"),
-      );
-      least = Math.min(least, ready.length);
+      least = Math.min(least, (await readyPods(stage)).length);
     }
     assert.equal(least, 3);
     assert.deepEqual(await images(stage), { "web:2": 4 });
@@ -232,11 +199,7 @@ describe("simulation of fleets", function () {
 
 describe("simulation of fleets: failures and moves", function () {
   this.timeout(120_000);
-  const nodesOf = async (stage: Stage) =>
-    (await stage.list<Pod & KubeObject>(pods, { namespace }))
-      .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
-      .map(({ spec }) => spec.nodeName ?? "none")
-      .sort();
+  const nodesOf = async (stage: Stage) => (await living(stage)).map(({ spec }) => spec.nodeName ?? "none").sort();
 
   it("an instance that keeps failing is tried on its node, then on others, and then stays as it is", async () => {
     const stage = await open();
@@ -294,8 +257,7 @@ describe("simulation of fleets: failures and moves", function () {
   });
 
   it("with no room elsewhere a move stalls and says so, and nothing is deleted; given back, the node keeps its instances", async () => {
-    const capacity = { cpu: "2", memory: "64Gi", pods: "110", "ephemeral-storage": "100Gi" };
-    const stage = await Stage.open({ from, nodes: ["n1", "n2"].map((name) => ({ name, capacity })), namespaces: [{ name: namespace }] });
+    const stage = await open({ nodes: ["n1", "n2"].map((name) => ({ name, capacity: capacity("2") })) });
     await stage.create(runnerApps, app({ evacuation: { timeoutSeconds: 120 } }));
     await stage.advance(20_000);
     const before = (await stage.list(pods, { namespace })).map(({ metadata }) => metadata.uid).sort();
@@ -359,11 +321,10 @@ describe("simulation of fleets: queues", function () {
 
   /** Ten cores; two tenants with half of it each. */
   async function halves(): Promise<Stage> {
-    const capacity = { cpu: "5", memory: "64Gi", pods: "110", "ephemeral-storage": "100Gi" };
     const teams = ["red", "blue"];
     const stage = await Stage.open({
       from,
-      nodes: ["n1", "n2"].map((name) => ({ name, capacity })),
+      nodes: ["n1", "n2"].map((name) => ({ name, capacity: capacity("5") })),
       namespaces: teams.map((name) => ({ name, labels: { team: name } })),
     });
     await stage.create(tenantQueues, queue("corp", {}));
@@ -432,10 +393,3 @@ describe("simulation of fleets: queues", function () {
     assert.deepEqual((await stage.list(pods, { namespace: "red" })).map(({ metadata }) => metadata.uid).sort(), before);
   });
 });
-
-async function readyPods(stage: Stage): Promise<readonly (Pod & KubeObject)[]> {
-  return (await stage.list<Pod & KubeObject>(pods, { namespace })).filter(
-    ({ metadata, status: { conditions: told } = {} }) =>
-      metadata.deletionTimestamp === undefined && told?.some(({ type, status: is }) => type === "Ready" && is === "True"),
-  );
-}

@@ -17,6 +17,8 @@ export interface Situation {
   readonly exhausted: number;
   /** Moves that take longer than they should. */
   readonly stalledMoves: number;
+  /** Instances for which none of spec.resourceOptions has fitted. */
+  readonly unfit: number;
   readonly revision: RevisionStep;
   readonly rollout: Rollout;
   readonly available: number;
@@ -38,7 +40,7 @@ interface Verdict {
 /** All conditions as of now, by kstatus: Reconciling and Stalled are absent until they were true once. */
 export function conditionsOf(observed: ObservedApp, situation: Situation): readonly Condition[] {
   const { app, now } = observed;
-  const { wish, turn, exhausted, stalledMoves } = situation;
+  const { wish, turn, exhausted, stalledMoves, unfit } = situation;
   const generation = app.metadata.generation ?? 1;
   const verdict = verdictOf(observed, situation);
   const least = wish.replicas - wish.maxUnavailable;
@@ -58,13 +60,13 @@ export function conditionsOf(observed: ObservedApp, situation: Situation): reado
   set(reconciling, isReconciling, verdict.reason, isReconciling ? verdict.message : "");
   set(stalled, isStalled, verdict.reason, isStalled ? verdict.message : "");
   set(paused, isPaused, verdict.reason, isPaused ? verdict.message : "");
-  const isDegraded = exhausted > 0 || stalledMoves > 0;
-  const troubles = [
-    ...(exhausted > 0 ? [`the retries of ${exhausted} instances are used up`] : []),
-    ...(stalledMoves > 0 ? [`${stalledMoves} instances cannot leave their nodes`] : []),
+  const troubles: readonly (readonly [reason: string, text: string])[] = [
+    ...(exhausted > 0 ? [[appReasons.retriesExhausted, `the retries of ${exhausted} instances are used up`] as const] : []),
+    ...(stalledMoves > 0 ? [[appReasons.evacuationStalled, `${stalledMoves} instances cannot leave their nodes`] as const] : []),
+    ...(unfit > 0 ? [[appReasons.noOptionFits, `${unfit} instances find no node with any of spec.resourceOptions`] as const] : []),
   ];
-  const degradedBy = exhausted > 0 ? appReasons.retriesExhausted : stalledMoves > 0 ? appReasons.evacuationStalled : appReasons.serving;
-  set(degraded, isDegraded, degradedBy, troubles.join("; "));
+  const [worst] = troubles;
+  set(degraded, worst !== undefined, worst?.[0] ?? appReasons.serving, troubles.map(([, text]) => text).join("; "));
   const less = turn.isReduced ? `reduced to ${situation.spec.replicas} of ${wish.replicas} instances, as the queue asked` : "";
   set(reduced, turn.isReduced, turn.isReduced ? appReasons.reclaimed : appReasons.serving, less);
   return conditions;

@@ -8,6 +8,7 @@ import type { ObservedApp } from "./observed.ts";
 import { podNamePrefix, renderPod } from "./pod.ts";
 import type { QueueTurn } from "./queue-turn.ts";
 import type { Records } from "./records.ts";
+import { mayUseNode } from "./resource-options.ts";
 import { creationOf, type RetrySeries } from "./retry-series.ts";
 import { dataOf } from "./revision.ts";
 
@@ -54,6 +55,7 @@ export function createsOf(context: CreationContext, order: CreationOrder): Creat
   const namesTaken = new Set([...pods.map(({ metadata }) => metadata.name), ...memory.namesTaken]);
   const numbersTaken = new Set(pods.filter((pod) => !pod.isDeleting && !leaving.has(pod)).map(({ instance }) => instance));
   const series = new Map(records.series.map((each) => [each.instance, each]));
+  const tried = new Map(records.options.map(({ instance, tries }) => [instance, tries]));
   const actions: CreateAction[] = [];
   let wakeAt = never;
 
@@ -66,6 +68,7 @@ export function createsOf(context: CreationContext, order: CreationOrder): Creat
     const name = `${prefix}${slot}`;
     namesTaken.add(name);
     const { queue, pool } = context.turn;
+    const tries = tried.get(instance);
     const object = renderPod({
       app,
       revision,
@@ -73,6 +76,7 @@ export function createsOf(context: CreationContext, order: CreationOrder): Creat
       name,
       instance,
       placement,
+      ...(tries !== undefined && { tries }),
       ...(replaces !== undefined && { replaces }),
       ...(queue !== undefined && { queue: { name: queue, ...(pool !== undefined && { pool }) } }),
     });
@@ -113,12 +117,12 @@ export function placementFor(
   const { nodes, now, pinned: of } = observed;
   const evacuating: string[] = [];
   const usable: string[] = [];
-  const selector = Object.entries(of.data.template.spec.nodeSelector ?? {});
+  const { template, resourceOptions } = of.data;
   const isEmpty = leave.length + records.exclusion.exclusions.length + spec.nodeRules.length === 0;
   for (const node of nodes.all()) {
     // A cordon keeps new pods away by itself.
     if (node.taken !== undefined && node.taken !== "Cordoned") evacuating.push(node.name);
-    if (!isEmpty && node.taken === undefined && node.isReady && selector.every(([key, value]) => node.labels[key] === value))
+    if (!isEmpty && node.taken === undefined && node.isReady && mayUseNode(template.spec, resourceOptions, node.labels))
       usable.push(node.name);
   }
   const prefer = before.flatMap(({ node }) => (node !== undefined && nodes.get(node)?.taken === undefined ? node : []));

@@ -30,6 +30,8 @@ export interface EffectiveSpec {
   readonly retry: RunnerRetryPolicy;
   readonly exclusion: ExclusionPolicy;
   readonly nodeRules: readonly NodeRule[];
+  /** So long may a pod find no node before the next alternative is tried. */
+  readonly optionTimeoutMs: number;
   readonly evacuation: EvacuationPolicy & { readonly budget: EvacuationBudget };
   readonly queue: QueueTerms;
 }
@@ -77,10 +79,11 @@ export function effectiveSpec(spec: RunnerAppSpec, most = Number.POSITIVE_INFINI
       maxNodes: spec.nodeExclusion?.maxNodes ?? "20%",
     },
     nodeRules: (spec.nodeRules ?? []) as readonly NodeRule[],
+    optionTimeoutMs: (spec.optionTimeoutSeconds ?? 300) * 1000,
     evacuation: {
       budget: evacuation?.budget ?? "Budget",
       maxSurge: Math.max(1, scaled(evacuation?.maxSurge ?? "10%", replicas, Math.ceil)),
-      drainMs: 0,
+      drainMs: (evacuation?.connectionDrainSeconds ?? 30) * 1000,
       timeoutMs: (evacuation?.timeoutSeconds ?? 3600) * 1000,
     },
     queue: {

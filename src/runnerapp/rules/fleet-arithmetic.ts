@@ -32,6 +32,8 @@ export interface FleetSteps {
   readonly create: { readonly update: number; readonly stable: number };
   /** Surplus ones that are removed, by side; those that are not available go first. */
   readonly remove: { readonly update: Removal; readonly others: Removal };
+  /** Instances of the revision that is rolled out that are wanted now, and are neither there nor created: others may become them in place. */
+  readonly short: number;
   /** Besides: so many of `due` of both sides that are not removed as surplus. */
   readonly due: number;
 }
@@ -96,6 +98,7 @@ export function fleetSteps(numbers: FleetNumbers): FleetSteps {
       others: { unavailable: unavailableOthers, available: availableOthers },
     },
     due,
+    short: Math.max(0, updatedNow - lasting(update) - createUpdate),
   };
 }
 

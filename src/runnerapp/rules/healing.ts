@@ -5,6 +5,7 @@ import { availableFrom, type InstancePod, isLiving } from "./instance.ts";
 import { type ExclusionPlan, planExclusions } from "./node-exclusion.ts";
 import type { ObservedApp } from "./observed.ts";
 import type { Records } from "./records.ts";
+import { mayUseNode } from "./resource-options.ts";
 import { planRetries, type RetryPlan } from "./retry-plan.ts";
 import type { RetryContext, RetryInstance } from "./retry-step.ts";
 import { type Signal, signalOf } from "./signal.ts";
@@ -90,7 +91,16 @@ function instancesOf(existing: readonly InstancePod[], signals: Signals, spec: E
     const { node, createdAt, revision, hasEnded } = pod;
     const statuses = roleStatuses(pod.facts);
     const uid = pod.metadata.uid as string;
-    const retryPod = { uid, ...(node !== undefined && { node }), createdAt, statuses, signal, ended: hasEnded };
+    const asked = pod.inPlace === undefined ? undefined : new Map(pod.inPlace.containers.map((one) => [one.name, one.ends]));
+    const retryPod = {
+      uid,
+      ...(node !== undefined && { node }),
+      createdAt,
+      statuses,
+      signal,
+      ended: hasEnded,
+      ...(asked !== undefined && { asked }),
+    };
     found.set(pod.instance, { name: pod.instance, revision, ...origin, pod: retryPod });
   }
   const missing = existing.filter(isLiving).length < spec.replicas;
@@ -129,8 +139,8 @@ function stepExclusion(
 ): ExclusionPlan {
   const { exclusion } = records;
   if (exclusion.blames.length + exclusion.exclusions.length + blames.length === 0) return { state: exclusion, added: [] };
-  const selector = Object.entries(pinned.data.template.spec.nodeSelector ?? {});
-  const usable = [...nodes.all()].filter((node) => selector.every(([key, value]) => node.labels[key] === value));
+  const { template, resourceOptions } = pinned.data;
+  const usable = [...nodes.all()].filter((node) => mayUseNode(template.spec, resourceOptions, node.labels));
   return planExclusions(exclusion, blames, spec.exclusion, {
     now,
     nodes: usable.map(({ name }) => name).sort(),

@@ -20,6 +20,7 @@ export type InstanceReason =
 const ofSignal: Readonly<Record<SignalKind, InstanceReason>> = {
   Serving: "None",
   NotReady: "NotReady",
+  OutOfService: "NotReady",
   Starting: "NotStarted",
   Exit: "CrashLoop",
   OOMKilled: "OOMKilled",
@@ -52,7 +53,7 @@ export interface InstanceFacts {
  */
 export function instanceReason({ signal, suspended, notAdmitted, evacuating, exhausted }: InstanceFacts): InstanceReason {
   if (suspended === true) return "Suspended";
-  const serves = signal?.kind === "Serving";
+  const serves = signal?.kind === "Serving" || signal?.kind === "OutOfService";
   if (exhausted === true && !serves) return "RetriesExhausted";
   if (signal === undefined) return notAdmitted === true ? "NotAdmitted" : "NotScheduled";
   if (evacuating === true && serves) return "Evacuating";

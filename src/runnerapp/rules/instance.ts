@@ -2,7 +2,9 @@ import type { Pod } from "../../api/core.ts";
 import { controllerOf, identityOf, type KubeObject } from "../../api/meta.ts";
 import { annotations, labels } from "../../api/names.ts";
 import { parseTime } from "../../base/time.ts";
+import { type InPlaceRecord, readRecord } from "./in-place.ts";
 import { podTaken, type EvacuationCause } from "./node-taking.ts";
+import { type Gate, gateOf } from "./service-gate.ts";
 import { hasEnded } from "./signal.ts";
 
 /** What the operator keeps of the pod of an instance. Instants are milliseconds since the epoch. */
@@ -15,6 +17,8 @@ export interface InstancePod extends KubeObject {
   readonly instance: string;
   /** UID of the pod that is to leave when this one serves. */
   readonly replaces?: string;
+  /** How many of its revision's alternatives had been tried before it. */
+  readonly tries: number;
   readonly createdAt: number;
   /** The restartedAt that it was created with. */
   readonly restartedAt?: number;
@@ -29,7 +33,13 @@ export interface InstancePod extends KubeObject {
   readonly isDeleting: boolean;
   /** Its phase is Failed or Succeeded: it will never serve again. */
   readonly hasEnded: boolean;
+  /** How it was changed in place; absent = it never was. */
+  readonly inPlace?: InPlaceRecord;
+  /** Absent = it has no readiness gate of ours. */
+  readonly gate?: Gate;
   readonly readySince?: number;
+  /** Gateways have yet to take it in: it counts as available no sooner. */
+  readonly upFrom?: number;
   /** What tells how it is: conditions, and its containers' statuses. */
   readonly facts: Pod;
 }
@@ -46,6 +56,10 @@ export function instancePod(pod: Pod): InstancePod {
   const restartedAt = parseTime(notes[annotations.restartedAt]);
   const createdAt = parseTime(metadata.creationTimestamp) ?? 0;
   const taken = podTaken(pod);
+  const inPlace = readRecord(notes[annotations.inPlace]);
+  const gate = gateOf(pod);
+  // What we have taken out of service is so from that moment on, whatever the kubelet still says.
+  const isReady = ready?.status === "True" && !ended && gate?.isOpen !== false;
   return {
     metadata: identityOf(metadata),
     app: owner.name,
@@ -53,6 +67,7 @@ export function instancePod(pod: Pod): InstancePod {
     revision: own[labels.revision] ?? "",
     instance: notes[annotations.instance] ?? metadata.name,
     ...(notes[annotations.replaces] !== undefined && { replaces: notes[annotations.replaces] }),
+    tries: triesOf(notes[annotations.optionTries]),
     createdAt,
     ...(restartedAt !== undefined && { restartedAt }),
     restart: notes[annotations.restart] !== undefined,
@@ -62,10 +77,14 @@ export function instancePod(pod: Pod): InstancePod {
     leftOut: leftOutBy(pod),
     isDeleting: metadata.deletionTimestamp !== undefined,
     hasEnded: ended,
-    ...(ready?.status === "True" && !ended && { readySince: parseTime(ready.lastTransitionTime) ?? createdAt }),
-    facts: factsOf(pod),
+    ...(inPlace !== undefined && { inPlace }),
+    ...(gate !== undefined && { gate }),
+    ...(isReady && { readySince: parseTime(ready.lastTransitionTime) ?? createdAt }),
+    facts: factsOf(pod, gate !== undefined),
   };
 }
+
+const triesOf = (text = "0"): number => (/^[0-9]{1,6}$/.test(text) ? Number(text) : 0);
 
 const nobody: readonly string[] = [];
 
@@ -75,10 +94,13 @@ function leftOutBy({ spec }: Pod): readonly string[] {
   return named.length === 0 ? nobody : named.flatMap(({ values }) => values ?? []).sort();
 }
 
-/** Without what no rule reads: most of a pod is its spec. */
-function factsOf({ metadata, spec, status }: Pod): Pod {
-  const { name, namespace, uid, creationTimestamp, deletionTimestamp } = metadata;
-  const { phase, reason, message, conditions, containerStatuses, initContainerStatuses } = status ?? {};
+/**
+ * Without what no rule reads: most of a pod is its spec.
+ * @param changeable it may be changed in place: what its containers are to have is kept, too
+ */
+function factsOf({ metadata, spec, status }: Pod, changeable: boolean): Pod {
+  const { name, namespace, uid, creationTimestamp, deletionTimestamp, generation } = metadata;
+  const { phase, reason, message, conditions, containerStatuses, initContainerStatuses, observedGeneration } = status ?? {};
   return {
     metadata: {
       name,
@@ -86,9 +108,13 @@ function factsOf({ metadata, spec, status }: Pod): Pod {
       ...(uid !== undefined && { uid }),
       ...(creationTimestamp !== undefined && { creationTimestamp }),
       ...(deletionTimestamp !== undefined && { deletionTimestamp }),
+      ...(generation !== undefined && { generation }),
     },
     spec: {
-      containers: spec.containers.map((container) => ({ name: container.name })),
+      containers: spec.containers.map(({ name: of, resources }) => ({
+        name: of,
+        ...(changeable && resources !== undefined && { resources }),
+      })),
       ...(spec.initContainers !== undefined && {
         initContainers: spec.initContainers.map(({ name: of, restartPolicy }) => ({
           name: of,
@@ -104,6 +130,7 @@ function factsOf({ metadata, spec, status }: Pod): Pod {
       ...(conditions !== undefined && { conditions }),
       ...(containerStatuses !== undefined && { containerStatuses }),
       ...(initContainerStatuses !== undefined && { initContainerStatuses }),
+      ...(observedGeneration !== undefined && { observedGeneration }),
     },
   };
 }
@@ -116,6 +143,7 @@ function foreignPod({ metadata }: Pod): InstancePod {
     appUid: "",
     revision: "",
     instance: "",
+    tries: 0,
     createdAt: 0,
     restart: false,
     leftOut: nobody,
@@ -130,7 +158,7 @@ export const isLiving = (pod: InstancePod): boolean => !pod.isDeleting && !pod.h
 
 /** From when on it counts as available; Infinity while it is not ready. */
 export const availableFrom = (pod: InstancePod, minReadyMs: number): number =>
-  pod.readySince === undefined ? Number.POSITIVE_INFINITY : pod.readySince + minReadyMs;
+  pod.readySince === undefined ? Number.POSITIVE_INFINITY : Math.max(pod.readySince + minReadyMs, pod.upFrom ?? 0);
 
 /** How often its containers were started again. */
 export const restartsOf = ({ facts: { status } }: InstancePod): number =>

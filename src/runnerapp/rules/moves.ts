@@ -1,5 +1,6 @@
+import { isQuiet } from "./drain.ts";
 import type { EffectiveSpec } from "./effective-spec.ts";
-import { type Evacuation, type EvacuationPlan, type EvacuationPod, planEvacuations } from "./evacuation.ts";
+import { type Evacuation, type EvacuationPlan, type EvacuationPod, isOutOfService, planEvacuations } from "./evacuation.ts";
 import type { Signals } from "./healing.ts";
 import { availableFrom, type InstancePod } from "./instance.ts";
 import { type EvacuationCause, evacuationCause } from "./node-taking.ts";
@@ -15,6 +16,8 @@ export interface Moves {
   readonly begins: (pod: InstancePod) => boolean;
   /** Of each old pod and the one that replaces it one: what counts as the instance. Both are living. */
   readonly counted: readonly InstancePod[];
+  /** Old ones that are to be out of service, those whose drain is recorded. */
+  readonly out: readonly InstancePod[];
   /** The others of these pairs: what moves have taken of the surge. */
   readonly extra: number;
   /** Replacements that were let through and do not exist yet: their part of the surge is taken. */
@@ -47,6 +50,8 @@ export function stepMoves(
       ...(pod.node !== undefined && { node: pod.node }),
       ready: pod.readySince !== undefined,
       serves: isAvailable(pod),
+      ...(pod.gate !== undefined && { gate: pod.gate.closedAt === undefined ? {} : { closedAt: pod.gate.closedAt } }),
+      ...(isQuiet(observed.drain, pod.metadata.uid as string) && { sessions: 0 }),
       ...(pod.replaces !== undefined && { replaces: pod.replaces }),
       ...(cause !== undefined && { cause }),
     };
@@ -67,6 +72,8 @@ export function stepMoves(
   const known = new Set(records.evacuations.map(({ pod }) => pod));
   const byUid = new Map(living.map((pod) => [pod.metadata.uid as string, pod]));
   const deleted = new Set(plan.acts.flatMap(({ kind, pod }) => (kind === "Delete" ? pod : [])));
+  const drained = new Set(plan.acts.flatMap(({ kind, pod }) => (kind === "Drain" ? pod : [])));
+  const ending = new Set(plan.evacuations.flatMap(({ pod, phase }) => (isOutOfService(phase) ? pod : [])));
   const left = new Set<InstancePod>();
   for (const pod of living) {
     const old = pod.replaces === undefined ? undefined : byUid.get(pod.replaces);
@@ -80,6 +87,10 @@ export function stepMoves(
     isMoving: (pod) => moving.has(pod.metadata.uid as string),
     begins: (pod) => moving.has(pod.metadata.uid as string) && !known.has(pod.metadata.uid as string),
     counted: living.filter((pod) => !left.has(pod)),
+    out: living.filter(({ metadata, readySince }) => {
+      const uid = metadata.uid as string;
+      return drained.has(uid) || (readySince === undefined && ending.has(uid));
+    }),
     extra: left.size,
     toCome: plan.evacuations.filter(isToSurge).length,
   };

@@ -5,9 +5,11 @@ import type { SpecProblem } from "../../api/problem.ts";
 import type { QueueChoice } from "../../api/queue-access.ts";
 import type { Refusal } from "../../api/refusal.ts";
 import type { RunnerApp } from "../../api/runner-app.gen.ts";
+import type { DrainView } from "./drain.ts";
 import type { StoredBudget } from "./disruption-budget-step.ts";
 import type { InstancePod } from "./instance.ts";
 import type { EvacuationCause } from "./node-taking.ts";
+import type { PrefetchPod } from "./prefetch.ts";
 import type { RevisionData } from "./revision.ts";
 
 /** Everything that a plan is made from: a readonly picture of one app at one instant. Instants are milliseconds since the epoch. */
@@ -20,11 +22,15 @@ export interface ObservedApp extends Clocks {
   /** All pods that it controls, in no order. */
   readonly pods: readonly InstancePod[];
   readonly revisions: readonly ControllerRevision[];
+  /** Its pods that pull images. */
+  readonly prefetches: readonly PrefetchPod[];
   /** The PodDisruptionBudget of its name, whoever made it; absent = there is none. */
   readonly budget?: StoredBudget;
   readonly nodes: NodeFacts;
   /** Of which queue it is, absent = of none; and what was decided about it. Absent: there are no queues. */
   readonly admission?: { readonly choice?: QueueChoice; readonly answer?: AdmissionAnswer };
+  /** What gateways say of its instances; absent = it publishes nothing. */
+  readonly drain?: DrainView;
   readonly memory: AppMemory;
 }
 
@@ -54,6 +60,10 @@ export interface AppMemory {
   readonly deleted: ReadonlySet<string>;
   /** Names of pods that belong to somebody else. */
   readonly namesTaken: ReadonlySet<string>;
+  /** UIDs of pods of which the API server refused a change in place. */
+  readonly notInPlace: ReadonlySet<string>;
+  /** The API server refuses pods that pull images. */
+  readonly prefetchRefused: boolean;
   /** The API server refuses pods now, perhaps not later. */
   readonly refusal?: Refusal;
   /** When status was written last. */
@@ -65,6 +75,8 @@ export const emptyMemory: AppMemory = {
   templates: new Map(),
   deleted: new Set(),
   namesTaken: new Set(),
+  notInPlace: new Set(),
+  prefetchRefused: false,
   namespaceTerminating: false,
 };
 

@@ -1,22 +1,27 @@
-import type { Action, DeleteAction, EventAction, Plan } from "../../api/action.ts";
+import type { Action, Plan } from "../../api/action.ts";
 import type { WorkloadWant } from "../../api/admission.ts";
 import { clockOffWaitMs, isClockOff } from "../../api/clock-skew.ts";
-import { appEventReasons } from "../../api/reasons.ts";
-import { pods as podResource, runnerApps } from "../../api/resource.ts";
+import { runnerApps } from "../../api/resource.ts";
 import { createsOf, type CreationContext, placementFor } from "./creation.ts";
 import { stepBudget } from "./disruption-budget-step.ts";
+import { uptakeOf } from "./drain.ts";
 import { type EffectiveSpec, effectiveSpec } from "./effective-spec.ts";
+import { eventsOf } from "./events.ts";
 import { type FleetSteps, fleetSteps, type Side } from "./fleet-arithmetic.ts";
 import { type Healing, signalsOf, type Signals, stepHealing } from "./healing.ts";
+import { isChanging } from "./in-place.ts";
+import { candidatesOf, isResizeRefused, prefetchesFor, stepChanges } from "./in-place-step.ts";
 import { availableFrom, type InstancePod, isLiving } from "./instance.ts";
 import { type Moves, stepMoves } from "./moves.ts";
 import { isMisplaced, nextExpiry } from "./node-rules.ts";
 import type { ObservedApp } from "./observed.ts";
+import { stepOptions } from "./option-step.ts";
 import { type QueueTurn, queueTurn, wantOf } from "./queue-turn.ts";
 import { type Records, recordsOf } from "./records.ts";
 import { replacementRevision } from "./replacement-revision.ts";
 import { collectRevisions, dataOf, type RevisionStep, stepRevision } from "./revision.ts";
 import { type Rollout, stepRollout, withoutLeaving } from "./rollout.ts";
+import { stepService } from "./service-step.ts";
 import { stepStatus } from "./status.ts";
 import { withMoves } from "./storm-brake.ts";
 import { byWorth, type Standing, victims } from "./victims.ts";
@@ -39,15 +44,16 @@ const never = Number.POSITIVE_INFINITY;
  * 2. what ails its instances, and what follows: retries, nodes that are left out,
  * 3. moves away from nodes that are taken or lost,
  * 4. where its roll-out stands: which revision, for how many, whether something stops it,
- * 5. by the one arithmetic, how many instances are made and removed now, and which,
- * 6. the status, written when something must not wait; nothing is done of what is not recorded yet (decision 6).
+ * 5. by the one arithmetic, how many instances are made and removed now, and which; some of those are changed in place instead,
+ * 6. who is in service: what goes or is changed leaves it first,
+ * 7. the status, written when something must not wait; nothing is done of what is not recorded yet (decision 6).
  */
 export function planRunnerApp(observed: ObservedApp): RunnerAppPlan {
   const { app, now } = observed;
   if (app.metadata.deletionTimestamp !== undefined) return { ...nothingToDo, reasons: ["being deleted"] };
   if (isClockOff(observed)) return { ...nothingToDo, reasons: ["the clock is off"], wakeAt: now + clockOffWaitMs };
   const revision = revisionOf(observed);
-  const pods = observed.pods.map((pod) => (observed.memory.deleted.has(pod.metadata.uid as string) ? { ...pod, isDeleting: true } : pod));
+  const pods = observed.pods.map((pod) => asKnown(observed, pod));
   const existing = pods.filter(({ hasEnded }) => !hasEnded).length;
   const wish = effectiveSpec(app.spec);
   const turn = queueTurn(observed, wish, existing);
@@ -56,23 +62,32 @@ export function planRunnerApp(observed: ObservedApp): RunnerAppPlan {
 
   const signals = signalsOf(observed, pods, spec);
   const healing = stepHealing(observed, pods, signals, spec, stored);
-  const records: Records = { ...stored, series: healing.retries.series, exclusion: healing.exclusion.state };
+  const options = stepOptions(observed, pods, signals, spec, stored);
+  const records: Records = { ...stored, series: healing.retries.series, exclusion: healing.exclusion.state, options: options.tries };
   const living = pods.filter(isLiving);
   const moves = stepMoves(observed, living, signals, spec, stored, healing.retries.brake, turn.mayCreate);
   const rollout = withoutLeaving(stepRollout(observed, spec, revision, living, healing.failed), living.filter(moves.begins));
 
   const context = { observed, spec, turn, records, pods };
-  const gone = goneOf(context, moves, healing, signals);
+  const unfit = new Set(options.remove);
+  const withoutNode = new Set(pods.filter(({ metadata }) => unfit.has(metadata.uid as string)));
+  const gone = new Set([...goneOf(context, moves, healing, signals), ...withoutNode]);
   const counted = [...moves.counted, ...pods.filter((pod) => pod.hasEnded && !pod.isDeleting)].filter((pod) => !gone.has(pod));
   const standing = standingOf(observed, spec, rollout, moves, healing);
   const isUpdate = (pod: InstancePod) => pod.revision === rollout.goal;
   const sides = { update: counted.filter(isUpdate), others: counted.filter((pod) => !isUpdate(pod)) };
   const replacements = replacementsOf(moves, rollout, living, standing).slice(0, turn.mayCreate);
-  const surge = Math.max(0, spec.maxSurge - moves.extra - moves.toCome);
+  const changes = { observed, spec, turn, ...(rollout.goal !== undefined && { goal: rollout.goal }) };
+  const candidates = candidatesOf(changes, sides.others, (pod) => standing.isDue(pod) || standing.isMoving(pod));
+  // What is changed in place needs no other beside it, as long as one may be out of service.
+  const surges = candidates.size === 0 || spec.maxUnavailable === 0;
+  const surge = surges ? Math.max(0, spec.maxSurge - moves.extra - moves.toCome) : 0;
   const stepsWith = (mayCreate: number) =>
     rollout.goal === undefined ? idle : fleetSteps(numbersOf(spec, rollout, sides, standing, surge, mayCreate));
   const steps = stepsWith(turn.mayCreate - replacements.length);
-  const leaving = new Set([...gone, ...leavingNow(steps, sides, standing)]);
+  const surplus = leavingNow(steps, sides, standing);
+  const inPlace = stepChanges(changes, candidates, surplus, steps.short, living);
+  const leaving = new Set([...gone, ...surplus.filter((pod) => !inPlace.kept.has(pod))]);
   const creates = createsOf(
     { ...context, leaving },
     {
@@ -84,25 +99,39 @@ export function planRunnerApp(observed: ObservedApp): RunnerAppPlan {
     },
   );
 
+  const out = new Set([...inPlace.out, ...moves.out]);
+  const carriers = carriersOf(moves, [...leaving, ...out], living, standing);
+  const service = stepService({ observed, spec, living, leaving, out, carriers });
   const brake = withMoves(healing.retries.brake, spec.retry.storm, now, moves.plan.moves);
   const next: Records = { ...records, brake: moves.plan.moves === 0 ? healing.retries.brake : brake, evacuations: moves.plan.evacuations };
-  const written = stepStatus({ observed, wish, spec, revision, rollout, turn, records: next, pods, signals, moves });
+  const written = stepStatus({ observed, wish, spec, revision, rollout, turn, records: next, pods, signals, moves, options });
   const actions: Action[] = [
     ...(revision.kind === "pending" ? revision.actions : []),
     ...stepBudget(observed, spec),
-    ...[...leaving].filter((pod) => !pod.isDeleting).map((pod) => deletionOf(observed, pod)),
+    ...service.actions,
+    ...inPlace.actions,
+    ...prefetchesFor(
+      changes,
+      candidates,
+      { changing: living.filter(isStillChanging), others: sides.others },
+      rollout.count - sides.update.length,
+      standing,
+    ),
     ...creates.actions,
-    ...(written.patch === undefined ? [] : eventsOf(observed, rollout, healing, moves)),
+    ...(written.patch === undefined ? [] : eventsOf(observed, rollout, healing, moves, options)),
     ...(revision.kind === "ready" ? collectRevisions(observed, spec.revisionHistoryLimit, usedRevisions(rollout, pods)) : []),
   ];
   const wakeAt = Math.min(
     written.wakeAt,
     creates.wakeAt,
+    service.wakeAt,
+    inPlace.wakeAt,
     nextAvailable(now, spec, living),
     spec.restartedAt !== undefined && spec.restartedAt > now ? spec.restartedAt : never,
     healing.retries.wakeAt ?? never,
     healing.exclusion.wakeAt ?? never,
     moves.plan.wakeAt ?? never,
+    options.wakeAt ?? never,
     nextExpiry(spec.nodeRules, next.exclusion.exclusions, now) ?? never,
     ...[...signals.values()].map(({ changesAt }) => changesAt ?? never),
   );
@@ -126,6 +155,7 @@ const idle: FleetSteps = {
   create: { update: 0, stable: 0 },
   remove: { update: { unavailable: 0, available: 0 }, others: { unavailable: 0, available: 0 } },
   due: 0,
+  short: 0,
 };
 
 interface Sides {
@@ -148,7 +178,7 @@ function goneOf(
       if (pod.isDeleting) return false;
       if (gone.has(pod) || deleted.has(pod.metadata.uid as string)) return true;
       if (pod.readySince !== undefined) return false;
-      if (isRestartDue(observed, spec, pod)) return true;
+      if (isRestartDue(observed, spec, pod) || isOfOtherQueue(spec, pod) || isResizeRefused(observed, spec, pod)) return true;
       const isWaiting = signals.get(pod)?.kind === "Unschedulable";
       return isWaiting && isMisplaced(pod.leftOut, placementFor(context, series.get(pod.instance)), false);
     }),
@@ -160,9 +190,49 @@ function standingOf({ now, ...observed }: ObservedApp, spec: EffectiveSpec, { st
     now,
     minReadyMs: spec.minReadyMs,
     ...(stable !== undefined && { stable }),
-    isDue: (pod) => healing.due.has(pod) || isRestartDue({ now, ...observed }, spec, pod) || isOfOtherQueue(spec, pod),
+    isDue: (pod) =>
+      healing.due.has(pod) ||
+      isRestartDue({ now, ...observed }, spec, pod) ||
+      isOfOtherQueue(spec, pod) ||
+      isResizeRefused({ now, ...observed }, spec, pod),
     isMoving: moves.isMoving,
   };
+}
+
+/** With what the cache does not show yet, and no sooner in service than the gateways have it. */
+function asKnown({ memory, drain, now }: ObservedApp, pod: InstancePod): InstancePod {
+  const uid = pod.metadata.uid as string;
+  if (memory.deleted.has(uid)) return { ...pod, isDeleting: true };
+  const upFrom = pod.readySince === undefined ? undefined : uptakeOf(drain, uid, pod.readySince, now).wakeAt;
+  return upFrom === undefined ? pod : { ...pod, upFrom };
+}
+
+const isStillChanging = (pod: InstancePod): boolean => isChanging(pod.facts, pod.inPlace);
+
+/**
+ * Who serves in the stead of those that go: of a move its replacement; else, one for each, the instances that became available last, since they are why
+ * one may go now. That they still do is looked at past the cache.
+ */
+function carriersOf(
+  { plan }: Moves,
+  going: readonly InstancePod[],
+  living: readonly InstancePod[],
+  { now, minReadyMs }: Standing,
+): ReadonlyMap<InstancePod, InstancePod> {
+  const byUid = new Map(living.map((pod) => [pod.metadata.uid as string, pod]));
+  const replacements = new Map(plan.evacuations.map(({ pod, replacement }) => [pod, byUid.get(replacement ?? "")]));
+  const serving = going.filter((pod) => pod.readySince !== undefined);
+  if (serving.length === 0) return new Map();
+  const gone = new Set(going);
+  const newest = living
+    .filter((pod) => !gone.has(pod) && availableFrom(pod, minReadyMs) <= now)
+    .sort((a, b) => (b.readySince as number) - (a.readySince as number));
+  return new Map(
+    serving.flatMap((pod): readonly (readonly [InstancePod, InstancePod])[] => {
+      const carrier = replacements.get(pod.metadata.uid as string) ?? newest.shift();
+      return carrier === undefined ? [] : [[pod, carrier]];
+    }),
+  );
 }
 
 /** Created before spec.restartedAt, once that has come; or somebody wants it replaced. */
@@ -253,14 +323,6 @@ function nextAvailable(now: number, spec: EffectiveSpec, living: readonly Instan
 const usedRevisions = ({ update, stable }: Rollout, pods: readonly InstancePod[]): ReadonlySet<string | undefined> =>
   new Set([update, stable, ...pods.map(({ revision }) => revision)]);
 
-/** One that lives only as it was seen: by a cache that is old it may not serve, and serve. */
-function deletionOf({ app }: ObservedApp, { metadata, hasEnded }: InstancePod): DeleteAction {
-  const { name, uid, resourceVersion } = metadata;
-  const ref = { namespace: app.metadata.namespace as string, name };
-  const isFresh = !hasEnded && resourceVersion !== undefined;
-  return { tag: "delete", resource: podResource, ref, uid: uid as string, ...(isFresh && { resourceVersion }) };
-}
-
 function wantsOf(
   observed: ObservedApp,
   wish: EffectiveSpec,
@@ -276,49 +338,4 @@ function wantsOf(
   const more = create.update + create.stable + Math.min(surging, wish.evacuation.maxSurge);
   const wanted = wish.replicas === 0 ? 0 : Math.max(wish.replicas, existing + more);
   return [wantOf(observed, wish, queue, data, { existing, wanted })];
-}
-
-function eventsOf({ app }: ObservedApp, { canary }: Rollout, { retries, exclusion }: Healing, { plan }: Moves): readonly EventAction[] {
-  const event = (reason: string, note: string): EventAction => ({
-    tag: "event",
-    regarding: app,
-    type: "Warning",
-    reason,
-    note: note.slice(0, 1024),
-  });
-  const before = app.status?.canary;
-  const events: EventAction[] = [];
-  if (canary !== undefined && (before?.phase !== canary.phase || before?.revision !== canary.revision)) {
-    const { revision, reason } = canary;
-    if (canary.phase === "AutoPaused")
-      events.push(event(appEventReasons.rolloutPaused, `revision ${revision} stands still: ${reason}; correct it, or resume it`));
-    if (canary.phase === "RolledBack")
-      events.push(event(appEventReasons.rolledBack, `revision ${revision} was taken back: ${reason}; correct spec.template`));
-  }
-  if (retries.exhausted.length > 0)
-    events.push(
-      event(
-        appEventReasons.retriesExhausted,
-        `instances ${retries.exhausted.join(", ")} failed on all nodes that they were tried on; see status.recoveries, and change spec.template or set spec.restartedAt`,
-      ),
-    );
-  for (const { node, failures, until } of exclusion.added)
-    events.push(
-      event(
-        appEventReasons.nodeExcluded,
-        `node ${node} is left out until ${new Date(until).toISOString()}: ${failures} failures of instances there; look at the node`,
-      ),
-    );
-  const known = new Set(app.status?.evacuations?.flatMap(({ pod, phase }) => (phase === "Stalled" ? pod : [])));
-  for (const { instance, node, waitsFor } of plan.stalled) {
-    const move = plan.evacuations.find((each) => each.instance === instance && each.node === node);
-    if (move !== undefined && !known.has(move.pod))
-      events.push(
-        event(
-          appEventReasons.evacuationStalled,
-          `instance ${instance} cannot leave node ${node}: it waits for ${waitsFor}; make room elsewhere`,
-        ),
-      );
-  }
-  return events;
 }

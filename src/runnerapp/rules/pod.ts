@@ -1,11 +1,13 @@
 import type { PoolFields } from "../../api/admission.ts";
 import type { Container, EnvVar, Pod, PodSpec, Toleration } from "../../api/core.ts";
 import { ownedBy } from "../../api/meta.ts";
-import { annotations, labels } from "../../api/names.ts";
+import { annotations, labels, serviceGate } from "../../api/names.ts";
 import { inPool, withoutOurs } from "../../api/pod-fields.ts";
 import type { RunnerApp } from "../../api/runner-app.gen.ts";
 import { type Placement, withNodeRules } from "./node-rules.ts";
+import { optionAt, withOption } from "./resource-options.ts";
 import type { RevisionData } from "./revision.ts";
+import { needsGate } from "./service-gate.ts";
 
 /** What a pod of an instance is made from. */
 export interface PodOrder {
@@ -18,6 +20,8 @@ export interface PodOrder {
   readonly instance: string;
   /** Where it goes besides what the template says; absent = anywhere. */
   readonly placement?: Placement;
+  /** How many of its revision's alternatives did not fit; absent = none was tried. */
+  readonly tries?: number;
   /** UID of the pod that is to leave when this one serves. */
   readonly replaces?: string;
   readonly queue?: { readonly name: string; readonly pool?: PoolFields };
@@ -32,8 +36,8 @@ export function podNamePrefix(app: string, revision: string): string {
 
 /** The pod of an instance. A function of its order alone, so that a second leader renders the same. */
 export function renderPod(order: PodOrder): Pod {
-  const { app, data, queue } = order;
-  const { template } = data;
+  const { app, data, queue, tries = 0 } = order;
+  const template = { ...data.template, spec: withOption(data.template.spec, optionAt(data.resourceOptions, tries)) };
   const variables = environment();
   const affinity = order.placement === undefined ? template.spec.affinity : withNodeRules(template.spec.affinity, order.placement);
   const spec: PodSpec = {
@@ -45,6 +49,7 @@ export function renderPod(order: PodOrder): Pod {
     }),
     ...(affinity !== undefined && { affinity }),
     ...inPool(template.spec, queue?.pool),
+    ...(needsGate(app.spec) && { readinessGates: [...(template.spec.readinessGates ?? []), { conditionType: serviceGate }] }),
   };
   const { restartedAt } = app.spec;
   return {
@@ -64,6 +69,7 @@ export function renderPod(order: PodOrder): Pod {
         ...(restartedAt !== undefined && { [annotations.restartedAt]: restartedAt }),
         [annotations.instance]: order.instance,
         ...(order.replaces !== undefined && { [annotations.replaces]: order.replaces }),
+        ...(tries > 0 && { [annotations.optionTries]: String(tries) }),
       },
       ownerReferences: ownedBy(app),
     },

@@ -1,9 +1,12 @@
 import { type Amounts, fleetPart, type PoolFields, type WorkloadWant } from "../../api/admission.ts";
 import { parseTime } from "../../base/time.ts";
+import { largerResources } from "../../quota/resource-vector.ts";
 import { podRequest, type RequestingPod } from "../../quota/pod-request.ts";
 import type { EffectiveSpec } from "./effective-spec.ts";
 import type { ObservedApp } from "./observed.ts";
+import { withOption } from "./resource-options.ts";
 import type { RevisionData } from "./revision.ts";
+import { needsGate } from "./service-gate.ts";
 
 /** How the fleet stands with its queue. */
 export interface QueueTurn {
@@ -82,31 +85,35 @@ export function wantOf(
 ): WorkloadWant {
   const { priority, onReclaim, minCount } = spec.queue;
   const { template } = data;
-  const grace = template.spec.terminationGracePeriodSeconds ?? defaultGraceSeconds;
+  const drainSeconds = needsGate(app.spec) ? spec.evacuation.drainMs / 1000 : 0;
+  const goneSeconds = drainSeconds + (template.spec.terminationGracePeriodSeconds ?? defaultGraceSeconds);
   const admitted = app.status?.admitted;
   return {
     part: fleetPart,
     queue,
     priority,
     since: parseTime(app.metadata.creationTimestamp) ?? 0,
-    item: requestOf(template as RequestingPod),
+    item: requestOf(data),
     atLeast: Math.max(1, minCount),
     wanted,
     atWork: existing,
     recorded: (admitted?.replicas ?? 0) + (admitted?.surge ?? 0),
     onReclaim,
-    promiseSeconds: onReclaim === "Stop" && minCount === 0 ? grace : Number.POSITIVE_INFINITY,
+    promiseSeconds: onReclaim === "Stop" && minCount === 0 ? goneSeconds : Number.POSITIVE_INFINITY,
     resident: true,
   };
 }
 
 const requests = new WeakMap<object, Amounts>();
 
-/** Templates stay in the cache, so each is read once. */
-function requestOf(template: RequestingPod): Amounts {
-  const known = requests.get(template);
+/** The most that any of its alternatives asks for. Revisions stay in the cache, so each is read once. */
+function requestOf(data: RevisionData): Amounts {
+  const known = requests.get(data);
   if (known !== undefined) return known;
-  const request = podRequest(template);
-  requests.set(template, request);
+  const { template, resourceOptions = [{}] } = data;
+  const request = largerResources(
+    ...resourceOptions.map((option) => podRequest({ spec: withOption(template.spec, option) } as RequestingPod)),
+  );
+  requests.set(data, request);
   return request;
 }

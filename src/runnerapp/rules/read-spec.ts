@@ -11,6 +11,7 @@ export interface ReadSpec {
 
 /** @param problems what validation found */
 export function readSpec({ spec }: RunnerApp, problems: readonly SpecProblem[]): ReadSpec {
-  const data: RevisionData = { template: spec.template };
+  const options = spec.resourceOptions as RevisionData["resourceOptions"];
+  const data: RevisionData = { template: spec.template, ...(options !== undefined && { resourceOptions: options }) };
   return { problems, pinned: { data, canonical: canonicalJson(data) } };
 }

@@ -7,6 +7,7 @@ import type {
 import { formatMillis, formatSeconds, parseTime } from "../../base/time.ts";
 import type { Evacuation } from "./evacuation.ts";
 import type { ExclusionState } from "./node-exclusion.ts";
+import type { OptionTry } from "./resource-options.ts";
 import type { RetrySeries } from "./retry-series.ts";
 import type { NodeBlame } from "./retry-step.ts";
 import type { BrakeState } from "./storm-brake.ts";
@@ -17,11 +18,13 @@ export interface Records {
   readonly brake: BrakeState;
   readonly exclusion: ExclusionState;
   readonly evacuations: readonly Evacuation[];
+  readonly options: readonly OptionTry[];
 }
 
 /** A patch must stay below 200 KiB (decision 46): what is not recorded is not acted on either. */
 const mostRecoveries = 200;
 const mostEvacuations = 100;
+const mostOptions = 200;
 
 /** Reads the records of a status. What somebody wrote there by hand and cannot be read is as if it were not there. */
 export function recordsOf(status: RunnerAppStatus): Records {
@@ -36,11 +39,12 @@ export function recordsOf(status: RunnerAppStatus): Records {
       }),
     },
     evacuations: (status.evacuations ?? []).flatMap((row) => evacuationOf(row) ?? []),
+    options: status.optionTries ?? [],
   };
 }
 
 /** The same as it stands in status; lists that are empty are left out. */
-export function recordsStatus({ series, brake, exclusion, evacuations }: Records): Partial<RunnerAppStatus> {
+export function recordsStatus({ series, brake, exclusion, evacuations, options }: Records): Partial<RunnerAppStatus> {
   const first = series.toSorted((a, b) => Number(b.move !== undefined) - Number(a.move !== undefined)).slice(0, mostRecoveries);
   const kept = new Set(first);
   return {
@@ -60,6 +64,7 @@ export function recordsStatus({ series, brake, exclusion, evacuations }: Records
         reason,
       })),
     ),
+    ...some("optionTries", options.slice(0, mostOptions)),
     ...some("evacuations", evacuations.slice(0, mostEvacuations).map(evacuationRow)),
   };
 }

@@ -54,6 +54,10 @@ const longestWaitMs = 3_600_000;
 /** The alternative of a try: its place in spec.resourceOptions. */
 export const optionOf = (tries: number, options: number): number => tries % options;
 
+/** The same as what it says; undefined when there are none, and the template holds alone. */
+export const optionAt = (options: readonly ResourceOption[] = [], tries: number): ResourceOption | undefined =>
+  options.length === 0 ? undefined : options[optionOf(tries, options.length)];
+
 /**
  * Alternatives in their order: the next one is tried when a pod of the one before found no node for long enough, and after the last one
  * the first again, since room may come anywhere. Recorded before the pod makes way (decision 6), so a crash repeats the deletion and skips no
@@ -94,6 +98,16 @@ export function planOptions(stored: readonly OptionTry[], pods: readonly OptionP
     unfit: all.flatMap(({ instance, tries: count }) => (count >= options ? instance : [])),
     ...(wakes.length > 0 && { wakeAt: Math.min(...wakes) }),
   };
+}
+
+/** Whether a node is one of those that the template, with any of its alternatives, asks for by labels. */
+export function mayUseNode(
+  spec: PodSpec,
+  options: readonly ResourceOption[] | undefined,
+  labels: Readonly<Record<string, string>>,
+): boolean {
+  const has = (selector: Readonly<Record<string, string>> = {}) => Object.entries(selector).every(([key, value]) => labels[key] === value);
+  return options === undefined ? has(spec.nodeSelector) : options.some((option) => has({ ...spec.nodeSelector, ...option.nodeSelector }));
 }
 
 /** The template's pod with an alternative in its place. */

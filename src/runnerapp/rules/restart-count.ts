@@ -15,7 +15,7 @@ export interface SeenContainer {
 /** Ends of a pod's containers that had not been counted. */
 export interface CountedEnds extends RetryFacts {
   readonly count: number;
-  /** What to keep: containers that have never ended are left out. */
+  /** What to keep: containers that have never ended by themselves are left out. */
   readonly seen: readonly SeenContainer[];
   /** The newest of those that are counted now. */
   readonly end?: ContainerEnd;
@@ -46,7 +46,7 @@ export function countRestarts(
       count += risen;
       counted.push(status);
     }
-    if (ends === 0 && known === undefined) continue;
+    if (ends <= byUs && known === undefined) continue;
     now.push({
       name: status.name,
       ends,

@@ -6,10 +6,13 @@ import { controllerRevisions, podTemplates } from "../../api/resource.ts";
 import { canonicalJson, shortHash } from "../../base/hash.ts";
 import type { ObservedApp } from "./observed.ts";
 import { renderPod } from "./pod.ts";
+import type { ResourceOption } from "./resource-options.ts";
 
 /** What of a spec a ControllerRevision holds: all that rolls when it changes. */
 export interface RevisionData {
   readonly template: PodTemplateSpec;
+  /** Absent = the template alone. */
+  readonly resourceOptions?: readonly ResourceOption[];
 }
 
 /** The revision of the spec, or what is missing until there is one. */
@@ -30,9 +33,12 @@ export function stepRevision(observed: ObservedApp): RevisionStep {
   const existing = revisions.find((revision) => revision.metadata.name === name);
   if (existing !== undefined) return canonicalOf(existing) === pinned.canonical ? { kind: "ready", name } : { kind: "collision" };
   if (memory.namespaceTerminating) return { kind: "pending", actions: [] };
-  const verdict = memory.templates.get(name);
-  if (verdict === undefined) return { kind: "pending", actions: [templateCheck(observed, name)] };
-  if (!verdict.accepted) return { kind: "refused", message: verdict.message };
+  const checks = (pinned.data.resourceOptions ?? [{}]).map((_, tries) => ({ tries, name: checkName(name, tries) }));
+  const verdicts = checks.map((check) => ({ ...check, verdict: memory.templates.get(check.name) }));
+  const bad = verdicts.find(({ verdict }) => verdict?.accepted === false);
+  if (bad?.verdict !== undefined) return { kind: "refused", message: refusalText(pinned.data, bad.tries, bad.verdict.message) };
+  const unknown = verdicts.filter(({ verdict }) => verdict === undefined);
+  if (unknown.length > 0) return { kind: "pending", actions: unknown.map((check) => templateCheck(observed, name, check)) };
   const revision: ControllerRevision = {
     apiVersion: "apps/v1",
     kind: "ControllerRevision",
@@ -71,9 +77,18 @@ function canonicalOf(revision: ControllerRevision): string {
   return canonical;
 }
 
+const checkName = (revision: string, tries: number): string => (tries === 0 ? revision : `${revision}-${tries}`);
+
+const refusalText = ({ resourceOptions }: RevisionData, option: number, message: string): string =>
+  resourceOptions === undefined ? message : `with spec.resourceOptions[${option}]: ${message}`;
+
 /** A PodTemplate shows the template's own errors, and none of quota or of policies that may change. */
-function templateCheck({ app, pinned }: ObservedApp, name: string): Action {
-  const { metadata, spec } = renderPod({ app, revision: name, data: pinned.data, name, instance: "0" });
+function templateCheck(
+  { app, pinned }: ObservedApp,
+  revision: string,
+  { name, tries }: { readonly name: string; readonly tries: number },
+): Action {
+  const { metadata, spec } = renderPod({ app, revision, data: pinned.data, name, instance: "0", tries });
   const template = {
     apiVersion: "v1",
     kind: "PodTemplate",

@@ -1,5 +1,6 @@
 import type { Pod } from "../../api/core.ts";
 import { isImagePull } from "../../api/image-pull.ts";
+import { serviceGate } from "../../api/names.ts";
 import { progressConditions } from "../../api/pod-conditions.ts";
 import type { RetryFacts } from "../../api/retry-rule.ts";
 import { parseTime } from "../../base/time.ts";
@@ -11,6 +12,8 @@ export type SignalKind =
   | "Serving"
   /** All containers run; it is not Ready. */
   | "NotReady"
+  /** All containers are ready; we have taken it out of service. */
+  | "OutOfService"
   /** On its way, within its time: being scheduled, set up or restarted. */
   | "Starting"
   /** A container ended with another code than 0, or was killed by its liveness probe, and the kubelet has not restarted it yet. */
@@ -55,6 +58,7 @@ const none: Reaction = { counts: "None", blames: "Never" };
 export const reactions: Readonly<Record<SignalKind, Reaction>> = {
   Serving: none,
   NotReady: none,
+  OutOfService: none,
   Starting: none,
   Exit: { counts: "Local", blames: "WhenExhausted" },
   OOMKilled: { counts: "Local", blames: "Never" },
@@ -171,7 +175,8 @@ function alive(pod: Pod, statuses: readonly RoleStatus[], context: SignalContext
   const ready = conditionOf(pod, "Ready");
   const since = parseTime(ready?.lastTransitionTime);
   const more = { word: ready?.reason ?? "", message: ready?.message ?? "", ...(since !== undefined && { since }) };
-  return say(ready?.status === "True" ? "Serving" : "NotReady", more);
+  const isOut = conditionOf(pod, serviceGate)?.status === "False" && conditionOf(pod, "ContainersReady")?.status === "True";
+  return say(isOut ? "OutOfService" : ready?.status === "True" ? "Serving" : "NotReady", more);
 }
 
 const conditionOf = (pod: Pod, type: string) => pod.status?.conditions?.find((condition) => condition.type === type);

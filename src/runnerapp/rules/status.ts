@@ -11,6 +11,7 @@ import type { Moves } from "./moves.ts";
 import type { ObservedApp } from "./observed.ts";
 import type { QueueTurn } from "./queue-turn.ts";
 import { type Records, recordsStatus } from "./records.ts";
+import type { OptionsPlan } from "./resource-options.ts";
 import type { RetrySeries } from "./retry-series.ts";
 import type { Signal } from "./signal.ts";
 import { dataOf, type RevisionStep } from "./revision.ts";
@@ -29,6 +30,7 @@ export interface StatusInput {
   readonly pods: readonly InstancePod[];
   readonly signals: Signals;
   readonly moves: Moves;
+  readonly options: OptionsPlan;
 }
 
 export interface StatusStep {
@@ -67,7 +69,7 @@ const counts: ReadonlySet<string> = new Set([
 
 const isUrgent = (patch: Readonly<Record<string, unknown>>): boolean => Object.keys(patch).some((field) => !counts.has(field));
 
-function nextStatus({ observed, wish, spec, revision, rollout, turn, records, pods, signals, moves }: StatusInput) {
+function nextStatus({ observed, wish, spec, revision, rollout, turn, records, pods, signals, moves, options }: StatusInput) {
   const { app, now } = observed;
   const living = pods.filter(isLiving);
   const update = living.filter((pod) => pod.revision === rollout.update);
@@ -100,6 +102,7 @@ function nextStatus({ observed, wish, spec, revision, rollout, turn, records, po
     turn,
     exhausted: records.series.filter(({ exhaustedAt }) => exhaustedAt !== undefined).length,
     stalledMoves: moves.plan.stalled.length,
+    unfit: options.unfit.length,
     revision,
     rollout,
     available,

@@ -6,8 +6,10 @@ import { type PodStatusChange, withConditions } from "./pod-write.ts";
 
 /** What the kubelet knows of one container of a pod. Instants are milliseconds since the epoch. */
 export interface ContainerSlot {
-  readonly container: Container;
+  container: Container;
   readonly role: "init" | "sidecar" | "ordinary";
+  /** What it was started from: while it is being replaced, not yet what its spec says. */
+  image: string;
   /** What it was given. */
   resources: NonNullable<Container["resources"]>;
   state:
@@ -59,19 +61,27 @@ export function podStatusOf(pod: Pod, facts: PodFacts): PodStatusChange {
   };
 }
 
-function containerStatusOf(pod: Pod, slot: ContainerSlot): ContainerStatus {
+/** A container that comes again at once is told of as the one before until it runs: a kubelet prefers the state that it knows. */
+function shownSlot(slot: ContainerSlot): ContainerSlot {
+  const { state, last, restartCount } = slot;
+  const isBetween = state.kind === "waiting" && (state.reason === "ContainerCreating" || state.reason === "PodInitializing");
+  return isBetween && last !== undefined && restartCount > 0 ? { ...slot, state: last, restartCount: restartCount - 1 } : slot;
+}
+
+function containerStatusOf(pod: Pod, known: ContainerSlot): ContainerStatus {
+  const slot = shownSlot(known);
   const id = `nuptse://${pod.metadata.uid}/${slot.container.name}/`;
   const current = slot.created ? id + slot.restartCount : "";
   const running = slot.state.kind === "running";
   return {
     name: slot.container.name,
     state: stateOf(slot.state, current),
-    lastState: slot.last === undefined ? {} : stateOf(slot.last, `${id}${slot.restartCount - 1}`),
+    lastState: slot.last === undefined || slot !== known ? {} : stateOf(slot.last, `${id}${slot.restartCount - 1}`),
     ready: running || (slot.role === "init" && slot.state.kind === "terminated" && slot.state.exit.exitCode === 0),
     started: running,
     restartCount: slot.restartCount,
-    image: slot.container.image ?? "",
-    imageID: slot.created ? (slot.container.image ?? "") : "",
+    image: slot.image,
+    imageID: slot.created ? slot.image : "",
     ...(slot.created ? { containerID: current, resources: slot.resources } : {}),
     ...(slot.created && slot.resources.requests !== undefined ? { allocatedResources: slot.resources.requests } : {}),
   };
@@ -101,6 +111,15 @@ function stateOf(state: ContainerSlot["state"], containerID: string): ContainerS
   }
 }
 
+/** Why a pod is not ready although its containers are, in the words of the kubelet (pkg/kubelet/status/generate.go). */
+function closedGates({ spec, status }: Pod): readonly string[] {
+  return (spec.readinessGates ?? []).flatMap(({ conditionType }) => {
+    const found = status?.conditions?.find(({ type }) => type === conditionType);
+    if (found === undefined) return [`corresponding condition of pod readiness gate "${conditionType}" does not exist.`];
+    return found.status === "True" ? [] : [`the status of pod readiness gate "${conditionType}" is not "True", but ${found.status}`];
+  });
+}
+
 function conditionsOf(pod: Pod, facts: PodFacts): readonly PodCondition[] {
   const ordinary = facts.slots.filter((slot) => slot.role === "ordinary");
   const inits = facts.slots.filter((slot) => slot.role !== "ordinary");
@@ -124,6 +143,7 @@ function conditionsOf(pod: Pod, facts: PodFacts): readonly PodCondition[] {
   else if (facts.phase === "Succeeded") [why, message] = ["PodCompleted", undefined];
   else if (ended && pod.spec.restartPolicy !== "Always") [why, message] = [failed ? "PodFailed" : "PodCompleted", undefined];
   const ready = facts.phase === "Running" && unready.length === 0 && !facts.deadline;
+  const gates = ready ? closedGates(pod) : [];
   const over = facts.phase === "Succeeded" || facts.phase === "Failed";
   const incomplete = inits.filter((slot) => slot.state.kind !== "terminated").map((slot) => slot.container.name);
   const conditions = withConditions(
@@ -136,7 +156,7 @@ function conditionsOf(pod: Pod, facts: PodFacts): readonly PodCondition[] {
         "ContainersNotInitialized",
         `containers with incomplete status: [${incomplete.join(" ")}]`,
       ),
-      condition("Ready", ready, why, message),
+      gates.length === 0 ? condition("Ready", ready, why, message) : condition("Ready", false, "ReadinessGatesNotReady", gates.join(", ")),
       condition("ContainersReady", ready, why, message),
       condition("PodScheduled", true),
       ...(facts.resize === undefined ? [] : [{ ...pendingCondition(facts.resize), ...generation }]),

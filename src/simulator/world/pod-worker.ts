@@ -71,6 +71,8 @@ export class PodWorker {
   readonly #exits: Record<string, ContainerExit> = {};
   /** Containers that are ended to come again with other resources. */
   readonly #resizing = new Set<ContainerSlot>();
+  /** Containers that are ended to come again with another image. */
+  readonly #renewing = new Set<ContainerSlot>();
   #resize: ResizeRefusal | undefined;
   readonly #restarts = new Map<ContainerSlot, { delayMs: number; timer: Timer | undefined }>();
   #phase: "Pending" | "Running" | "Succeeded" | "Failed" = "Pending";
@@ -92,6 +94,7 @@ export class PodWorker {
     const slot = (container: ContainerSlot["container"], role: ContainerSlot["role"]): ContainerSlot => ({
       container,
       role,
+      image: container.image ?? "",
       resources: container.resources ?? {},
       state: { kind: "waiting", reason: waiting },
       restartCount: 0,
@@ -144,7 +147,10 @@ export class PodWorker {
     const changed = pod.metadata.generation !== this.#pod.metadata.generation;
     this.#pod = pod;
     if (pod.metadata.deletionTimestamp === undefined) {
+      if (changed) this.#changeImages();
       if (changed) this.#tryResize();
+      // Whether a pod is ready is told anew when somebody writes a condition that it waits for.
+      if (pod.spec.readinessGates !== undefined) this.resync();
       return;
     }
     // The end may have been written when the deletion was already decided: then only the object is left to take away.
@@ -155,6 +161,30 @@ export class PodWorker {
   /** Room became free on the node. */
   retryResize(): void {
     if (this.#resize !== undefined) this.#tryResize();
+  }
+
+  /** Containers whose image is another one by now are ended and come again, without a wait: to a kubelet those are new containers. */
+  #changeImages(): void {
+    if (this.#ending !== undefined || this.#over) return;
+    const wanted = new Map([...(this.#pod.spec.initContainers ?? []), ...this.#pod.spec.containers].map((one) => [one.name, one]));
+    for (const slot of this.#slots) {
+      const container = wanted.get(slot.container.name);
+      if (container === undefined || container.image === slot.container.image || slot.role === "init") continue;
+      slot.container = container;
+      const entry = this.#restarts.get(slot);
+      const isUp = slot.state.kind === "running" || this.#unreported.has(slot);
+      if (isUp) {
+        this.#renewing.add(slot);
+        this.#handles.get(slot)?.terminate(this.#graceMs());
+      } else if (this.#handles.has(slot) || entry?.timer !== undefined) {
+        this.#handles.get(slot)?.vanish();
+        this.#handles.delete(slot);
+        entry?.timer?.cancel();
+        this.#restarts.delete(slot);
+        slot.state = { kind: "waiting", reason: "ContainerCreating" };
+        this.#startSlot(slot);
+      }
+    }
   }
 
   /** Gives the containers what the spec asks for by now, if there is room. */
@@ -287,6 +317,7 @@ export class PodWorker {
         if (!current()) return;
         slot.state = { kind: "running", startedAt: clock.now() };
         slot.created = true;
+        slot.image = start.container.image ?? "";
         if (slot.role === "ordinary") {
           this.#phase = "Running";
           this.#atWork.add(slot);
@@ -332,6 +363,7 @@ export class PodWorker {
     const policy = slot.role === "sidecar" ? "Always" : (this.#pod.spec.restartPolicy ?? "Always");
     const failed = state.exit.exitCode !== 0;
     const again = policy === "Always" ? slot.role !== "init" || failed : policy === "OnFailure" && failed;
+    if (this.#renewing.delete(slot)) this.#restarts.delete(slot);
     if (this.#resizing.delete(slot) || again) {
       this.#restart(slot);
       return;

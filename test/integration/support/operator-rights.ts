@@ -15,6 +15,7 @@ export const operatorRules = [
   { apiGroups: ["nuptse.dev"], resources: ["tenantqueues"], verbs: ["get", "list", "watch", "admit"] },
   { apiGroups: ["nuptse.dev"], resources: ["tenantqueues/status"], verbs: ["patch"] },
   { apiGroups: [""], resources: ["pods"], verbs: ["get", "list", "watch", "create", "patch", "delete", "deletecollection"] },
+  { apiGroups: [""], resources: ["pods/status", "pods/resize"], verbs: ["patch"] },
   { apiGroups: ["authentication.k8s.io"], resources: ["tokenreviews"], verbs: ["create"] },
   { apiGroups: ["authorization.k8s.io"], resources: ["subjectaccessreviews"], verbs: ["create"] },
   { apiGroups: [""], resources: ["configmaps"], verbs: ["get", "list", "watch", "create", "update", "delete"] },

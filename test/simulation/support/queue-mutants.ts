@@ -1,5 +1,5 @@
 import type { WorkloadWant } from "../../../src/api/admission.ts";
-import { AdmissionSearch } from "../../../src/quota/admission-search.ts";
+import { Headroom } from "../../../src/quota/headroom.ts";
 import { QueueTree } from "../../../src/quota/queue-tree.ts";
 import { QuotaTree } from "../../../src/quota/quota-tree.ts";
 import { largerResources } from "../../../src/quota/resource-vector.ts";
@@ -60,17 +60,17 @@ export const queueMutants: readonly QueueMutant[] = [
   {
     name: "guarantees are not asked for their consent",
     quick: true,
-    breakIt: () => instead(AdmissionSearch.prototype, { lackingConsent: method(() => 0) }),
+    breakIt: () => instead(Headroom.prototype, { lackingConsent: method(() => 0) }),
   },
   {
     name: "the max of a queue is not heeded",
     quick: true,
     breakIt() {
-      const { freeAt } = AdmissionSearch.prototype;
+      const { freeAt } = Headroom.prototype;
       const undo = [
         instead(TreeState.prototype, { roomOf: method(() => Number.MAX_VALUE) }),
-        instead(AdmissionSearch.prototype, {
-          freeAt: method(function (this: AdmissionSearch, queue: Parameters<typeof freeAt>[0], resource: number) {
+        instead(Headroom.prototype, {
+          freeAt: method(function (this: Headroom, queue: Parameters<typeof freeAt>[0], resource: number) {
             return queue.parent === undefined ? freeAt.call(this, queue, resource) : Number.MAX_VALUE;
           }),
         }),

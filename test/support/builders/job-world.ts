@@ -339,6 +339,7 @@ export class JobWorld {
       case "status":
         return this.#writeStatus(action);
       case "patch":
+      case "merge":
         throw new Error("a job patches nothing but its status");
       case "deleteCollection":
         this.writes.push("deletecollection");

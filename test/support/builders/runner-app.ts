@@ -39,6 +39,7 @@ export function observedApp(facts: AppFacts = {}, more: Partial<ObservedApp> = {
     ...readSpec(app, runnerAppProblems(app.spec, now)),
     pods: [],
     revisions: [],
+    prefetches: [],
     nodes: noNodes,
     memory: emptyMemory,
     now,

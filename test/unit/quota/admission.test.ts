@@ -198,6 +198,19 @@ describe("the rule of admission", () => {
       );
     });
 
+    it("100 siblings with equal work take turns, and one that has come to its max is left out", () => {
+      const names = Array.from({ length: 100 }, (_, at) => `q${String(at).padStart(2, "0")}`);
+      const tree = treeOf({ cpu: 1000 }, Object.fromEntries(names.map((name, at) => [name, at === 40 ? { max: { cpu: 2 } } : {}])));
+      for (const round of [1, 2, 3])
+        for (const [at, name] of names.entries())
+          tree.submit({ id: `${name}-${round}`, queue: name, request: { cpu: 1 }, since: round * 1000 + at });
+      const all = [1, 2, 3].flatMap((round) => names.map((name) => `${name}-${round}`));
+      assert.deepEqual(
+        admit(tree),
+        all.filter((id) => id !== "q40-3"),
+      );
+    });
+
     it("levels that differ beyond the precision of a double are told apart", () => {
       const large = 2 ** 47;
       // (2^47 - 1) / 999,999 against 2^47 / 1,000,000: the first is larger by about 1.4e-4 of 1.4e8, products are near 2^67

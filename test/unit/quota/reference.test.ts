@@ -33,27 +33,29 @@ type Step =
   | { readonly kind: "move"; readonly queue: number; readonly parent: number }
   | { readonly kind: "capacity"; readonly amounts: readonly number[] };
 
-const step: fc.Arbitrary<Step> = fc.oneof(
-  {
-    weight: 8,
-    arbitrary: fc.record({
-      kind: fc.constant("submit" as const),
-      leaf: fc.nat(20),
-      request: vector,
-      form: fc.nat(5),
-      priority: fc.nat(1),
-      since: fc.nat(3),
-    }),
-  },
-  { weight: 6, arbitrary: fc.record({ kind: fc.constant("decide" as const), at: fc.nat(3) }) },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom("release" as const, "withdraw" as const), at: fc.nat(50) }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant("edit" as const), queue: fc.nat(20), spec }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant("move" as const), queue: fc.nat(20), parent: fc.nat(20) }) },
-  {
-    weight: 1,
-    arbitrary: fc.record({ kind: fc.constant("capacity" as const), amounts: fc.tuple(some, some, some, some) }),
-  },
-);
+/** With edits of the first so many queues and work in the first so many leaves. */
+const stepOf = (queues: number, leaves: number): fc.Arbitrary<Step> =>
+  fc.oneof(
+    {
+      weight: 8,
+      arbitrary: fc.record({
+        kind: fc.constant("submit" as const),
+        leaf: fc.nat(leaves),
+        request: vector,
+        form: fc.nat(5),
+        priority: fc.nat(1),
+        since: fc.nat(3),
+      }),
+    },
+    { weight: 6, arbitrary: fc.record({ kind: fc.constant("decide" as const), at: fc.nat(3) }) },
+    { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom("release" as const, "withdraw" as const), at: fc.nat(50) }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant("edit" as const), queue: fc.nat(queues), spec }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant("move" as const), queue: fc.nat(queues), parent: fc.nat(queues) }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({ kind: fc.constant("capacity" as const), amounts: fc.tuple(some, some, some, some) }),
+    },
+  );
 const forms: readonly Pick<WorkloadSpec, "promiseSeconds" | "isYieldable" | "isResident">[] = [
   {},
   { isYieldable: true },
@@ -70,12 +72,26 @@ describe("the tree and a reckoning without structures", () => {
         fc.integer({ min: 1, max: 4 }),
         fc.constantFrom(0, 4, 8, 64),
         fc.array(fc.tuple(fc.nat(20), spec), { minLength: 1, maxLength: 8 }),
-        fc.array(step, { minLength: 5, maxLength: 60 }),
+        fc.array(stepOf(20, 20), { minLength: 5, maxLength: 60 }),
         compare,
       ),
       { numRuns: propertyRuns(400) },
     );
   });
+
+  it("decide the same where siblings are so many that they stand in groups", () => {
+    const underRoot = fc.tuple(fc.constantFrom(0, 0, 0, 0, 0, 0, 1, 2), spec);
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 3 }),
+        fc.constantFrom(0, 8, 64),
+        fc.array(underRoot, { minLength: 40, maxLength: 44 }),
+        fc.array(stepOf(100, 6), { minLength: 20, maxLength: 40 }),
+        compare,
+      ),
+      { numRuns: 20 },
+    );
+  }).timeout(20_000);
 });
 
 function compare(count: number, mostPassing: number, queues: readonly (readonly [number, QueueSpec])[], steps: readonly Step[]): void {

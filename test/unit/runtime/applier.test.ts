@@ -59,6 +59,14 @@ const quotaRefusal = failure(
   'pods "a" is forbidden: exceeded quota: small, requested: pods=1, used: pods=2, limited: pods=2',
 );
 
+const seen = (name: string, resourceVersion: string, uid = `uid-${name}`): KubeObject => ({
+  ...owned(name),
+  metadata: { ...owned(name).metadata, uid, resourceVersion },
+});
+const deletion: Extract<Action, { tag: "delete" }> = { tag: "delete", resource: pods, ref: { namespace: "shop", name: "a" }, uid: "uid-a" };
+const relied = { resource: pods, ref: { namespace: "shop", name: "b" }, uid: "uid-b", resourceVersion: "3" };
+const change: Action = { ...deletion, tag: "merge", resourceVersion: "7", body: { metadata: { labels: { a: "b" } } } };
+
 describe("applier", () => {
   const outcomes: readonly {
     readonly name: string;
@@ -195,6 +203,63 @@ describe("applier", () => {
       want: { kind: "invalid", message: "create podtemplates in shop: 400 BadRequest: strict decoding error: unknown field" },
       wantSent: ["create podtemplates in shop"],
     },
+    {
+      name: "deletes only while what it relies on is as it was",
+      action: { ...deletion, provided: [relied] },
+      answers: { "get pods shop/b": ok(seen("b", "3")), "delete pods shop/a": ok({ kind: "Status" }) },
+      want: { kind: "done" },
+      wantSent: ["get pods shop/b", "delete pods shop/a"],
+      wantKept: ["b@3"],
+    },
+    {
+      name: "deletes nothing when what it relies on has changed, and keeps what it has become",
+      action: { ...deletion, provided: [relied] },
+      answers: { "get pods shop/b": ok(seen("b", "4")) },
+      want: { kind: "conflict" },
+      wantSent: ["get pods shop/b"],
+      wantKept: ["b@4"],
+    },
+    {
+      name: "nor when that is gone",
+      action: { ...deletion, provided: [relied] },
+      answers: { "get pods shop/b": failure(404, "NotFound", "not found", { name: "b" }) },
+      want: { kind: "conflict" },
+      wantSent: ["get pods shop/b"],
+    },
+    {
+      name: "writes no status of another when what it relies on has changed",
+      action: { tag: "status", resource: pods, object: seen("a", "7"), status: {}, provided: [relied] },
+      answers: { "get pods shop/b": ok(seen("b", "4")) },
+      want: { kind: "conflict" },
+      wantSent: ["get pods shop/b"],
+      wantKept: ["b@4"],
+    },
+    {
+      name: "merges only into the version that it was planned from",
+      action: change,
+      answers: { "patch pods shop/a": ok(seen("a", "8")) },
+      want: { kind: "done" },
+      wantSent: ["patch pods shop/a"],
+      wantKept: ["a@8"],
+    },
+    {
+      name: "tells a merge into an older version apart, and keeps the newer one",
+      action: change,
+      answers: { "patch pods shop/a": failure(409, "Conflict", "the object has been modified"), "get pods shop/a": ok(seen("a", "9")) },
+      want: { kind: "conflict" },
+      wantSent: ["patch pods shop/a", "get pods shop/a"],
+      wantKept: ["a@9"],
+    },
+    {
+      name: "never merges into a namesake",
+      action: change,
+      answers: {
+        "patch pods shop/a": failure(409, "Conflict", "the UID in the precondition does not match"),
+        "get pods shop/a": ok(seen("a", "9", "other")),
+      },
+      want: { kind: "gone" },
+      wantSent: ["patch pods shop/a", "get pods shop/a"],
+    },
   ];
   for (const tc of outcomes) {
     it(tc.name, async () => {
@@ -220,6 +285,33 @@ describe("applier", () => {
     const ref = { namespace: "shop", name: "a" };
     await applier.apply(plan([{ tag: "delete", resource: pods, ref, uid: "uid-a", gracePeriodSeconds: 5 }]));
     assert.deepEqual(sent[0]?.body, { apiVersion: "v1", kind: "DeleteOptions", preconditions: { uid: "uid-a" }, gracePeriodSeconds: 5 });
+  });
+
+  it("merges by the keys of lists, with UID and version as preconditions, into the object or a part of it", async () => {
+    const { applier, sent } = bench(() => ok(seen("a", "8")));
+    const merge = { ...deletion, tag: "merge" as const, resourceVersion: "7" };
+    const spec = { containers: [{ name: "main", image: "x:2" }] };
+    await applier.apply(
+      plan([
+        { ...merge, body: { metadata: { labels: { a: null } }, spec } },
+        { ...merge, subresource: "resize", body: { spec } },
+      ]),
+    );
+    assert.deepEqual(
+      sent.map(({ path, body, contentType }) => [path, body, contentType]),
+      [
+        [
+          "/api/v1/namespaces/shop/pods/a",
+          { metadata: { labels: { a: null }, uid: "uid-a", resourceVersion: "7" }, spec },
+          "application/strategic-merge-patch+json",
+        ],
+        [
+          "/api/v1/namespaces/shop/pods/a/resize",
+          { metadata: { uid: "uid-a", resourceVersion: "7" }, spec },
+          "application/strategic-merge-patch+json",
+        ],
+      ],
+    );
   });
 
   it("does not ask for the same deletion again until the watch must have told of it", async () => {

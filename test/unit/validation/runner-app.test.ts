@@ -24,6 +24,11 @@ const rows: readonly { readonly name: string; readonly spec: RunnerAppSpec; read
   },
   { name: "a restart within 24 h", spec: { template: template(), restartedAt: "2026-11-22T12:00:00Z" }, want: [] },
   { name: "a restart further ahead", spec: { template: template(), restartedAt: "2026-11-22T12:00:01Z" }, want: ["spec.restartedAt"] },
+  {
+    name: "an alternative for a container that is not in the template",
+    spec: { template: template(), resourceOptions: [{}, { containers: [{ name: "mian", resources: {} }] }] },
+    want: ["spec.resourceOptions[1].containers[0].name"],
+  },
 ];
 
 describe("what the schema cannot say about a RunnerApp", () => {

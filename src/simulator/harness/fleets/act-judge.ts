@@ -3,7 +3,7 @@ import { controllerOf } from "../../../api/meta.ts";
 import { annotations } from "../../../api/names.ts";
 import type { Clock } from "../../../base/clock.ts";
 import type { Knowledge } from "./knowledge.ts";
-import { type FleetTerms, hasFailed, imageOf, instanceOf, instancesOf, isLiving, isToRestart, readySince } from "./terms.ts";
+import { type FleetTerms, hasFailed, imageOf, instanceOf, instancesOf, isDraining, isLiving, isToRestart, readySince } from "./terms.ts";
 
 /** What the judge needs to know besides what a process was told. */
 export interface ActSurroundings {
@@ -134,7 +134,8 @@ export class ActJudge {
     if (known.length === 0) return;
     const now = this.#around.clock.now();
     const isAsked = ({ metadata }: Pod) => now - (knowledge.asked.get(metadata.uid as string) ?? Number.NEGATIVE_INFINITY) < askedMs;
-    const told = knowledge.podsOf(appUid).filter((versions) => versions.every((each) => isLiving(each) && !isAsked(each)));
+    const stays = (each: Pod) => isLiving(each) && !isAsked(each) && !isDraining(each) && !knowledge.isClosing(each);
+    const told = knowledge.podsOf(appUid).filter((versions) => versions.every(stays));
     const living = [...told.map((versions) => versions.at(-1) as Pod), ...knowledge.sentFor(appUid)];
     const instances = instancesOf(living);
     // The pods of a lost node are replaced besides: whether they live nobody knows.

@@ -99,10 +99,22 @@ function makeApp(random: Random, name: string): RunnerApp {
       backoff: { initialSeconds: 1, maxSeconds: 30 },
       storm: pick(random, [{}, { moves: 20 }, { moves: 2, windowSeconds: 300 }]),
     },
-    nodeExclusion: pick(random, [{}, { failures: 1, ttlSeconds: 600, maxNodes: "50%" }]),
-    evacuation: pick(random, [{}, { maxSurge: 1, budget: "Strict" }, { maxSurge: 3, timeoutSeconds: 120 }]),
+    // An exclusion that ends is written down: it has to end before everything is to be at rest.
+    nodeExclusion: { windowSeconds: 600, ttlSeconds: 600, ...pick(random, [{}, { failures: 1, maxNodes: "50%" }]) },
+    evacuation: {
+      ...pick(random, [{}, { maxSurge: 1, budget: "Strict" }, { maxSurge: 3, timeoutSeconds: 120 }]),
+      connectionDrainSeconds: pick(random, [0, 5, 20]),
+    },
+    inPlace: pick(random, ["Never", "IfPossible"]),
+    ...(random.next() < 0.3 && { resourceOptions: resourceOptions(random), optionTimeoutSeconds: 60 }),
     ...(random.next() < 0.3 && { canary: { replicas: "50%" } }),
   } as Partial<RunnerApp["spec"]>);
+}
+
+/** The first of them fits only where there is much room. */
+function resourceOptions(random: Random): readonly object[] {
+  const option = (cpu: string) => ({ containers: [{ name: "main", resources: { requests: { cpu } } }] });
+  return [option(pick(random, ["3", "12"])), option("250m")];
 }
 
 type Act<Edit = FleetEdit> = Edit extends FleetEdit ? Omit<Edit, "atMs"> : never;

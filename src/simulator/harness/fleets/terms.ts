@@ -90,6 +90,10 @@ export function readySince(pod: Pod): number | undefined {
   return ready?.status === "True" ? parseTime(ready.lastTransitionTime) : undefined;
 }
 
+/** It is out of service for good: it drains, and is deleted then. */
+export const isDraining = ({ status }: Pod): boolean =>
+  status?.conditions?.some((each) => each.type === inServiceGate && each.status === "False" && each.reason === "Leaving") === true;
+
 /** Whether one of its containers has ended once. */
 export const hasFailed = ({ status }: Pod): boolean =>
   [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])].some(

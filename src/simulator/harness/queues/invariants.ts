@@ -25,7 +25,7 @@ import {
   resources,
   type WorkloadFacts,
 } from "./facts.ts";
-import { couldEverFit, guaranteesIn, sharesIn, unreachableClass } from "./oracle.ts";
+import { couldEverFit, guaranteesIn, mostIn, sharesIn, unreachableClass } from "./oracle.ts";
 import { promiseOf } from "./promises.ts";
 import { isOpen, type ReclaimFacts, ReclaimHistory } from "./reclaim-facts.ts";
 
@@ -317,6 +317,9 @@ export function watchQueueInvariants(options: QueueInvariantOptions): QueueInvar
         if (root.spec.parent !== undefined) continue;
         const guarantees = guaranteesIn(queues, root);
         if (guarantees === undefined || isCrowded(root)) continue;
+        // What a queue is guaranteed and can never use is kept from firm work, though nobody has it.
+        if ([...guarantees].some(([name, amount]) => name !== root.name && amount > mostIn(queues, queues.queues.get(name) as QueueFacts)))
+          continue;
         for (const [leaf, share] of sharesIn(queues, root, guarantees)) {
           const mean = samples.reduce((sum, sample) => sum + (sample.get(leaf) ?? 0), 0) / samples.length;
           const path = queues.pathOf(leaf) ?? [];

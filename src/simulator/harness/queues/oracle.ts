@@ -119,21 +119,27 @@ export function couldEverFit(
   return classes.every((_, at) => (needs[at] as number) <= capacity.cpu - roundingOf || (needs[at] as number) <= (idle[at] as number));
 }
 
+/** What a queue could use were the cluster endless, in items of one core each: its max, and those beneath. */
+export function mostIn(history: QueueHistory, queue: QueueFacts): number {
+  const children = history.childrenOf(queue.name);
+  const beneath = children.length === 0 ? Number.POSITIVE_INFINITY : children.reduce((sum, child) => sum + mostIn(history, child), 0);
+  return Math.min(maxOf(queue), 1000 * Number(queue.spec.max?.["pods"] ?? Number.POSITIVE_INFINITY), beneath);
+}
+
 /** clamp(weight x level, guaranteed, max) of every leaf under endless demand of items of one core each. */
 export function sharesIn(history: QueueHistory, root: QueueFacts, guarantees: ReadonlyMap<string, number>): ReadonlyMap<string, number> {
   const shares = new Map<string, number>();
-  const capOf = (queue: QueueFacts): number => {
-    const children = history.childrenOf(queue.name);
-    const beneath = children.length === 0 ? Number.POSITIVE_INFINITY : children.reduce((sum, child) => sum + capOf(child), 0);
-    return Math.min(maxOf(queue), 1000 * Number(queue.spec.max?.["pods"] ?? Number.POSITIVE_INFINITY), beneath);
-  };
   const give = (queue: QueueFacts, amount: number): void => {
     const children = history.childrenOf(queue.name);
     if (children.length === 0) {
       shares.set(queue.name, amount);
       return;
     }
-    const parts = children.map((child) => ({ child, cap: capOf(child), floor: Math.min(capOf(child), guarantees.get(child.name) ?? 0) }));
+    const parts = children.map((child) => ({
+      child,
+      cap: mostIn(history, child),
+      floor: Math.min(mostIn(history, child), guarantees.get(child.name) ?? 0),
+    }));
     const fill = (level: number, ofNone: number) =>
       parts.map(({ child, cap, floor }) =>
         Math.min(cap, Math.max(floor, (child.spec.weight ?? 1) > 0 ? (child.spec.weight ?? 1) * level : ofNone)),
@@ -146,7 +152,7 @@ export function sharesIn(history: QueueHistory, root: QueueFacts, guarantees: Re
     const rest = bisect((height) => sum(fill(level, height)) <= left);
     for (const [at, part] of fill(level, rest).entries()) give(children[at] as QueueFacts, part);
   };
-  give(root, Math.min(history.capacityOf(root.name).cpu, capOf(root)));
+  give(root, Math.min(history.capacityOf(root.name).cpu, mostIn(history, root)));
   return shares;
 }
 

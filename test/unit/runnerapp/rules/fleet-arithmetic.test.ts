@@ -234,6 +234,47 @@ describe("the arithmetic of a fleet", () => {
     );
   });
 
+  it("chooses anew what it has taken out of service, as long as nothing else happens", () => {
+    const calm = (side: Side): Side => ({ ...side, due: 0 });
+    void fc.assert(
+      fc.property(anyNumbers, (drawn) => {
+        const numbers = { ...drawn, update: calm(drawn.update), others: calm(drawn.others) };
+        const { create, remove } = fleetSteps(numbers);
+        const sideThen = (side: Side, made: number, { unavailable, available }: typeof remove.update): Side => ({
+          living: side.living + made - unavailable,
+          available: side.available - available,
+          due: 0,
+        });
+        const next = fleetSteps({
+          ...numbers,
+          update: sideThen(numbers.update, create.update, remove.update),
+          others: sideThen(numbers.others, create.stable, remove.others),
+          mayCreate: numbers.mayCreate - create.update - create.stable,
+        });
+        for (const name of ["update", "others"] as const) assert.ok(next.remove[name].unavailable >= remove[name].available, name);
+      }),
+    );
+  });
+
+  const becoming: readonly {
+    readonly name: string;
+    readonly update?: string;
+    readonly numbers?: Partial<FleetNumbers>;
+    readonly want: number;
+  }[] = [
+    { name: "without a surge as many others may become new ones as may be unavailable", want: 2 },
+    { name: "none while those before do not serve", update: "2/0", want: 0 },
+    { name: "the next ones when they do", update: "2/2", want: 2 },
+    { name: "no more than a canary asks for", update: "2/2", numbers: { target: 3 }, want: 1 },
+    { name: "what is created is not missing", numbers: { maxSurge: 3 }, want: 2 },
+  ];
+  for (const { name, update, numbers, want } of becoming)
+    it(`in place: ${name}`, () => {
+      const others = `${10 - sideOf(update).living}/${10 - sideOf(update).living}`;
+      const row = { name, ...(update !== undefined && { update }), others, numbers: { maxSurge: 0, ...numbers }, want: "" };
+      assert.equal(fleetSteps(numbersOf(row)).short, want);
+    });
+
   it("never makes more than replicas + maxSurge, nor more than the queue leaves", () => {
     void fc.assert(
       fc.property(anyNumbers, (numbers) => {

@@ -64,6 +64,15 @@ describe("the pod of an instance", () => {
     assert.equal(renderPod({ ...order, app }).metadata.annotations?.["nuptse.dev/restartedAt"], "2026-11-21T10:00:00Z");
   });
 
+  it("of a later try is of that alternative, and tells how many were tried", () => {
+    const resourceOptions = [{}, { nodeSelector: { disk: "slow" } }];
+    const data = { template, resourceOptions };
+    const pod = renderPod({ ...order, data, tries: 3 });
+    assert.deepEqual(pod.spec.nodeSelector, { disk: "slow" });
+    assert.equal(pod.metadata.annotations?.["nuptse.dev/option-tries"], "3");
+    assert.equal(renderPod({ ...order, data, tries: 2 }).spec.nodeSelector, undefined);
+  });
+
   it("of a queue has its label, and what its nodes ask for", () => {
     const pool = {
       nodeSelector: { pool: "big" },
