@@ -135,7 +135,7 @@ export class ActJudge {
     const now = this.#around.clock.now();
     const isAsked = ({ metadata }: Pod) => now - (knowledge.asked.get(metadata.uid as string) ?? Number.NEGATIVE_INFINITY) < askedMs;
     const stays = (each: Pod) => isLiving(each) && !isAsked(each) && !isDraining(each) && !knowledge.isClosing(each);
-    const told = knowledge.podsOf(appUid).filter((versions) => versions.every(stays));
+    const told = knowledge.presentPodsOf(appUid).filter((versions) => versions.every(stays));
     const living = [...told.map((versions) => versions.at(-1) as Pod), ...knowledge.sentFor(appUid)];
     const instances = instancesOf(living);
     // The pods of a lost node are replaced besides: whether they live nobody knows.

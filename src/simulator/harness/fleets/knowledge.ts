@@ -72,6 +72,12 @@ export class Knowledge {
     return known.filter((versions) => versions.some((pod) => controllerOf(pod.metadata)?.uid === appUid));
   }
 
+  /** The same without those that it was told to be gone since. */
+  presentPodsOf(appUid: string): readonly (readonly Pod[])[] {
+    const isPresent = (pod: Pod) => this.#pods.get(pod.metadata.uid as string)?.at(-1)?.until === Number.POSITIVE_INFINITY;
+    return this.podsOf(appUid).filter((versions) => versions.every(isPresent));
+  }
+
   /** Pods of an app that it has sent and was not told of yet. */
   sentFor(appUid: string): readonly Pod[] {
     return [...this.#sent.values()].filter((pod) => controllerOf(pod.metadata)?.uid === appUid);
@@ -149,6 +155,7 @@ export class Knowledge {
 
   #answered(request: TransportRequest, { status, body }: TransportResponse): void {
     if (status >= 400) {
+      if (status === 404) this.#isAbsent(request.path);
       this.#failed(request);
       return;
     }
@@ -163,6 +170,13 @@ export class Knowledge {
     const object = body as KubeObject;
     if (resource === "runnerapps") this.#see("runnerapps", object);
     else if (resource === "pods" && isFleetPod(object)) this.#see("pods", object);
+  }
+
+  /** Whoever looked for it past his caches knows that it is no more. */
+  #isAbsent(path: string): void {
+    const found = /\/namespaces\/([^/]+)\/pods\/([^/]+)$/.exec(path);
+    const pod = found === null ? undefined : this.#podOf(`${found[1]}/${found[2]}`);
+    if (pod !== undefined) this.#remove("pods", pod);
   }
 
   /** What became of it is not known to the process either. */
