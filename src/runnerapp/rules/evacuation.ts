@@ -155,7 +155,7 @@ function allMoves(stored: readonly Evacuation[], pods: readonly EvacuationPod[],
 
 /**
  * Those that need no replacement. The app shrinks by them, first those that have none yet; or they are one themselves, of a pod that still
- * serves, and another is made for that one.
+ * serves, or is there and serves no less than they do, and another is made for that one.
  */
 function leavingForGood(moves: readonly Evacuation[], pods: ReadonlyMap<string, EvacuationPod>, surplus: number): ReadonlySet<string> {
   const asked = moves.filter(({ pod, phase }) => pods.get(pod)?.cause !== undefined && phase !== "Cancelled");
@@ -164,7 +164,11 @@ function leavingForGood(moves: readonly Evacuation[], pods: ReadonlyMap<string, 
   return new Set([...spare, ...order.slice(0, surplus)].map(({ pod }) => pod));
 }
 
-const isSpare = (pods: ReadonlyMap<string, EvacuationPod>, uid: string): boolean => pods.get(pods.get(uid)?.replaces ?? "")?.ready === true;
+function isSpare(pods: ReadonlyMap<string, EvacuationPod>, uid: string): boolean {
+  const pod = pods.get(uid);
+  const old = pods.get(pod?.replaces ?? "");
+  return old !== undefined && (old.ready || pod?.ready !== true);
+}
 
 function step(sight: Sight): Step {
   const { move, old, next, leaves } = sight;

@@ -237,6 +237,13 @@ const cases: readonly Case[] = [
     want: ["a Surging"],
   },
   {
+    name: "the node of the replacement is lost, too, before it served: one other is made, not one for each",
+    stored: [move("a", "Waiting", { cause: "Lost", granted: true, replacement: "b" })],
+    pods: [leaving("a", { cause: "Lost", ...unready }), comes("b", "a", { cause: "Lost", ...unready })],
+    want: ["a Surging", "b Deleting"],
+    context: { moves: 0 },
+  },
+  {
     name: "the replacement is gone: another one is made",
     stored: [move("a", "Waiting", { granted: true, replacement: "b" })],
     pods: [leaving("a")],
