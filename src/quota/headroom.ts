@@ -1,4 +1,4 @@
-import { residentSlot } from "./amount-table.ts";
+import { needSlots, residentSlot } from "./amount-table.ts";
 import { lendClasses } from "./promise.ts";
 import type { Queue } from "./queue.ts";
 import type { Shape } from "./shape.ts";
@@ -77,14 +77,31 @@ export class Headroom {
     return lacking;
   }
 
-  /** Whether guarantees would let the request begin if all work had gone that ends by itself. */
+  /** Whether guarantees would let the request begin if all work had gone that ends by itself. O(queues) for work that leaves in time and is large. */
   mayGetConsent(queue: Queue, shape: Shape): boolean {
-    if (shape.promiseClass < lendClasses) return true;
-    for (let resource = 1; resource < this.#state.resources.length; resource++) {
+    const { resources, slots } = this.#state;
+    for (let resource = 1; resource < resources.length; resource++) {
       const amount = shape.need[resource] as number;
-      if (amount > 0 && this.riseOf(queue, amount, residentSlot, resource) > this.slackOf(residentSlot, resource)) return false;
+      // With every guarantee counted no need is smaller than with those of one class.
+      if (amount === 0 || this.riseOf(queue, amount, residentSlot, resource) <= this.slackOf(residentSlot, resource)) continue;
+      if (shape.promiseClass === lendClasses) return false;
+      for (const slot of slots) {
+        if (slot >= shape.promiseClass) break;
+        const before = this.#leastNeed(this.#state.root, slot, resource, undefined, 0);
+        const after = this.#leastNeed(this.#state.root, slot, resource, queue, amount);
+        if (after > before && after > (this.#state.capacity[resource] as number)) return false;
+      }
     }
     return true;
+  }
+
+  /** need_v of a queue if all work had gone that ends by itself, and one leaf beneath it used so much more. */
+  #leastNeed(queue: Queue, slot: number, resource: number, leaf: Queue | undefined, amount: number): number {
+    const { beneath, guaranteed, stride } = this.#state;
+    let use = queue === leaf ? amount : 0;
+    if (queue.isLeaf) use += beneath[(queue.index * needSlots + residentSlot) * stride + resource] as number;
+    for (const child of queue.children) use += this.#leastNeed(child, slot, resource, leaf, amount);
+    return Math.max(use, queue.lendClass <= slot ? (guaranteed[queue.index * stride + resource] as number) : 0);
   }
 
   /** What need_v(root) leaves of the capacity, never below 0. */

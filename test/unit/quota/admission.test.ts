@@ -274,6 +274,16 @@ describe("the rule of admission", () => {
       assert.equal(admit(tree).length, 50);
     });
 
+    it("holds nothing where guarantees would not let it begin in an empty tree, however soon it would leave", () => {
+      // 8 of 10 cores are guaranteed to others, and lent for no longer than a minute.
+      const tree = treeOf({ cpu: 10 }, { big: {}, others: { guaranteed: { cpu: 8 }, lendMaxSeconds: 60 }, small: {} }, 0);
+      tree.submit({ id: "huge", queue: "big", request: { cpu: 5 }, since: 1, promiseSeconds: 600 });
+      submitMany(tree, "small", 3, { cpu: 1 });
+      assert.deepEqual(perQueue(admit(tree)), { small: 2 });
+      tree.setQueue("others", { guaranteed: { cpu: 8 }, lendMaxSeconds: 600 });
+      assert.deepEqual(admit(tree), ["huge"]);
+    });
+
     it("holds room in its own tenant's max, too", () => {
       const tree = treeOf({ cpu: 1000 }, { org: { max: { cpu: 100 } }, "org/big": {}, "org/small": {}, other: {} }, 0);
       restoreMany(tree, "small", 90, { cpu: 1 });

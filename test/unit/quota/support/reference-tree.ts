@@ -92,7 +92,8 @@ export class ReferenceTree {
     return Math.max(own, direct + children.reduce((sum, child) => sum + this.need(child.name, lending, resource), 0));
   }
 
-  #residentNeed(queue: string, resource: string): number {
+  /** What guarantees that are lent for no longer keep, beside work that does not end by itself. */
+  #residentNeed(queue: string, resource: string, lending: number): number {
     const { spec } = this.queues.get(queue) as Child;
     const direct = [...this.works.values()]
       .filter(
@@ -101,8 +102,8 @@ export class ReferenceTree {
       )
       .reduce((sum, work) => sum + (work.spec.request[resource] ?? 0), 0);
     return Math.max(
-      spec.guaranteed?.[resource] ?? 0,
-      direct + this.#children(queue).reduce((sum, child) => sum + this.#residentNeed(child.name, resource), 0),
+      (spec.lendMaxSeconds ?? 3600) <= lending ? (spec.guaranteed?.[resource] ?? 0) : 0,
+      direct + this.#children(queue).reduce((sum, child) => sum + this.#residentNeed(child.name, resource, lending), 0),
     );
   }
 
@@ -292,22 +293,42 @@ export class ReferenceTree {
   }
 
   /** The classes of the guarantees that there are: in any other, consent is lacking only where it is in one of these, or capacity. */
-  #lackingConsent(work: Work): readonly number[] {
-    const lendings = [...this.queues.values()]
+  #lendings(): readonly number[] {
+    const found = [...this.queues.values()]
       .filter(({ spec }) => Object.values(spec.guaranteed ?? {}).some((amount) => amount > 0))
       .map(({ spec }) => spec.lendMaxSeconds ?? 3600);
-    return this.#lackingIn(lendings.length === 0 ? [86400] : lendings, work);
+    return found.length === 0 ? [86400] : found;
+  }
+
+  #lackingConsent(work: Work): readonly number[] {
+    return this.#lackingIn(this.#lendings(), work);
   }
 
   #mayGetConsent(work: Work): boolean {
-    if ((work.spec.promiseSeconds ?? Number.POSITIVE_INFINITY) <= 86400) return true;
-    return Object.entries(work.spec.request).every(([resource, amount]) => {
-      const before = this.#residentNeed("root", resource);
-      const all: Work = { spec: { ...work.spec, isResident: true, id: "would-be" }, isAdmitted: true, passed: 0 };
-      this.works.set("would-be", all);
-      const after = this.#residentNeed("root", resource);
-      this.works.delete("would-be");
-      return amount === 0 || after - before <= Math.max(0, (this.capacity[resource] as number) - before);
+    const { request, promiseSeconds = Number.POSITIVE_INFINITY } = work.spec;
+    const all: Work = {
+      spec: { ...work.spec, isResident: true, promiseSeconds: Number.POSITIVE_INFINITY, id: "would-be" },
+      isAdmitted: true,
+      passed: 0,
+    };
+    return Object.entries(request).every(([resource, amount]) => {
+      const capacity = this.capacity[resource] as number;
+      const around = (lending: number): readonly [number, number] => {
+        const before = this.#residentNeed("root", resource, lending);
+        this.works.set("would-be", all);
+        const after = this.#residentNeed("root", resource, lending);
+        this.works.delete("would-be");
+        return [before, after];
+      };
+      const [least, most] = around(Number.POSITIVE_INFINITY);
+      if (amount === 0 || most - least <= Math.max(0, capacity - least)) return true;
+      if (promiseSeconds > 86400) return false;
+      return this.#lendings()
+        .filter((lending) => lending < promiseSeconds)
+        .every((lending) => {
+          const [before, after] = around(lending);
+          return after === before || after <= capacity;
+        });
     });
   }
 
