@@ -54,8 +54,8 @@ export class MoveJudge {
       ({ terms }) =>
         living > terms.wanted || imageOf(pod) !== terms.image || isToRestart(pod, terms, now()) || terms.phase === "RolledBack",
     );
-    const isTwo = pod.metadata.annotations?.[annotations.replaces] !== undefined;
-    if (excluded || isElse || isTwo) return;
+    const { [annotations.replaces]: replaces, [annotations.evacuate]: asked } = pod.metadata.annotations ?? {};
+    if (excluded || isElse || replaces !== undefined || asked !== undefined) return;
     this.#note(fleet, pod);
   }
 

@@ -159,7 +159,7 @@ export class FleetPeople {
     }
   }
 
-  /** The last word: all machines are given back, and everything is to run, of something that works. */
+  /** The last word: all machines are given back, and everything is to run, of something that works, in pods that no fault has struck. */
   async settle(): Promise<void> {
     const { world, mix } = this.#options;
     for (const { metadata } of [...world.nodes.values()]) {
@@ -171,6 +171,7 @@ export class FleetPeople {
       suspend: false,
       canary: null,
       nodeRules: null,
+      inPlace: null,
       replicas: lastReplicas,
       template: fleetTemplate(lastImage),
     };
