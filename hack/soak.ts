@@ -1,12 +1,12 @@
 // The simulation beyond what npm test has time for. npm run soak -- <arguments>
 //   [seeds]          the invariants in so many counting seeds; 500 when absent
 //   --seed <number>  plays one seed again and tells what was wrong with it
-//   --fleets <count> RunnerApps under faults and edits in so many seeds, from 1 on
 //   --mutants        every rule broken on purpose, and after how many seeds that is caught
 //   --queues [seeds] | --queues --seed <number> | --queues --mutants
-//                    the same for queues
-//   --queues --crashes
-//                    a crash before and after every single write of a scenario of queues
+//   --fleets [seeds] | --fleets --seed <number> | --fleets --mutants
+//                    the same for queues, and for fleets
+//   --queues --crashes | --fleets --crashes
+//                    a crash before and after every single write of a scenario of queues, or of fleets
 //   --million        a million runs of 10,000 jobs on virtual time, each judged by the world's ledger
 import { join } from "node:path";
 import { tell } from "../test/bench/support/progress.ts";
@@ -18,39 +18,42 @@ import { reportText, succeeded } from "./ladder/report.ts";
 
 const root = join(import.meta.dirname, "..");
 const words = process.argv.slice(2);
-const ofQueues = words[0] === "--queues";
-const [what = "500", seed, ...rest] = ofQueues ? words.slice(1) : words;
+const subjects = {
+  jobs: { seeds: "elasticjob", task: "seed", mutants: "mutants", crashes: undefined, word: "" },
+  "--queues": { seeds: "queue-faults", task: "queues", mutants: "queue-mutants", crashes: "queue-crash", word: "--queues " },
+  "--fleets": { seeds: "fleets", task: "fleets", mutants: "fleet-mutants", crashes: "fleet-crash", word: "--fleets " },
+} as const;
+const [first] = words;
+const named = first === "--queues" || first === "--fleets" ? first : undefined;
+const subject = subjects[named ?? "jobs"];
+const [what = "500", seed, ...rest] = named === undefined ? words : words.slice(1);
 
 if (what === "--seed" && seed !== undefined && /^\d+$/.test(seed) && rest.length === 0) await replay(Number(seed));
 else if (what === "--mutants" && seed === undefined) {
   process.env.NUPTSE_SIMULATION_MUTANTS = "all";
-  await run(ofQueues ? "queue-mutants" : "mutants");
-  if (!ofQueues) await run("fleet-mutants");
-} else if (what === "--crashes" && seed === undefined && ofQueues) {
+  await run(subject.mutants);
+} else if (what === "--crashes" && seed === undefined && subject.crashes !== undefined) {
   process.env.NUPTSE_SIMULATION_CRASHES = "all";
-  await run("queue-crash");
-} else if (what === "--fleets" && !ofQueues && seed !== undefined && /^[1-9]\d*$/.test(seed) && rest.length === 0) {
-  process.env.NUPTSE_FLEET_SEEDS = seed;
-  await run("fleets");
-} else if (what === "--million" && seed === undefined && !ofQueues) await million();
+  await run(subject.crashes);
+} else if (what === "--million" && seed === undefined && named === undefined) await million();
 else if (/^[1-9]\d*$/.test(what) && seed === undefined) {
   // The test reads the count here; without it it runs the short one.
   process.env.NUPTSE_SIMULATION_SEEDS = what;
-  await run(ofQueues ? "queue-faults" : "elasticjob");
+  await run(subject.seeds);
 } else {
   console.error(
-    "usage: npm run soak [-- [--queues] [<seeds> | --seed <number> | --mutants] | --queues --crashes | --fleets <count> | --million]",
+    "usage: npm run soak [-- [--queues | --fleets] [<seeds> | --seed <number> | --mutants] | (--queues | --fleets) --crashes | --million]",
   );
   process.exitCode = 2;
 }
 
 async function replay(number: number): Promise<void> {
-  const result = await playTask({ kind: ofQueues ? "queues" : "seed", seed: number });
+  const result = await playTask({ kind: subject.task, seed: number });
   const coverage = new Coverage();
   coverage.add(result);
   console.log(coverage.toString());
   if (result.missing.length > 0) console.log(`    classes of faults that never struck: ${result.missing.join(", ")}`);
-  console.log(result.problems.length === 0 ? "every invariant holds" : failureText(result, ofQueues ? "--queues " : ""));
+  console.log(result.problems.length === 0 ? "every invariant holds" : failureText(result, subject.word));
   process.exitCode = result.problems.length === 0 ? 0 : 1;
 }
 

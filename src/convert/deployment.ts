@@ -26,7 +26,7 @@ export function convertDeployment(deployment: Fields, options: ConvertOptions): 
     ...numbers(spec, notes),
     ...(spec.flag("paused") === true && { paused: true }),
     ...(strategy !== undefined && { strategy }),
-    template: templateOf(spec.object("template"), notes) as unknown as RunnerAppSpec["template"],
+    template: templateOf(spec.object("template"), notes) as unknown as NonNullable<RunnerAppSpec["template"]>,
   };
   const manifest: RunnerApp = {
     apiVersion: "nuptse.dev/v1alpha1",

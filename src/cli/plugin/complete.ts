@@ -125,7 +125,7 @@ async function containers(context: Pick<PluginContext, "openCluster">, { positio
     const { spec } = await withCluster(context, flags, ({ client, namespace }) =>
       client.get<RunnerApp>(runnerApps, { namespace, name: appNameOf(app) }),
     );
-    return spec.template.spec.containers.map(({ name, image }) => `${name}=${image ?? ""}`);
+    return (spec.template?.spec.containers ?? []).map(({ name, image }) => `${name}=${image ?? ""}`);
   } catch {
     return [];
   }

@@ -155,7 +155,7 @@ function allMoves(stored: readonly Evacuation[], pods: readonly EvacuationPod[],
 
 /**
  * Those that need no replacement. The app shrinks by them, first those that have none yet; or they are one themselves, of a pod that still
- * serves, and another is made for that one.
+ * serves, or is there and serves no less than they do, and another is made for that one.
  */
 function leavingForGood(moves: readonly Evacuation[], pods: ReadonlyMap<string, EvacuationPod>, surplus: number): ReadonlySet<string> {
   const asked = moves.filter(({ pod, phase }) => pods.get(pod)?.cause !== undefined && phase !== "Cancelled");
@@ -164,7 +164,11 @@ function leavingForGood(moves: readonly Evacuation[], pods: ReadonlyMap<string, 
   return new Set([...spare, ...order.slice(0, surplus)].map(({ pod }) => pod));
 }
 
-const isSpare = (pods: ReadonlyMap<string, EvacuationPod>, uid: string): boolean => pods.get(pods.get(uid)?.replaces ?? "")?.ready === true;
+function isSpare(pods: ReadonlyMap<string, EvacuationPod>, uid: string): boolean {
+  const pod = pods.get(uid);
+  const old = pods.get(pod?.replaces ?? "");
+  return old !== undefined && (old.ready || pod?.ready !== true);
+}
 
 function step(sight: Sight): Step {
   const { move, old, next, leaves } = sight;
@@ -212,8 +216,11 @@ function recover({ move, context: { now } }: Sight): Step {
 function waiting({ move, next, policy, context: { now } }: Sight, cause: EvacuationCause): Step {
   const stalledAt = move.since + policy.timeoutMs;
   const phase = stalledAt <= now ? "Stalled" : next === undefined ? "Surging" : "Waiting";
+  const { granted, ...rest } = move;
+  // For a lost node each pod that is made is one for the storm brake, also when the one before it is no more.
+  const isGranted = granted === true && !(cause === "Lost" && move.replacement !== undefined && next === undefined);
   return {
-    move: enter({ ...move, cause, replacement: next?.uid }, phase, now),
+    move: enter({ ...rest, ...(isGranted && { granted: true as const }), cause, replacement: next?.uid }, phase, now),
     ...(stalledAt > now && { wakeAt: stalledAt }),
   };
 }
@@ -223,6 +230,8 @@ function askedBack({ move, old, any, context: { now } }: Sight): Step {
   if (any === undefined) return { move: enter({ ...move, replacement: undefined }, "Cancelled", now) };
   // The one that was to go does not serve, the new one does or will.
   if (!old.ready && any.ready) return { move: enter({ ...move, replacement: any.uid }, any.serves ? "Deleting" : "Waiting", now) };
+  // Ready again, but not yet for minReadySeconds: what serves in its place stays until it does.
+  if (!old.serves && any.serves) return { move: { ...move, replacement: any.uid } };
   if (move.phase !== "Cancelled") return { move: enter({ ...move, replacement: any.uid }, "Cancelled", now) };
   return { move, act: { kind: "Delete", pod: any.uid, instance: any.instance } };
 }

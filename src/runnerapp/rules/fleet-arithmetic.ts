@@ -79,8 +79,8 @@ export function fleetSteps(numbers: FleetNumbers): FleetSteps {
 
   const surplus = Math.max(0, others.living - (replicas - updatedNow));
   const healed = rolling ? others.living + update.available - leastAvailable : surplus;
-  // What comes in the place of those that are due is no surplus.
-  const idle = Math.min(surplus, healed, staying - (replicas - updatedNow));
+  // What comes in the place of those that are due, or would have to be healed again, is no surplus.
+  const idle = Math.min(surplus, healed, staying - othersNow);
   const unavailableOthers = clamp(idle, 0, others.living - others.available);
   const availableOthers = clamp(surplus - unavailableOthers, 0, Math.min(others.available, available - leastAvailable));
   available -= availableOthers;

@@ -1,9 +1,9 @@
 import { isQuiet } from "./drain.ts";
 import type { EffectiveSpec } from "./effective-spec.ts";
-import { type EvacuationPlan, type EvacuationPod, isOutOfService, planEvacuations } from "./evacuation.ts";
+import { type Evacuation, type EvacuationPlan, type EvacuationPod, isOutOfService, planEvacuations } from "./evacuation.ts";
 import type { Signals } from "./healing.ts";
 import { availableFrom, type InstancePod } from "./instance.ts";
-import type { EvacuationCause } from "./node-taking.ts";
+import { type EvacuationCause, evacuationCause } from "./node-taking.ts";
 import type { ObservedApp } from "./observed.ts";
 import type { Records } from "./records.ts";
 import { type BrakeState, isOutage, movesLeft } from "./storm-brake.ts";
@@ -12,12 +12,16 @@ import { type BrakeState, isOutage, movesLeft } from "./storm-brake.ts";
 export interface Moves {
   readonly plan: EvacuationPlan;
   readonly isMoving: (pod: InstancePod) => boolean;
+  /** Whether its move is recorded with this plan for the first time. */
+  readonly begins: (pod: InstancePod) => boolean;
   /** Of each old pod and the one that replaces it one: what counts as the instance. Both are living. */
   readonly counted: readonly InstancePod[];
   /** Old ones that are to be out of service, those whose drain is recorded. */
   readonly out: readonly InstancePod[];
   /** The others of these pairs: what moves have taken of the surge. */
   readonly extra: number;
+  /** Replacements that were let through and do not exist yet: their part of the surge is taken. */
+  readonly toCome: number;
 }
 
 /** @param room pods that the surge and the queue still leave */
@@ -33,8 +37,10 @@ export function stepMoves(
   const { now, nodes } = observed;
   const isAvailable = (pod: InstancePod) => availableFrom(pod, spec.minReadyMs) <= now;
   const causeOf = (pod: InstancePod): EvacuationCause | undefined => {
-    const taken = pod.node === undefined ? undefined : nodes.get(pod.node)?.taken;
-    return taken ?? pod.taken ?? (signals.get(pod)?.kind === "NodeLost" ? "Lost" : undefined);
+    const node = pod.node === undefined ? undefined : nodes.get(pod.node);
+    const asked = node?.taken ?? pod.taken;
+    const lost = signals.get(pod)?.kind === "NodeLost";
+    return evacuationCause(pod, { ...(asked !== undefined && { taken: asked }), unheardOf: node?.lostSince !== undefined, lost });
   };
   const pods: readonly EvacuationPod[] = living.map((pod) => {
     const cause = causeOf(pod);
@@ -63,6 +69,7 @@ export function stepMoves(
         outage: isOutageNow(observed),
       });
   const moving = new Set(plan.evacuations.flatMap(({ pod, phase }) => (phase === "Cancelled" ? [] : pod)));
+  const known = new Set(records.evacuations.map(({ pod }) => pod));
   const byUid = new Map(living.map((pod) => [pod.metadata.uid as string, pod]));
   const deleted = new Set(plan.acts.flatMap(({ kind, pod }) => (kind === "Delete" ? pod : [])));
   const drained = new Set(plan.acts.flatMap(({ kind, pod }) => (kind === "Drain" ? pod : [])));
@@ -78,14 +85,19 @@ export function stepMoves(
   return {
     plan,
     isMoving: (pod) => moving.has(pod.metadata.uid as string),
+    begins: (pod) => moving.has(pod.metadata.uid as string) && !known.has(pod.metadata.uid as string),
     counted: living.filter((pod) => !left.has(pod)),
     out: living.filter(({ metadata, readySince }) => {
       const uid = metadata.uid as string;
       return drained.has(uid) || (readySince === undefined && ending.has(uid));
     }),
     extra: left.size,
+    toCome: plan.evacuations.filter(isToSurge).length,
   };
 }
+
+const isToSurge = ({ phase, granted, replacement }: Evacuation): boolean =>
+  granted === true && replacement === undefined && (phase === "Surging" || phase === "Stalled");
 
 const nothing: EvacuationPlan = { evacuations: [], acts: [], moves: 0, stalled: [] };
 

@@ -19,8 +19,9 @@ import type { ObservedApp } from "./observed.ts";
 import { stepOptions } from "./option-step.ts";
 import { type QueueTurn, queueTurn, wantOf } from "./queue-turn.ts";
 import { type Records, recordsOf } from "./records.ts";
+import { replacementRevision } from "./replacement-revision.ts";
 import { collectRevisions, dataOf, type RevisionStep, stepRevision } from "./revision.ts";
-import { type Rollout, stepRollout } from "./rollout.ts";
+import { type Rollout, stepRollout, withoutLeaving } from "./rollout.ts";
 import { stepService } from "./service-step.ts";
 import { stepStatus } from "./status.ts";
 import { withMoves } from "./storm-brake.ts";
@@ -42,8 +43,8 @@ const never = Number.POSITIVE_INFINITY;
  * The whole of the thinking about one RunnerApp:
  * 1. the revision of its spec, which the API server has accepted, and what its queue leaves it,
  * 2. what ails its instances, and what follows: retries, nodes that are left out,
- * 3. where its roll-out stands: which revision, for how many, whether something stops it,
- * 4. moves away from nodes that are taken or lost,
+ * 3. moves away from nodes that are taken or lost,
+ * 4. where its roll-out stands: which revision, for how many, whether something stops it,
  * 5. by the one arithmetic, how many instances are made and removed now, and which; some of those are changed in place instead,
  * 6. who is in service: what goes or is changed leaves it first,
  * 7. the status, written when something must not wait; nothing is done of what is not recorded yet (decision 6).
@@ -66,8 +67,8 @@ export function planRunnerApp(observed: ObservedApp): RunnerAppPlan {
   const options = stepOptions(observed, pods, signals, spec, stored);
   const records: Records = { ...stored, series: healing.retries.series, exclusion: healing.exclusion.state, options: options.tries };
   const living = pods.filter(isLiving);
-  const rollout = stepRollout(observed, spec, revision, living, healing.failed);
   const moves = stepMoves(observed, living, signals, spec, stored, healing.retries.brake, turn.mayCreate);
+  const rollout = withoutLeaving(stepRollout(observed, spec, revision, living, healing.failed), living.filter(moves.begins));
 
   const context = { observed, spec, turn, records, pods };
   const unfit = new Set(options.remove);
@@ -82,7 +83,7 @@ export function planRunnerApp(observed: ObservedApp): RunnerAppPlan {
   const candidates = candidatesOf(changes, sides.others, (pod) => standing.isDue(pod) || standing.isMoving(pod));
   // What is changed in place needs no other beside it, as long as one may be out of service.
   const surges = candidates.size === 0 || spec.maxUnavailable === 0;
-  const surge = surges ? Math.max(0, spec.maxSurge - moves.extra - replacements.length) : 0;
+  const surge = surges ? Math.max(0, spec.maxSurge - moves.extra - moves.toCome) : 0;
   const stepsWith = (mayCreate: number) =>
     rollout.goal === undefined ? idle : fleetSteps(numbersOf(spec, rollout, sides, standing, surge, mayCreate));
   const steps = stepsWith(turn.mayCreate - replacements.length);
@@ -102,7 +103,7 @@ export function planRunnerApp(observed: ObservedApp): RunnerAppPlan {
 
   const out = new Set([...inPlace.out, ...moves.out]);
   const carriers = carriersOf(moves, [...leaving, ...out], living, standing);
-  const service = stepService({ observed, spec, living, leaving, out, unchanged: withoutNode, carriers });
+  const service = stepService({ observed, spec, living, leaving, out, carriers });
   const brake = withMoves(healing.retries.brake, spec.retry.storm, now, moves.plan.moves);
   const next: Records = { ...records, brake: moves.plan.moves === 0 ? healing.retries.brake : brake, evacuations: moves.plan.evacuations };
   const written = stepStatus({ observed, wish, spec, revision, rollout, turn, records: next, pods, signals, moves, options });
@@ -285,24 +286,29 @@ function leavingNow(steps: FleetSteps, { update, others }: Sides, standing: Stan
 }
 
 /**
- * Which revision comes in the place of an instance that moves: the one that is rolled out, where it is still missing and all that have it serve (one
- * move, not two); else its own.
+ * What comes in the place of instances that move: of the revision that is rolled out only where that is still missing and all that have it serve,
+ * since a move must not go around what stops a roll-out.
  */
-function replacementsOf({ plan }: Moves, { goal, stable, count }: Rollout, living: readonly InstancePod[], { now, minReadyMs }: Standing) {
+function replacementsOf(
+  { plan }: Moves,
+  { goal, stable = goal, count, canary }: Rollout,
+  living: readonly InstancePod[],
+  { now, minReadyMs }: Standing,
+): readonly { readonly old: InstancePod; readonly revision: string }[] {
   const surges = new Set(plan.acts.flatMap(({ kind, pod }) => (kind === "Surge" ? pod : [])));
-  if (surges.size === 0 || goal === undefined) return [];
+  if (surges.size === 0 || goal === undefined || stable === undefined) return [];
   const updated = living.filter(({ revision }) => revision === goal);
   const isProven = updated.every((pod) => availableFrom(pod, minReadyMs) <= now);
   let missing = isProven ? count - updated.length : 0;
-  const revisions = new Set([goal, stable]);
+  const paused = canary?.phase === "Paused" || canary?.phase === "AutoPaused";
   return living
     .filter(({ metadata }) => surges.has(metadata.uid as string))
     .map((old) => {
-      if (old.revision !== goal && missing > 0) {
-        missing--;
-        return { old, revision: goal };
-      }
-      return { old, revision: revisions.has(old.revision) ? old.revision : (stable ?? goal) };
+      const updatesNext = old.revision !== goal && missing > 0;
+      if (updatesNext) missing--;
+      const failed = canary?.failedInstances?.includes(old.instance) === true;
+      const ask = { stable, update: goal, paused, updatesNext };
+      return { old, revision: replacementRevision({ revision: old.revision, failed }, ask) };
     });
 }
 

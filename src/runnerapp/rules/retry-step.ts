@@ -178,6 +178,8 @@ function moving(
   { now, mayReuse }: RetryContext,
   waits: { readonly wakeAt?: number },
 ): RetryStep {
+  // It was to go since it did not start, and has started meanwhile.
+  if (isServing(pod) && series.seen.length === 0) return { series: withoutMove(series), ...waits };
   if (move.kind === "SameNode" && (move.node === undefined || !mayReuse(move.node)))
     return { series: { ...series, move: { ...move, kind: "Anywhere" } } };
   const recorded = stored?.move?.pod === pod.uid && stored.move.granted;
@@ -185,12 +187,23 @@ function moving(
   return { series, act: { instance: series.instance, pod: pod.uid, kind: move.kind, serving: isServing(pod) } };
 }
 
+function withoutMove({ move: _, ...series }: RetrySeries): RetrySeries {
+  return series;
+}
+
 /** Pinned to a node that does not take it. */
 function waitsInVain({ pinned }: RetrySeries, pod: RetryPod, { now, mayReuse }: RetryContext): boolean {
   return pinned !== undefined && pod.node === undefined && (!mayReuse(pinned) || now - pod.createdAt >= pinnedPatienceMs);
 }
 
-function withMove(series: RetrySeries, pod: RetryPod, kind: RetryMove["kind"], now: number, delayMs = 0): RetrySeries {
+/** @param isFailure the storm brake has to let it through; else it is nothing that a storm is made of */
+function withMove(
+  series: RetrySeries,
+  pod: RetryPod,
+  kind: RetryMove["kind"],
+  now: number,
+  { delayMs, isFailure }: { readonly delayMs: number; readonly isFailure: boolean } = { delayMs: 0, isFailure: false },
+): RetrySeries {
   const { pinned: _, ...rest } = series;
   const move: RetryMove = {
     kind,
@@ -198,8 +211,7 @@ function withMove(series: RetrySeries, pod: RetryPod, kind: RetryMove["kind"], n
     ...(pod.node !== undefined && { node: pod.node }),
     decidedAt: now,
     notBefore: now + delayMs,
-    // No failure of ours, and so nothing that a storm is made of.
-    granted: kind === "Anywhere",
+    granted: !isFailure,
   };
   return { ...rest, move };
 }
@@ -258,13 +270,14 @@ function answer(failure: Failure): RetryStep {
   if (local > 0 && failed <= policy.sameNode) {
     if (!pod.ended && (failed < policy.sameNode || policy.sameNode === 1)) return { series: counted };
     const stays = pod.node !== undefined && context.mayReuse(pod.node);
-    return { series: withMove(counted, pod, stays ? "SameNode" : "Anywhere", now, backoffDelay(policy.backoff, failed)) };
+    const delayMs = backoffDelay(policy.backoff, failed);
+    return { series: withMove(counted, pod, stays ? "SameNode" : "Anywhere", now, { delayMs, isFailure: true }) };
   }
   if (series.otherNodesUsed >= policy.otherNodes) return exhaust(failure, counted);
   const otherNodesUsed = series.otherNodesUsed + 1;
   const moved = { ...counted, otherNodesUsed, nodes: withNode(series.nodes, pod.node) };
   return {
-    series: withMove(moved, pod, "OtherNode", now, backoffDelay(policy.backoff, otherNodesUsed)),
+    series: withMove(moved, pod, "OtherNode", now, { delayMs: backoffDelay(policy.backoff, otherNodesUsed), isFailure: true }),
     ...blameOf(failure),
   };
 }

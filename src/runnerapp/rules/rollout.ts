@@ -45,6 +45,8 @@ export function stepRollout(
   const update = revision.kind === "ready" ? revision.name : exists(status.updateRevision) ? status.updateRevision : undefined;
   if (update === undefined) return { count: 0, newlyFailed: [] };
   const stable = exists(status.stableRevision) ? status.stableRevision : mostAvailable(observed, spec, living, update);
+  const others = living.filter((pod) => pod.revision !== update).length;
+  if (stable === update && spec.paused && others > 0) return standingBack(observed, update, Math.max(0, spec.replicas - others));
   if (stable === undefined || stable === update)
     return { update, ...(stable !== undefined && { stable }), goal: update, count: spec.replicas, newlyFailed: [] };
 
@@ -76,6 +78,35 @@ export function stepRollout(
   const isBack = phase === "RolledBack" && before?.phase === "RolledBack";
   if (isBack) return { update, stable, goal: stable, count: spec.replicas, canary, newlyFailed };
   return { update, stable, goal: update, count: phase === "RolledBack" ? held : count, canary, newlyFailed };
+}
+
+/** Paused on the way back to what was stable: nothing is taken back before somebody resumes it; what is missing is of the stable revision. */
+function standingBack({ app, now }: ObservedApp, update: string, count: number): Rollout {
+  const before = app.status?.canary;
+  const isKnown = before?.revision === update && before.phase === "Paused";
+  const since = isKnown && before.since !== undefined ? before.since : formatSeconds(now);
+  return {
+    update,
+    stable: update,
+    goal: update,
+    count,
+    canary: { revision: update, phase: "Paused", target: count, failed: 0, since },
+    newlyFailed: [],
+  };
+}
+
+/**
+ * The same when instances leave their nodes: while it stands still because of failures, one that has failed and leaves does not come back, but is
+ * followed by one of the stable revision (research 5f). So many fewer are held from the plan on that records the move.
+ * @param leaving instances whose move begins with this plan
+ */
+export function withoutLeaving(rollout: Rollout, leaving: readonly InstancePod[]): Rollout {
+  const { canary, update } = rollout;
+  if (canary?.phase !== "AutoPaused") return rollout;
+  const failed = new Set(canary.failedInstances);
+  const gone = leaving.filter(({ revision, instance }) => revision === update && failed.has(instance)).length;
+  const count = Math.max(0, rollout.count - gone);
+  return gone === 0 ? rollout : { ...rollout, count, canary: { ...canary, target: count } };
 }
 
 /** As many as maxFailed can be. */

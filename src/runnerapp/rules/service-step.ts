@@ -17,8 +17,6 @@ export interface ServiceContext {
   readonly leaving: ReadonlySet<InstancePod>;
   /** Pods that stay, and are to be out of service. */
   readonly out: ReadonlySet<InstancePod>;
-  /** Pods that are deleted only as they are known: one that has found a node meanwhile stays. */
-  readonly unchanged: ReadonlySet<InstancePod>;
   /** Instances in whose stead others serve: by pod. */
   readonly carriers: ReadonlyMap<InstancePod, InstancePod>;
 }
@@ -37,7 +35,7 @@ const never = Number.POSITIVE_INFINITY;
  * cache may be old.
  */
 export function stepService(context: ServiceContext): ServiceStep {
-  const { observed, spec, living, leaving, out, unchanged, carriers } = context;
+  const { observed, spec, living, leaving, out, carriers } = context;
   const { app, now, drain } = observed;
   const namespace = app.metadata.namespace as string;
   const actions: Action[] = [];
@@ -57,7 +55,7 @@ export function stepService(context: ServiceContext): ServiceStep {
     const isDraining = closedAt !== undefined && containersReady === true && !pod.hasEnded;
     const at = isDraining ? drainedAt(drain, pod.metadata.uid as string, closedAt, spec.evacuation.drainMs, now) : now;
     if (at > now) wakeAt = Math.min(wakeAt, at);
-    else actions.push({ ...deletionOf(namespace, pod, isServing || unchanged.has(pod)), ...(isServing && premiseOf(pod)) });
+    else actions.push({ ...deletionOf(namespace, pod), ...(isServing && premiseOf(pod)) });
   }
   for (const pod of living) {
     const { gate } = pod;
@@ -74,13 +72,14 @@ function premise(namespace: string, { metadata }: InstancePod): Premise {
   return { resource: podResource, ref: { namespace, name }, uid: uid as string, resourceVersion: resourceVersion as string };
 }
 
-function deletionOf(namespace: string, { metadata }: InstancePod, unchanged: boolean): DeleteAction {
+/** One that lives goes only as it was seen: by a cache that is old it may not serve, or have no node, and serve. */
+function deletionOf(namespace: string, { metadata, hasEnded }: InstancePod): DeleteAction {
   const { name, uid, resourceVersion } = metadata;
   return {
     tag: "delete",
     resource: podResource,
     ref: { namespace, name },
     uid: uid as string,
-    ...(unchanged && resourceVersion !== undefined && { resourceVersion }),
+    ...(!hasEnded && resourceVersion !== undefined && { resourceVersion }),
   };
 }

@@ -29,6 +29,8 @@ export interface OperatorFleetOptions {
   /** Laid around each process's transport, inside of its faults. */
   readonly wrapTransport?: (inner: Transport) => Transport;
   readonly onWrite?: (write: OperatorWrite) => void;
+  /** Laid around each process's transport, outside of its faults: it sees what the process is told, when it is told. */
+  readonly tap?: (process: FaultProcess, transport: Transport) => Transport;
 }
 
 /** A write as a process sends it, with its number in that process. */
@@ -67,6 +69,7 @@ export function startOperatorFleet(options: OperatorFleetOptions): OperatorFleet
   const living = new Map<FaultProcess, { readonly manager: Manager; readonly end: Promise<unknown> }>();
   const answers: OperatorAnswers = { conflict: 0, alreadyExists: 0, quotaExceeded: 0, fenced: 0 };
   const wrap = options.wrapTransport ?? ((inner: Transport) => inner);
+  const tap = options.tap ?? ((_: FaultProcess, transport: Transport) => transport);
   let started = 0;
   let stopping = false;
 
@@ -77,7 +80,7 @@ export function startOperatorFleet(options: OperatorFleetOptions): OperatorFleet
     const process = createFaultProcess(faults, name, inner, () => manager.kill("crash"));
     const serverTime = createServerTime(process.clock);
     const manager = createOperator({
-      transport: withServerDate(withWrites(process, options.onWrite), serverTime, process.clock, clock),
+      transport: withServerDate(tap(process, withWrites(process, options.onWrite)), serverTime, process.clock, clock),
       clock: process.clock,
       random: createSeededRandom(Math.floor(random.next() * 2 ** 32)),
       logger: silentLogger,

@@ -1,7 +1,10 @@
 import type { FaultClass } from "../../../src/simulator/world/faults.ts";
 import { type SimulationResult, simulate } from "../../../src/simulator/harness/simulation.ts";
+import { simulateFleets } from "../../../src/simulator/harness/fleets/fleet-simulation.ts";
 import { simulateQueues } from "../../../src/simulator/harness/queues/queue-simulation.ts";
 import { crashScenario } from "./crash-scenario.ts";
+import { fleetCrashScenario } from "./fleet-crash-scenario.ts";
+import { playFleetMutant } from "./fleet-mutants.ts";
 import { mutants } from "./mutants.ts";
 import { queueCrashScenario } from "./queue-crash-scenario.ts";
 import { playQueueMutant } from "./queue-mutants.ts";
@@ -13,7 +16,10 @@ export type SeedTask =
   | { readonly kind: "crash"; readonly process: string; readonly class: FaultClass; readonly write: number }
   | { readonly kind: "queues"; readonly seed: number; readonly fingerprint?: boolean }
   | { readonly kind: "queueMutant"; readonly seed: number; readonly name: string }
-  | { readonly kind: "queueCrash"; readonly process: string; readonly class: FaultClass; readonly write: number };
+  | { readonly kind: "queueCrash"; readonly process: string; readonly class: FaultClass; readonly write: number }
+  | { readonly kind: "fleets"; readonly seed: number; readonly fingerprint?: boolean }
+  | { readonly kind: "fleetMutant"; readonly seed: number; readonly name: string }
+  | { readonly kind: "fleetCrash"; readonly process: string; readonly class: FaultClass; readonly write: number };
 
 /** Plays a task. */
 export function playTask(task: SeedTask): Promise<SimulationResult> {
@@ -33,5 +39,11 @@ export function playTask(task: SeedTask): Promise<SimulationResult> {
       return playQueueMutant(task.name, task.seed);
     case "queueCrash":
       return simulateQueues({ ...queueCrashScenario(), aimed: [{ class: task.class, process: task.process, write: task.write }] });
+    case "fleets":
+      return simulateFleets({ seed: task.seed, fingerprint: task.fingerprint ?? false });
+    case "fleetMutant":
+      return playFleetMutant(task.name, task.seed);
+    case "fleetCrash":
+      return simulateFleets({ ...fleetCrashScenario(), aimed: [{ class: task.class, process: task.process, write: task.write }] });
   }
 }

@@ -113,6 +113,12 @@ const cases: readonly Case[] = [
     want: ["a Deleting>b"],
   },
   {
+    name: "given back while the original is ready again and not yet for long enough: its replacement, which serves, stays",
+    stored: [move("a", "Cancelled", { replacement: "b" })],
+    pods: [pod("a", { serves: false }), comes("b", "a")],
+    want: ["a Cancelled>b"],
+  },
+  {
     name: "the replacement fails during the drain: back in service until another one serves",
     stored: [move("a", "Draining", { replacement: "b", granted: true })],
     pods: [leaving("a", { ...unready, gate: { closedAt: 980 } }), comes("b", "a", unready)],
@@ -222,6 +228,20 @@ const cases: readonly Case[] = [
     stored: [move("a", "Waiting", { replacement: "b" })],
     pods: [comes("b", "a", unready)],
     want: [],
+  },
+  {
+    name: "the replacement for a lost node is gone: another one is another move for the storm brake",
+    stored: [move("a", "Waiting", { cause: "Lost", granted: true, replacement: "b" })],
+    pods: [leaving("a", { cause: "Lost", ...unready })],
+    context: { moves: 0 },
+    want: ["a Surging"],
+  },
+  {
+    name: "the node of the replacement is lost, too, before it served: one other is made, not one for each",
+    stored: [move("a", "Waiting", { cause: "Lost", granted: true, replacement: "b" })],
+    pods: [leaving("a", { cause: "Lost", ...unready }), comes("b", "a", { cause: "Lost", ...unready })],
+    want: ["a Surging", "b Deleting"],
+    context: { moves: 0 },
   },
   {
     name: "the replacement is gone: another one is made",

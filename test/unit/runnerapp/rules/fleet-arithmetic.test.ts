@@ -175,6 +175,13 @@ const replacing: readonly Row[] = [
     numbers: { replicas: 4, target: 1, maxSurge: 1, maxUnavailable: 0 },
     want: "nothing",
   },
+  {
+    name: "a restart beside a canary that fails: what is made for the old one stays until it serves",
+    update: "1/0",
+    others: "8/7 d1",
+    numbers: { replicas: 7, target: 1, maxSurge: 2, maxUnavailable: 0 },
+    want: "nothing",
+  },
   { name: "a restart without surge takes first", update: "10/10 d10", numbers: { maxSurge: 0 }, want: "due 2" },
   {
     name: "a restart that may take none takes when another one serves",
@@ -233,15 +240,15 @@ describe("the arithmetic of a fleet", () => {
       fc.property(anyNumbers, (drawn) => {
         const numbers = { ...drawn, update: calm(drawn.update), others: calm(drawn.others) };
         const { create, remove } = fleetSteps(numbers);
-        const later = (side: Side, made: number, { unavailable, available }: typeof remove.update): Side => ({
+        const sideThen = (side: Side, made: number, { unavailable, available }: typeof remove.update): Side => ({
           living: side.living + made - unavailable,
           available: side.available - available,
           due: 0,
         });
         const next = fleetSteps({
           ...numbers,
-          update: later(numbers.update, create.update, remove.update),
-          others: later(numbers.others, create.stable, remove.others),
+          update: sideThen(numbers.update, create.update, remove.update),
+          others: sideThen(numbers.others, create.stable, remove.others),
           mayCreate: numbers.mayCreate - create.update - create.stable,
         });
         for (const name of ["update", "others"] as const) assert.ok(next.remove[name].unavailable >= remove[name].available, name);

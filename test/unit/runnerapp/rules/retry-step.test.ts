@@ -312,10 +312,27 @@ describe("retries of an instance: same node, then other nodes (runnerapp.md 3.4)
     }
   });
 
+  it("a failure passes the storm brake also where its node cannot be used again, an eviction by somebody does not", () => {
+    const now = at("12:02:00");
+    const elsewhere = { ...contextAt(now), mayReuse: () => false };
+    const failed = retryStep(undefined, instanceOf(crashed(3), now), policyOf(), elsewhere).series?.move;
+    const taken: RunnerPodFacts = { phase: "Failed", reason: "Terminated" };
+    const disrupted = retryStep(undefined, instanceOf(taken, now), policyOf(), elsewhere).series?.move;
+    assert.deepEqual([failed?.kind, failed?.granted, disrupted?.kind, disrupted?.granted], ["Anywhere", false, "Anywhere", true]);
+  });
+
   it("one that flaps and happens to serve goes only within the budget", () => {
     const move = { kind: "OtherNode" as const, pod: "pod-1", decidedAt: 0, notBefore: 0, granted: true };
-    const step = retryStep(series({ move }), instanceOf({}, at("12:02:00")), policyOf(), contextAt(at("12:02:00")));
+    const up: RunnerPodFacts = { containers: { main: { running: true, exit: 1, restarts: 2 } } };
+    const seen = [{ name: "main", ends: 2 }];
+    const step = retryStep(series({ move, seen }), instanceOf(up, at("12:02:00")), policyOf(), contextAt(at("12:02:00")));
     assert.equal(step.act?.serving, true);
+  });
+
+  it("one that was to move since it did not start, and has started meanwhile, stays", () => {
+    const move = { kind: "OtherNode" as const, pod: "pod-1", decidedAt: 0, notBefore: 0, granted: true };
+    const step = retryStep(series({ move }), instanceOf({}, at("12:02:00")), policyOf(), contextAt(at("12:02:00")));
+    assert.deepEqual([step.act, step.series?.move], [undefined, undefined]);
   });
 
   it("being used up is told once, and again only after it has served for long", () => {

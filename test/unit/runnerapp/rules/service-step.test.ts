@@ -66,8 +66,8 @@ interface Row {
 const rows: readonly Row[] = [
   { name: "without a gate what goes is deleted", pod: { gate: "None" }, is: "leaving", want: ["delete a, as it is"] },
   { name: "what serves is taken out of service first", pod: {}, is: "leaving", want: ["False a Leaving"] },
-  { name: "what was never in service is deleted", pod: { gate: "Never" }, is: "leaving", want: ["delete a"] },
-  { name: "what does not serve by itself is deleted", pod: { containersReady: false }, is: "leaving", want: ["delete a"] },
+  { name: "what was never in service is deleted", pod: { gate: "Never" }, is: "leaving", want: ["delete a, as it is"] },
+  { name: "what does not serve by itself is deleted", pod: { containersReady: false }, is: "leaving", want: ["delete a, as it is"] },
   {
     name: "while it is drained nothing is done",
     pod: { gate: "Closed", since: "11:59:50" },
@@ -76,13 +76,19 @@ const rows: readonly Row[] = [
     // The condition tells whole seconds: the drain may have begun at the end of that one.
     wantWake: 20.999,
   },
-  { name: "drained, it is deleted", pod: { gate: "Closed", since: "11:59:29" }, is: "leaving", want: ["delete a"] },
-  { name: "so when gateways say that it is", pod: { gate: "Closed", since: "11:59:59" }, is: "leaving", drain: quiet, want: ["delete a"] },
+  { name: "drained, it is deleted", pod: { gate: "Closed", since: "11:59:29" }, is: "leaving", want: ["delete a, as it is"] },
+  {
+    name: "so when gateways say that it is",
+    pod: { gate: "Closed", since: "11:59:59" },
+    is: "leaving",
+    drain: quiet,
+    want: ["delete a, as it is"],
+  },
   {
     name: "and so when its containers fail meanwhile",
     pod: { gate: "Closed", since: "11:59:59", containersReady: false },
     is: "leaving",
-    want: ["delete a"],
+    want: ["delete a, as it is"],
   },
   { name: "what is to be changed is taken out of service", pod: {}, is: "out", want: ["False a Changing"] },
   { name: "and stays out", pod: { gate: "Closed" }, is: "out", want: [] },
@@ -115,7 +121,6 @@ describe("who is in service", () => {
       living: [pod],
       leaving: new Set(is === "leaving" ? [pod] : []),
       out: new Set(is === "out" ? [pod] : []),
-      unchanged: new Set(),
       carriers,
     });
   for (const { name, pod, is, drain, want, wantWake } of rows)

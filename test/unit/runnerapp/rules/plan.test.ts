@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import type { Action } from "../../../../src/api/action.ts";
+import { annotations, labels } from "../../../../src/api/names.ts";
+import type { RunnerAppSpec, RunnerAppStatus } from "../../../../src/api/runner-app.gen.ts";
+import { type InstancePod, instancePod } from "../../../../src/runnerapp/rules/instance.ts";
+import type { NodeFacts, NodeState } from "../../../../src/runnerapp/rules/observed.ts";
+import { planRunnerApp } from "../../../../src/runnerapp/rules/plan.ts";
+import { at } from "../../../support/builders/elastic-job.ts";
+import { appRevision, observedApp } from "../../../support/builders/runner-app.ts";
+import { runnerPod, type RunnerPodFacts } from "../../../support/builders/runner-pod.ts";
+
+/** An instance of web as the cache has it: its number is also its UID. */
+function instance(number: string, revision: string, facts: RunnerPodFacts = {}): InstancePod {
+  const pod = runnerPod({ uid: number, name: `web-${number}`, ...facts });
+  const owner = { apiVersion: "nuptse.dev/v1alpha1", kind: "RunnerApp", name: "web", uid: "app-uid", controller: true };
+  return instancePod({
+    ...pod,
+    metadata: {
+      ...pod.metadata,
+      resourceVersion: `${number}0`,
+      labels: { [labels.app]: "web", [labels.revision]: revision },
+      annotations: { [annotations.instance]: number },
+      ownerReferences: [owner],
+    },
+  });
+}
+
+interface Scene {
+  readonly spec?: Partial<RunnerAppSpec>;
+  readonly status?: RunnerAppStatus;
+  readonly pods: readonly InstancePod[];
+  readonly nodes?: readonly Partial<NodeState>[];
+}
+
+/** What is done to pods, such as "create 3" or "delete web-1 of version 10", and the change of status. */
+function acts({ spec = {}, status = {}, pods, nodes = [] }: Scene) {
+  const all = nodes.map((node) => ({ name: "n1", labels: {}, isReady: true, hasMemoryPressure: false, ...node }));
+  const facts: NodeFacts = { get: (name) => all.find((node) => node.name === name), all: () => all };
+  const revisions = [appRevision("web-r1", "web:1", 1), appRevision("web-r2", "web:2", 2)];
+  const now = at("12:10:00");
+  const plan = planRunnerApp(observedApp({ spec, status }, { pods, revisions, nodes: facts, now, serverNow: now }));
+  const words = plan.actions.flatMap((action: Action): string | readonly string[] => {
+    if (!("resource" in action) || action.resource.kind !== "Pod") return [];
+    if (action.tag === "create") return `create ${action.object.metadata.annotations?.[annotations.instance]}`;
+    if (action.tag === "delete") return `delete ${action.ref.name} of version ${action.resourceVersion ?? "any"}`;
+    return action.tag;
+  });
+  return { words: words.sort(), told: (plan.status?.status ?? {}) as RunnerAppStatus };
+}
+
+const one = { strategy: { rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } } };
+
+describe("the plan of a fleet", () => {
+  it("an instance that lives is deleted only as it was seen, one that has ended whatever became of it", () => {
+    const { words } = acts({
+      spec: { suspend: true },
+      status: { updateRevision: "web-r1" },
+      pods: [
+        instance("1", "web-r1"),
+        instance("2", "web-r1", { ready: false }),
+        instance("3", "web-r1", { phase: "Failed", ready: false }),
+      ],
+    });
+    assert.deepEqual(words, ["delete web-1 of version 10", "delete web-2 of version 20", "delete web-3 of version any"]);
+  });
+
+  describe("a roll-out and a move share one surge", () => {
+    const rolling = { updateRevision: "web-r2", stableRevision: "web-r1" };
+    const spec = { replicas: 2, ...one };
+
+    it("without a move the roll-out has it", () => {
+      const { words } = acts({ spec, status: rolling, pods: [instance("1", "web-r1"), instance("2", "web-r1")], nodes: [{}] });
+      assert.deepEqual(words, ["create 0"]);
+    });
+
+    it("a move that is let through takes it at once", () => {
+      const pods = [instance("1", "web-r1"), instance("2", "web-r1", { node: "n2" })];
+      const { words, told } = acts({ spec, status: rolling, pods, nodes: [{ taken: "Cordoned" }, { name: "n2" }] });
+      assert.deepEqual([words, told.evacuations?.map(({ pod, granted }) => `${pod} ${granted}`)], [[], ["1 true"]]);
+    });
+  });
+
+  describe("paused on the way back to what was stable", () => {
+    const back = { updateRevision: "web-r1", stableRevision: "web-r1" };
+    const pods = [instance("1", "web-r1"), instance("2", "web-r2"), instance("3", "web-r2")];
+    const spec = { replicas: 3, strategy: { rollingUpdate: { maxSurge: 1, maxUnavailable: 1 } } };
+
+    it("nothing is taken back, and status says so", () => {
+      const { words, told } = acts({ spec: { ...spec, paused: true }, status: back, pods });
+      assert.deepEqual([words, told.canary?.phase, told.canary?.target], [[], "Paused", 1]);
+    });
+
+    it("what is missing is of the stable revision", () => {
+      const { words } = acts({ spec: { ...spec, paused: true }, status: back, pods: pods.slice(0, 2) });
+      assert.deepEqual(words, ["create 0"]);
+    });
+
+    it("resumed it goes back", () => {
+      const { words } = acts({ spec, status: back, pods });
+      assert.deepEqual(words, ["create 0", "delete web-3 of version 30"]);
+    });
+  });
+});
