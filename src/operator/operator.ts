@@ -157,6 +157,7 @@ export function createOperator(options: OperatorOptions): Operator {
     serverNow,
     maxClockSkewMs: options.maxClockSkewMs,
     admission: tenantQueue.admission,
+    ...(options.notifications !== undefined && { notifications: options.notifications }),
     ...(options.planRunnerApp !== undefined && { planRunnerApp: options.planRunnerApp }),
     onError,
   });

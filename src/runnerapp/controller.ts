@@ -1,4 +1,5 @@
 import { type Admission, fleetPart, type WorkloadOwner } from "../api/admission.ts";
+import type { NotificationSink } from "../api/notification.ts";
 import type { RunnerApp } from "../api/runner-app.gen.ts";
 import type { Clock } from "../base/clock.ts";
 import { getOrMake } from "../base/map.ts";
@@ -19,6 +20,8 @@ export interface RunnerAppControllerOptions {
   readonly maxClockSkewMs: number;
   /** Where fleets ask for their share; absent = there are no queues. */
   readonly admission?: Admission;
+  /** Where notifications go; absent = nobody is told. */
+  readonly notifications?: NotificationSink;
   /** The rules; absent = ours. Another function shows that a broken rule is caught. */
   readonly planRunnerApp?: typeof planRunnerApp;
 }
@@ -36,6 +39,7 @@ export function createRunnerAppController(options: RunnerAppControllerOptions): 
   const notes = new Map<string, AppNotes>();
   const specs = new Map<string, { readonly generation: number; readonly read: ReadSpec }>();
   const uids = new Map<string, string>();
+  const plans = new WeakMap<ObservedApp, RunnerAppPlan>();
 
   function specOf(app: RunnerApp): ReadSpec {
     const uid = app.metadata.uid as string;
@@ -93,14 +97,17 @@ export function createRunnerAppController(options: RunnerAppControllerOptions): 
 
     plan(observed) {
       const plan = (options.planRunnerApp ?? planRunnerApp)(observed);
+      plans.set(observed, plan);
       // Nothing was thought about an app whose clock is off, or that is being deleted: what it has it keeps until its pods have ended.
       if (plan.wants !== undefined) options.admission?.declare(ownerOf(observed.app), plan.wants);
       if (plan.declines) options.admission?.decline(observed.app.metadata.uid as string, fleetPart);
       return plan;
     },
 
-    settle(_key, { app }, results, status) {
-      notes.get(app.metadata.uid as string)?.learn(results, status, clock.now());
+    settle(_key, observed, results, status) {
+      notes.get(observed.app.metadata.uid as string)?.learn(results, status, clock.now());
+      if (status?.kind !== "done") return;
+      for (const notification of plans.get(observed)?.notifications ?? []) options.notifications?.offer(notification);
     },
 
     forget(key) {
