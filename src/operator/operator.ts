@@ -54,6 +54,12 @@ export interface OperatorOptions {
   readonly deployment?: ObjectRef;
   /** The pod that this process is in, in the namespace of the lease; absent = not known, and nobody finds the leader by its label. */
   readonly pod?: string;
+  /** Keys of taints that say that a node is being taken; see RunnerAppKindOptions. Absent = none. */
+  readonly evacuationTaints?: readonly string[];
+  /** See NodeCareOptions. Absent = nodes are not marked. */
+  readonly markEvacuated?: boolean;
+  /** See NodeCareOptions. Absent = 3. */
+  readonly appsAgreeing?: number;
   /** See ElasticJobControllerOptions. */
   readonly notifications?: ElasticJobKindOptions["notifications"];
   /** See ElasticJobControllerOptions. */
@@ -135,6 +141,21 @@ export function createOperator(options: OperatorOptions): Operator {
     ...(options.onReclaim !== undefined && { onReclaim: options.onReclaim }),
   });
   const podGate = createPodGateKind({ client, clock, random, onError, admission: tenantQueue.admission });
+  const runnerApp = createRunnerAppKind({
+    client,
+    clock,
+    random,
+    metrics,
+    evacuationTaints: options.evacuationTaints ?? [],
+    markEvacuated: options.markEvacuated ?? false,
+    appsAgreeing: options.appsAgreeing ?? 3,
+    serverNow,
+    maxClockSkewMs: options.maxClockSkewMs,
+    admission: tenantQueue.admission,
+    ...(options.notifications !== undefined && { notifications: options.notifications }),
+    ...(options.planRunnerApp !== undefined && { planRunnerApp: options.planRunnerApp }),
+    onError,
+  });
   const elasticJob = createElasticJobKind({
     client,
     clock,
@@ -145,20 +166,10 @@ export function createOperator(options: OperatorOptions): Operator {
     retainedPods: options.retainedPods,
     admission: tenantQueue.admission,
     ...(options.trace !== undefined && { trace: options.trace }),
+    nodeHealth: runnerApp.nodes.health,
     namespace: options.namespace,
     ...(options.notifications !== undefined && { notifications: options.notifications }),
     ...(options.planElasticJob !== undefined && { planElasticJob: options.planElasticJob }),
-    onError,
-  });
-  const runnerApp = createRunnerAppKind({
-    client,
-    clock,
-    random,
-    serverNow,
-    maxClockSkewMs: options.maxClockSkewMs,
-    admission: tenantQueue.admission,
-    ...(options.notifications !== undefined && { notifications: options.notifications }),
-    ...(options.planRunnerApp !== undefined && { planRunnerApp: options.planRunnerApp }),
     onError,
   });
   const informers = () => [...elasticJob.informers, ...runnerApp.informers, ...podGate.informers, ...tenantQueue.informers];
@@ -178,10 +189,12 @@ export function createOperator(options: OperatorOptions): Operator {
     });
   const loop = loopOf(elasticJob);
   const appLoop = loopOf(runnerApp);
+  const nodeLoop = loopOf(runnerApp.nodes);
   const gateLoop = loopOf(podGate);
   const queueLoop = loopOf(tenantQueue);
   elasticJob.connect(loop);
   runnerApp.connect(appLoop);
+  runnerApp.nodes.connect(nodeLoop);
   podGate.connect(gateLoop);
   tenantQueue.connect(queueLoop);
   const { pod, namespace } = options;
@@ -190,6 +203,7 @@ export function createOperator(options: OperatorOptions): Operator {
     controllers: [
       { loop, roots: elasticJob.roots },
       { loop: appLoop, roots: runnerApp.roots },
+      { loop: nodeLoop, roots: runnerApp.nodes.roots },
       { loop: gateLoop, roots: podGate.roots },
       { loop: queueLoop, roots: tenantQueue.roots },
     ],

@@ -1,4 +1,5 @@
 import { type Admission, fleetPart, type WorkloadOwner } from "../api/admission.ts";
+import type { NodeHealth } from "../api/node-health.ts";
 import type { NotificationSink } from "../api/notification.ts";
 import type { RunnerApp } from "../api/runner-app.gen.ts";
 import type { Clock } from "../base/clock.ts";
@@ -9,6 +10,7 @@ import { AppNotes } from "./app-memory.ts";
 import type { RunnerAppCaches } from "./caches.ts";
 import type { ObservedApp } from "./rules/observed.ts";
 import { planRunnerApp, type RunnerAppPlan } from "./rules/plan.ts";
+import { recordsOf } from "./rules/records.ts";
 import { type ReadSpec, readSpec } from "./rules/read-spec.ts";
 
 export interface RunnerAppControllerOptions {
@@ -20,6 +22,8 @@ export interface RunnerAppControllerOptions {
   readonly maxClockSkewMs: number;
   /** Where fleets ask for their share; absent = there are no queues. */
   readonly admission?: Admission;
+  /** Where is said which nodes fail an app; absent = nowhere. */
+  readonly nodeHealth?: NodeHealth;
   /** Where notifications go; absent = nobody is told. */
   readonly notifications?: NotificationSink;
   /** The rules; absent = ours. Another function shows that a broken rule is caught. */
@@ -57,6 +61,7 @@ export function createRunnerAppController(options: RunnerAppControllerOptions): 
     if (uid === undefined) return;
     uids.delete(key);
     options.admission?.forget(uid);
+    options.nodeHealth?.forget(uid);
     notes.delete(uid);
     specs.delete(uid);
   }
@@ -98,6 +103,7 @@ export function createRunnerAppController(options: RunnerAppControllerOptions): 
     plan(observed) {
       const plan = (options.planRunnerApp ?? planRunnerApp)(observed);
       plans.set(observed, plan);
+      options.nodeHealth?.report(observed.app.metadata.uid as string, excludedUntil(observed.app));
       // Nothing was thought about an app whose clock is off, or that is being deleted: what it has it keeps until its pods have ended.
       if (plan.wants !== undefined) options.admission?.declare(ownerOf(observed.app), plan.wants);
       if (plan.declines) options.admission?.decline(observed.app.metadata.uid as string, fleetPart);
@@ -117,6 +123,10 @@ export function createRunnerAppController(options: RunnerAppControllerOptions): 
     seeQuota: (appUid) => notes.get(appUid)?.quotaChanged(clock.now()) ?? false,
   };
 }
+
+/** Nodes that it leaves out, as it is recorded. */
+const excludedUntil = ({ status }: RunnerApp): ReadonlyMap<string, number> =>
+  status?.nodeRules === undefined ? new Map() : new Map(recordsOf(status).exclusion.exclusions.map(({ node, until }) => [node, until]));
 
 const ownerOf = ({ metadata }: RunnerApp): WorkloadOwner => ({
   kind: "RunnerApp",

@@ -3,7 +3,7 @@ import type { EffectiveSpec } from "./effective-spec.ts";
 import { type EvacuationPlan, type EvacuationPod, isOutOfService, planEvacuations } from "./evacuation.ts";
 import type { Signals } from "./healing.ts";
 import { availableFrom, type InstancePod } from "./instance.ts";
-import type { EvacuationCause } from "./node-taking.ts";
+import { type EvacuationCause, evacuationCause } from "./node-taking.ts";
 import type { ObservedApp } from "./observed.ts";
 import type { Records } from "./records.ts";
 import { type BrakeState, isOutage, movesLeft } from "./storm-brake.ts";
@@ -33,8 +33,9 @@ export function stepMoves(
   const { now, nodes } = observed;
   const isAvailable = (pod: InstancePod) => availableFrom(pod, spec.minReadyMs) <= now;
   const causeOf = (pod: InstancePod): EvacuationCause | undefined => {
-    const taken = pod.node === undefined ? undefined : nodes.get(pod.node)?.taken;
-    return taken ?? pod.taken ?? (signals.get(pod)?.kind === "NodeLost" ? "Lost" : undefined);
+    const node = pod.node === undefined ? undefined : nodes.get(pod.node);
+    const standing = { unheardOf: node?.lostSince !== undefined, lost: signals.get(pod)?.kind === "NodeLost" };
+    return evacuationCause(pod.taken, { ...standing, ...(node?.taken !== undefined && { taken: node.taken }) });
   };
   const pods: readonly EvacuationPod[] = living.map((pod) => {
     const cause = causeOf(pod);
