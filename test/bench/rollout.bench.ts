@@ -64,6 +64,9 @@ const bench: Bench = async (words) => {
     logsFolder: plane.logsFolder,
     profileFolder: choice.profile,
   });
+  const ended = operator.ended();
+  // At the end it is stopped, and nobody waits for it any more.
+  ended.catch(() => undefined);
   const watch = await watchInstances(plane.kubeconfig);
   const [ours, theirs] = fleets(instances);
   const rollouts = { ours: [] as Rollout[], theirs: [] as Rollout[] };
@@ -73,7 +76,7 @@ const bench: Bench = async (words) => {
     for (const { path, object, namespace } of [theirs, ours]) {
       const begun = performance.now();
       await cluster.send("POST", path, object);
-      const end = await watch.until(namespace, instances, imageOf(0), longestMs);
+      const end = await Promise.race([watch.until(namespace, instances, imageOf(0), longestMs), ended]);
       tell(`${namespace}: ${instances} instances after ${((end - begun) / 1000).toFixed(1)} s`);
     }
     await sleep(afterwardsMs);
@@ -83,7 +86,7 @@ const bench: Bench = async (words) => {
         { fleet: theirs, told: rollouts.theirs },
       ] as const;
       for (const { fleet, told } of round % 2 === 1 ? order : order.toReversed()) {
-        const rollout = await roll(cluster, watch, fleet, round, instances);
+        const rollout = await Promise.race([roll(cluster, watch, fleet, round, instances), ended]);
         told.push(rollout);
         tell(`round ${round}, ${fleet.name}: ${rollout.seconds.toFixed(1)} s, ${rollout.writes.toFixed(3)} writes an instance`);
       }
