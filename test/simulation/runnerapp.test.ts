@@ -5,6 +5,7 @@ import { annotations } from "../../src/api/names.ts";
 import { events, nodes, podDisruptionBudgets, pods, runnerApps, tenantQueues } from "../../src/api/resource.ts";
 import type { RunnerApp } from "../../src/api/runner-app.gen.ts";
 import type { TenantQueue } from "../../src/api/tenant-queue.gen.ts";
+import { planRunnerApp } from "../../src/runnerapp/rules/plan.ts";
 import { Stage } from "../../src/simulator/harness/stage.ts";
 import {
   app,
@@ -74,6 +75,28 @@ describe("simulation of fleets", function () {
     const seen = await status(stage);
     assert.equal(seen?.stableRevision, seen?.updateRevision);
     assert.equal(seen?.canary, undefined);
+  });
+
+  it("a large fleet is not looked at for each event of its pods", async () => {
+    let [looks, events] = [0, 0];
+    const stage = await open({
+      operator: {
+        planRunnerApp(observed) {
+          looks++;
+          return planRunnerApp(observed);
+        },
+      },
+      onCommit: ({ resource }) => {
+        if (resource.kind === pods.kind) events++;
+      },
+    });
+    const small = { ...template("web:1"), spec: { containers: [{ name: "main", image: "web:1" }] } };
+    await stage.create(runnerApps, app({ replicas: 200, template: small }));
+    await stage.advance(60_000);
+    assert.deepEqual(await images(stage), { "web:1": 200 });
+    // Created, bound, admitted, running, ready.
+    assert.ok(events >= 5 * 200, String(events));
+    assert.ok(looks <= events / 4, `${looks} looks for ${events} events`);
   });
 
   it("broken new instances stop a roll-out by themselves, and the way back takes only them", async () => {
@@ -260,7 +283,7 @@ describe("simulation of fleets: failures and moves", function () {
   it("a node that is being taken is marked once when no instance is left on it, and unmarked when it is given back", async () => {
     const marks: string[] = [];
     const stage = await open({
-      nodeCare: { markEvacuated: true, evacuationTaints: ["ToBeDeleted"] },
+      operator: { markEvacuated: true, evacuationTaints: ["ToBeDeleted"] },
       onCommit({ object, previous, resource }) {
         const mark = (of: typeof previous) => of?.metadata.annotations?.[annotations.evacuated];
         if (resource.kind !== nodes.kind || mark(object) === mark(previous)) return;
