@@ -3,7 +3,7 @@ import { dump } from "js-yaml";
 import type { Pod } from "../../src/api/core.ts";
 import type { KubeObject } from "../../src/api/meta.ts";
 import { annotations, labels } from "../../src/api/names.ts";
-import { nodes, pods, runnerApps } from "../../src/api/resource.ts";
+import { nodes as nodeResource, pods, runnerApps } from "../../src/api/resource.ts";
 import type { RunnerApp } from "../../src/api/runner-app.gen.ts";
 import { renderPrefetch } from "../../src/runnerapp/rules/prefetch.ts";
 import type { Kubectl } from "../cli/kubectl.ts";
@@ -173,7 +173,7 @@ describe("RunnerApp on a real control plane", function () {
     assert.ok((await instances("moving")).every(({ spec }) => spec.nodeName !== node));
     const evacuated = (want: boolean) =>
       eventually(`the mark of ${node}: ${want}`, timeLimits.reaction, async () => {
-        const { metadata } = await cluster().client.get<KubeObject>(nodes, { name: node });
+        const { metadata } = await cluster().client.get<KubeObject>(nodeResource, { name: node });
         return (metadata.annotations?.[annotations.evacuated] !== undefined) === want;
       });
     await evacuated(true);
