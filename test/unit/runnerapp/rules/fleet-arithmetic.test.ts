@@ -233,15 +233,15 @@ describe("the arithmetic of a fleet", () => {
       fc.property(anyNumbers, (drawn) => {
         const numbers = { ...drawn, update: calm(drawn.update), others: calm(drawn.others) };
         const { create, remove } = fleetSteps(numbers);
-        const after = (side: Side, made: number, { unavailable, available }: typeof remove.update): Side => ({
+        const thenOf = (side: Side, made: number, { unavailable, available }: typeof remove.update): Side => ({
           living: side.living + made - unavailable,
           available: side.available - available,
           due: 0,
         });
         const next = fleetSteps({
           ...numbers,
-          update: after(numbers.update, create.update, remove.update),
-          others: after(numbers.others, create.stable, remove.others),
+          update: thenOf(numbers.update, create.update, remove.update),
+          others: thenOf(numbers.others, create.stable, remove.others),
           mayCreate: numbers.mayCreate - create.update - create.stable,
         });
         for (const name of ["update", "others"] as const) assert.ok(next.remove[name].unavailable >= remove[name].available, name);
