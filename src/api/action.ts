@@ -98,6 +98,8 @@ export interface PatchAction {
   /** The version that it was planned from: when it is still the same, a refusal is about the patch itself, and ends as `invalid`. */
   readonly resourceVersion: string;
   readonly operations: readonly JsonPatchOperation[];
+  /** Looked for past every cache right before: when there is one, nothing is written, and it ends as `conflict`. */
+  readonly unless?: { readonly resource: Resource; readonly labelSelector: string; readonly fieldSelector: string };
 }
 
 /**

@@ -142,6 +142,11 @@ export const appEventReasons = {
   noOptionFits: "NoOptionFits",
 } as const;
 
+/** Events on a node. */
+export const nodeEventReasons = {
+  nodeSuspect: "NodeSuspect",
+} as const;
+
 /** Reasons in the status of a JobRequest. */
 export const requestReasons = {
   waitingForJob: "WaitingForJob",

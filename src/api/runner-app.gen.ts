@@ -62,6 +62,10 @@ export interface RunnerAppSpec {
   readonly retry?: RunnerAppSpecRetry;
   readonly nodeExclusion?: RunnerAppSpecNodeExclusion;
   /**
+   * Who is told of what. Receivers are named in the operator's configuration.
+   */
+  readonly notify?: readonly RunnerAppSpecNotifyItem[];
+  /**
    * Where pods may go, and where not; for pods that are created while a rule holds.
    */
   readonly nodeRules?: readonly RunnerAppSpecNodeRule[];
@@ -324,6 +328,20 @@ export interface RunnerAppSpecNodeExclusion {
    * Default: "20%".
    */
   readonly maxNodes?: number | string;
+}
+export interface RunnerAppSpecNotifyItem {
+  /**
+   * The name of a receiver.
+   */
+  readonly receiver: string;
+  /**
+   * Degraded: retries of instances are used up, or instances cannot leave their nodes. Recovered: that is over. RolloutPaused: failures have stopped a roll-out, or taken it back. NodeExcluded: a node is left out since it failed this app too often.
+   */
+  readonly events: readonly ("Degraded" | "Recovered" | "RolloutPaused" | "NodeExcluded")[];
+  /**
+   * The same event is not told again for so long. Absent = each is told.
+   */
+  readonly quietSeconds?: number;
 }
 export interface RunnerAppSpecNodeRule {
   /**

@@ -337,29 +337,21 @@ export interface TenantQueueStatusReclaim {
   readonly updatedAt?: string;
 }
 /**
- * Who is asked.
+ * Who is asked. Not by name, since whoever reads queues may not know what others run; `kubectl nuptse queue` names those that you may list.
  */
 export interface TenantQueueStatusReclaimWorkload {
   /**
-   * ElasticJob, RunnerApp or Pod.
+   * ElasticJob, RunnerApp, Deployment and so on.
    */
   readonly kind?: string;
   /**
-   * Its namespace.
+   * Stands for its owner: a hash of the UID.
    */
-  readonly namespace?: string;
+  readonly ref?: string;
   /**
-   * Its name.
+   * Which workload of the owner it is, such as the run of an ElasticJob.
    */
-  readonly name?: string;
-  /**
-   * Names the workload for good: the UID of its owner, a slash, and its part, such as the run.
-   */
-  readonly uid?: string;
-  /**
-   * The run of an ElasticJob.
-   */
-  readonly run?: string;
+  readonly part?: string;
 }
 /**
  * For whom.
@@ -370,9 +362,17 @@ export interface TenantQueueStatusReclaimClaimant {
    */
   readonly queue?: string;
   /**
-   * The workload that waits there, named in the same way. Absent: the queue is drained.
+   * The workload that waits there, told of in the same way. All three are absent: the queue is drained.
    */
-  readonly uid?: string;
+  readonly kind?: string;
+  /**
+   * Stands for its owner.
+   */
+  readonly ref?: string;
+  /**
+   * Which workload of the owner it is.
+   */
+  readonly part?: string;
 }
 export interface TenantQueueStatusDebt {
   /**
@@ -390,25 +390,17 @@ export interface TenantQueueStatusDebt {
 }
 export interface TenantQueueStatusCoolOff {
   /**
-   * ElasticJob, RunnerApp or Pod.
+   * As in reclaims.
    */
   readonly kind?: string;
   /**
-   * Its namespace.
+   * As in reclaims.
    */
-  readonly namespace?: string;
+  readonly ref: string;
   /**
-   * Its name.
+   * As in reclaims.
    */
-  readonly name?: string;
-  /**
-   * Names the workload, as in reclaims.
-   */
-  readonly uid: string;
-  /**
-   * The run of an ElasticJob.
-   */
-  readonly run?: string;
+  readonly part: string;
   /**
    * When it may be asked again.
    */

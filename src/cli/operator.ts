@@ -10,11 +10,12 @@ import {
 } from "./flag-values.ts";
 import { addLoggingOptions, type LoggingOptions } from "./logging-options.ts";
 import { addPublishingOptions, publishingDefaults, type PublishingFlags } from "./publishing-flags.ts";
+import { addNodeOptions, type NodeFlags } from "./node-care-flags.ts";
 import { addTraceOptions, type TraceOptions } from "./trace-flags.ts";
 import { addWebhookOptions, checkWebhookFlags, type WebhookFlags } from "./webhook-flags.ts";
 
 /** What `nuptse operator` was told. */
-export interface OperatorOptions extends LoggingOptions, TraceOptions, WebhookFlags, PublishingFlags {
+export interface OperatorOptions extends LoggingOptions, NodeFlags, TraceOptions, WebhookFlags, PublishingFlags {
   /** A file; absent: $KUBECONFIG, the pod's own account, or ~/.kube/config, as kubectl looks for it. */
   readonly kubeconfig?: string;
   readonly context?: string;
@@ -96,6 +97,7 @@ export function operatorCommand(run: (options: OperatorOptions) => Promise<void>
       ).env("NUPTSE_DEPLOYMENT"),
     );
   addPublishingOptions(command);
+  addNodeOptions(command);
   showDefaults(command);
   addTraceOptions(command);
   addWebhookOptions(command);
@@ -120,6 +122,7 @@ function showDefaults(command: Command): void {
     maxClockSkew: "30",
     metricsAddress: "127.0.0.1:8080",
     ...publishingDefaults,
+    evacuationTaints: "none",
   };
   for (const option of command.options) {
     const text = typed[option.attributeName()];

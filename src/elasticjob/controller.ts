@@ -6,6 +6,7 @@ import type { ElasticJob } from "../api/elastic-job.gen.ts";
 import type { ObjectRef } from "../api/meta.ts";
 import type { TraceSink } from "../api/trace.ts";
 import { annotations } from "../api/names.ts";
+import type { NodeHealth } from "../api/node-health.ts";
 import type { NotificationSink } from "../api/notification.ts";
 import type { Clock } from "../base/clock.ts";
 import { IntervalSet } from "../base/interval-set.ts";
@@ -46,6 +47,8 @@ export interface ElasticJobControllerOptions {
   readonly admission?: Admission;
   /** Where the event trace goes; absent = it is not kept. */
   readonly trace?: TraceSink;
+  /** Where is said which nodes fail a job; absent = nowhere. */
+  readonly nodeHealth?: NodeHealth;
   /** Takes what people are to be told; absent = nobody is. */
   readonly notifications?: NotificationSink;
   /** The rules; absent = ours. Another function shows that a broken rule is caught. */
@@ -116,6 +119,7 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
     uids.delete(key);
     notes.delete(uid);
     options.admission?.forget(uid);
+    options.nodeHealth?.forget(uid);
     teller?.forget(uid);
     specs.delete(uid);
     waiting.delete(uid);
@@ -203,6 +207,8 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
       if (plan.strays > 0) metrics.count("nuptse_stray_pods_total", {}, plan.strays);
       if (status?.kind !== "done") return;
       settleRecorded(plan, observed, memory, metrics);
+      for (const node of plan.recorded.badNodes)
+        options.nodeHealth?.add(observed.job.metadata.uid as string, node, clock.now() + badNodeMs);
       for (const notification of plan.recorded.notifications) options.notifications?.offer(notification);
     },
 
@@ -265,6 +271,9 @@ function admissionFacts(admission: Admission | undefined, { metadata }: ElasticJ
   const choice = admission.queueFor(metadata.namespace as string, spec.queue.name);
   return { admission: { ...(choice !== undefined && { choice }), answers: admission.answersFor(metadata.uid as string) } };
 }
+
+/** So long a job says that a node fails it, as long as an app leaves one out by default. */
+const badNodeMs = 3_600_000;
 
 function settleRecorded(plan: ElasticJobPlan, observed: ObservedJob, memory: JobNotes, metrics: Metrics): void {
   for (const { kind, phase } of plan.recorded.ended) metrics.count("nuptse_runs_total", { kind, result: phase });

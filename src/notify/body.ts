@@ -2,9 +2,9 @@ import { createHmac } from "node:crypto";
 import type { Notification } from "../api/notification.ts";
 import { formatMillis, formatSeconds } from "../base/time.ts";
 
-/** What is the same for a notification however often it comes: the job, the run, the event (decision 77). */
-export function notificationKey({ job, run, event, at }: Notification): string {
-  return `${job.uid}/${run?.id ?? formatMillis(at)}/${event}`;
+/** What is the same for a notification however often it comes: the object, the run, the event (decision 77). */
+export function notificationKey({ of, run, event, at }: Notification): string {
+  return `${of.uid}/${run?.id ?? formatMillis(at)}/${event}`;
 }
 
 /** The body for a receiver's format, as JSON. */
@@ -13,17 +13,20 @@ export function bodyOf(notification: Notification, format: "JSON" | "Slack"): st
 }
 
 function genericBody(notification: Notification): object {
-  const { event, job, run, at, reason, message, consecutiveFailures } = notification;
+  const { event, of, run, revision, nodes, at, reason, message, consecutiveFailures } = notification;
+  const { kind, ...named } = of;
   return {
     version: 1,
     key: notificationKey(notification),
     event,
-    job,
+    [kind === "RunnerApp" ? "app" : "job"]: named,
     ...(run !== undefined && { run: run.id, fireTime: formatSeconds(run.fireTime) }),
+    ...(revision !== undefined && { revision }),
+    ...(nodes !== undefined && { nodes }),
     at: formatMillis(at),
     reason,
     message,
-    consecutiveFailures,
+    ...(consecutiveFailures !== undefined && { consecutiveFailures }),
   };
 }
 
@@ -32,11 +35,14 @@ const titles: Readonly<Record<Notification["event"], string>> = {
   Recovered: ":large_green_circle: recovered",
   Misfired: ":large_yellow_circle: misfired",
   Late: ":hourglass: late",
+  Degraded: ":red_circle: degraded",
+  RolloutPaused: ":double_vertical_bar: roll-out stopped",
+  NodeExcluded: ":no_entry: node left out",
 };
 
-function slackBody({ event, job, message, consecutiveFailures }: Notification): object {
+function slackBody({ event, of, message, consecutiveFailures = 0 }: Notification): object {
   const count = event === "Failed" && consecutiveFailures > 1 ? ` (${consecutiveFailures} in a row)` : "";
-  return { text: `*${job.namespace}/${job.name}* ${titles[event]}${count}\n${escaped(message)}` };
+  return { text: `*${of.namespace}/${of.name}* ${titles[event]}${count}\n${escaped(message)}` };
 }
 
 /** Slack reads these three signs as marks. */

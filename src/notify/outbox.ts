@@ -41,7 +41,7 @@ const oldestMs = 3_600_000;
 const longestRetryAfterMs = 300_000;
 /** Notifications that wait for one receiver; the oldest are dropped beyond that. */
 const mostWaiting = 100;
-/** Jobs and events of which is remembered when a receiver was told last. */
+/** Objects and events of which is remembered when a receiver was told last. */
 const mostRemembered = 10_000;
 /** A receiver may be told so many at once after a rest. */
 const burst = 10;
@@ -53,8 +53,8 @@ export function createOutbox(options: OutboxOptions): Outbox {
   const mailboxes = new Map(options.receivers.map((receiver) => [receiver.name, new Mailbox(receiver, options, stop.signal)]));
   const toldAt = new Map<string, number>();
 
-  function isQuiet({ job, receiver, event, quietMs }: Notification): boolean {
-    const key = `${job.uid}/${receiver}/${event}`;
+  function isQuiet({ of, receiver, event, quietMs }: Notification): boolean {
+    const key = `${of.uid}/${receiver}/${event}`;
     const last = toldAt.get(key);
     const now = clock.monotonic();
     if (last !== undefined && now < last + quietMs) return true;
@@ -73,9 +73,8 @@ export function createOutbox(options: OutboxOptions): Outbox {
       const mailbox = mailboxes.get(notification.receiver);
       if (mailbox === undefined) {
         metrics.count("nuptse_notifications_total", { receiver: "unknown", result: "unknown_receiver" });
-        const { namespace, name } = notification.job;
-        logger.warn("a job names a receiver that the operator's configuration lacks", {
-          job: `${namespace}/${name}`,
+        logger.warn("an object names a receiver that the operator's configuration lacks", {
+          ...loggedName(notification),
           receiver: notification.receiver,
         });
       } else if (isQuiet(notification)) metrics.count("nuptse_notifications_total", { receiver: notification.receiver, result: "quiet" });
@@ -84,6 +83,8 @@ export function createOutbox(options: OutboxOptions): Outbox {
     close: () => stop.abort(new Error("closed")),
   };
 }
+
+const loggedName = ({ of }: Notification) => ({ kind: of.kind, object: `${of.namespace}/${of.name}` });
 
 /** What waits for one receiver; one notification at a time is under way. */
 class Mailbox {
@@ -147,10 +148,9 @@ class Mailbox {
       }
       if (tries < mostTries) await clock.sleep(Math.max(retryAfterMs, backoffDelay(backoff, tries, random)), this.#stop);
     }
-    const { namespace, name } = notification.job;
     logger.warn("a notification could not be delivered", {
       receiver: this.#receiver.name,
-      job: `${namespace}/${name}`,
+      ...loggedName(notification),
       event: notification.event,
       why,
     });

@@ -60,6 +60,12 @@ export interface OperatorOptions {
   readonly deployment?: ObjectRef;
   /** The pod that this process is in, in the namespace of the lease; absent = not known, and nobody finds the leader by its label. */
   readonly pod?: string;
+  /** Keys of taints that say that a node is being taken; see RunnerAppKindOptions. Absent = none. */
+  readonly evacuationTaints?: readonly string[];
+  /** See NodeCareOptions. Absent = nodes are not marked. */
+  readonly markEvacuated?: boolean;
+  /** See NodeCareOptions. Absent = 3. */
+  readonly appsAgreeing?: number;
   /** See ElasticJobControllerOptions. */
   readonly notifications?: ElasticJobKindOptions["notifications"];
   /** See ElasticJobControllerOptions. */
@@ -145,6 +151,23 @@ export function createOperator(options: OperatorOptions): Operator {
     ...(options.onReclaim !== undefined && { onReclaim: options.onReclaim }),
   });
   const podGate = createPodGateKind({ client, clock, random, onError, admission: tenantQueue.admission });
+  const runnerApp = createRunnerAppKind({
+    client,
+    clock,
+    random,
+    metrics,
+    evacuationTaints: options.evacuationTaints ?? [],
+    markEvacuated: options.markEvacuated ?? false,
+    appsAgreeing: options.appsAgreeing ?? 3,
+    serverNow,
+    maxClockSkewMs: options.maxClockSkewMs,
+    admission: tenantQueue.admission,
+    onAppChange: (change) => publishing.seeApp(change),
+    drainOf: (app) => gatewayStates?.viewOf(app),
+    ...(options.notifications !== undefined && { notifications: options.notifications }),
+    ...(options.planRunnerApp !== undefined && { planRunnerApp: options.planRunnerApp }),
+    onError,
+  });
   const elasticJob = createElasticJobKind({
     client,
     clock,
@@ -155,21 +178,10 @@ export function createOperator(options: OperatorOptions): Operator {
     retainedPods: options.retainedPods,
     admission: tenantQueue.admission,
     ...(options.trace !== undefined && { trace: options.trace }),
+    nodeHealth: runnerApp.nodes.health,
     namespace: options.namespace,
     ...(options.notifications !== undefined && { notifications: options.notifications }),
     ...(options.planElasticJob !== undefined && { planElasticJob: options.planElasticJob }),
-    onError,
-  });
-  const runnerApp = createRunnerAppKind({
-    client,
-    clock,
-    random,
-    serverNow,
-    maxClockSkewMs: options.maxClockSkewMs,
-    admission: tenantQueue.admission,
-    onAppChange: (change) => publishing.seeApp(change),
-    drainOf: (app) => gatewayStates?.viewOf(app),
-    ...(options.planRunnerApp !== undefined && { planRunnerApp: options.planRunnerApp }),
     onError,
   });
   const publishing = createPublishingKind({
@@ -222,11 +234,13 @@ export function createOperator(options: OperatorOptions): Operator {
   const appLoop = loopOf(runnerApp);
   const servicesLoop = loopOf({ controller: publishing.controller, informers: [...publishing.informers, ...runnerApp.informers] });
   const gatewaysLoop = loopOf({ controller: publishing.leaving, informers: publishing.informers });
+  const nodeLoop = loopOf(runnerApp.nodes);
   const gateLoop = loopOf(podGate);
   const queueLoop = loopOf(tenantQueue);
   elasticJob.connect(loop);
   runnerApp.connect(appLoop);
   publishing.connect(servicesLoop, gatewaysLoop);
+  runnerApp.nodes.connect(nodeLoop);
   podGate.connect(gateLoop);
   tenantQueue.connect(queueLoop);
   const { pod, namespace } = options;
@@ -237,6 +251,7 @@ export function createOperator(options: OperatorOptions): Operator {
       { loop: appLoop, roots: runnerApp.roots },
       { loop: servicesLoop, roots: publishing.roots },
       { loop: gatewaysLoop, roots: publishing.leavingRoots },
+      { loop: nodeLoop, roots: runnerApp.nodes.roots },
       { loop: gateLoop, roots: podGate.roots },
       { loop: queueLoop, roots: tenantQueue.roots },
     ],

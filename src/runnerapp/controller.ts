@@ -1,4 +1,6 @@
 import { type Admission, fleetPart, type WorkloadOwner } from "../api/admission.ts";
+import type { NodeHealth } from "../api/node-health.ts";
+import type { NotificationSink } from "../api/notification.ts";
 import type { RunnerApp } from "../api/runner-app.gen.ts";
 import type { Clock } from "../base/clock.ts";
 import { getOrMake } from "../base/map.ts";
@@ -9,6 +11,7 @@ import type { RunnerAppCaches } from "./caches.ts";
 import type { DrainView } from "./rules/drain.ts";
 import type { ObservedApp } from "./rules/observed.ts";
 import { planRunnerApp, type RunnerAppPlan } from "./rules/plan.ts";
+import { recordsOf } from "./rules/records.ts";
 import { type ReadSpec, readSpec } from "./rules/read-spec.ts";
 
 export interface RunnerAppControllerOptions {
@@ -22,6 +25,10 @@ export interface RunnerAppControllerOptions {
   readonly admission?: Admission;
   /** What gateways say of an app's instances; absent = there are no gateways. */
   readonly drainOf?: (app: RunnerApp) => DrainView | undefined;
+  /** Where is said which nodes fail an app; absent = nowhere. */
+  readonly nodeHealth?: NodeHealth;
+  /** Where notifications go; absent = nobody is told. */
+  readonly notifications?: NotificationSink;
   /** The rules; absent = ours. Another function shows that a broken rule is caught. */
   readonly planRunnerApp?: typeof planRunnerApp;
 }
@@ -39,6 +46,7 @@ export function createRunnerAppController(options: RunnerAppControllerOptions): 
   const notes = new Map<string, AppNotes>();
   const specs = new Map<string, { readonly generation: number; readonly read: ReadSpec }>();
   const uids = new Map<string, string>();
+  const plans = new WeakMap<ObservedApp, RunnerAppPlan>();
 
   function specOf(app: RunnerApp): ReadSpec {
     const uid = app.metadata.uid as string;
@@ -56,6 +64,7 @@ export function createRunnerAppController(options: RunnerAppControllerOptions): 
     if (uid === undefined) return;
     uids.delete(key);
     options.admission?.forget(uid);
+    options.nodeHealth?.forget(uid);
     notes.delete(uid);
     specs.delete(uid);
   }
@@ -97,14 +106,18 @@ export function createRunnerAppController(options: RunnerAppControllerOptions): 
 
     plan(observed) {
       const plan = (options.planRunnerApp ?? planRunnerApp)(observed);
+      plans.set(observed, plan);
+      options.nodeHealth?.report(observed.app.metadata.uid as string, excludedUntil(observed.app));
       // Nothing was thought about an app whose clock is off, or that is being deleted: what it has it keeps until its pods have ended.
       if (plan.wants !== undefined) options.admission?.declare(ownerOf(observed.app), plan.wants);
       if (plan.declines) options.admission?.decline(observed.app.metadata.uid as string, fleetPart);
       return plan;
     },
 
-    settle(_key, { app }, results, status) {
-      notes.get(app.metadata.uid as string)?.learn(results, status, clock.now());
+    settle(_key, observed, results, status) {
+      notes.get(observed.app.metadata.uid as string)?.learn(results, status, clock.now());
+      if (status?.kind !== "done") return;
+      for (const notification of plans.get(observed)?.notifications ?? []) options.notifications?.offer(notification);
     },
 
     forget(key) {
@@ -114,6 +127,10 @@ export function createRunnerAppController(options: RunnerAppControllerOptions): 
     seeQuota: (appUid) => notes.get(appUid)?.quotaChanged(clock.now()) ?? false,
   };
 }
+
+/** Nodes that it leaves out, as it is recorded. */
+const excludedUntil = ({ status }: RunnerApp): ReadonlyMap<string, number> =>
+  status?.nodeRules === undefined ? new Map() : new Map(recordsOf(status).exclusion.exclusions.map(({ node, until }) => [node, until]));
 
 const ownerOf = ({ metadata }: RunnerApp): WorkloadOwner => ({
   kind: "RunnerApp",

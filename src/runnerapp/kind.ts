@@ -1,3 +1,4 @@
+import type { NodeHealth } from "../api/node-health.ts";
 import type { ControllerRevision, Node, Pod, ResourceQuota } from "../api/core.ts";
 import { controllerOf, type KubeObject, type ObjectRef } from "../api/meta.ts";
 import { labels } from "../api/names.ts";
@@ -8,21 +9,27 @@ import type { Random } from "../base/random.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { createInformer, type Informer } from "../kube/informer.ts";
 import type { Change } from "../kube/store.ts";
+import type { Controller } from "../runtime/controller.ts";
 import type { ControllerLoop } from "../runtime/controller-loop.ts";
 import type { ManagedInformer } from "../runtime/manager.ts";
+import type { Metrics } from "../runtime/metrics.ts";
 import { createRunnerAppController, type RunnerAppController, type RunnerAppControllerOptions } from "./controller.ts";
+import { createNodeController, type NodeCareOptions } from "./node-controller.ts";
+import { NodeReports } from "./node-reports.ts";
 import { type CachedNode, cachedNode } from "./node-state.ts";
 import type { StoredBudget } from "./rules/disruption-budget-step.ts";
 import { type InstancePod, instancePod } from "./rules/instance.ts";
+import type { ObservedNode } from "./rules/node-care.ts";
 import { type PrefetchPod, prefetchPod } from "./rules/prefetch.ts";
 import { type AppIndex, appIndexes, type AppStore } from "./services/app-index.ts";
 
-export interface RunnerAppKindOptions extends Omit<RunnerAppControllerOptions, "caches"> {
+export interface RunnerAppKindOptions extends Omit<RunnerAppControllerOptions, "caches" | "nodeHealth">, NodeCareOptions {
   readonly client: KubeClient;
   readonly random: Random;
+  readonly metrics: Metrics;
   readonly onError: (error: unknown) => void;
-  /** Keys of taints that say that a node is being taken, besides a cordon and the annotation; absent = none. */
-  readonly evacuationTaints?: readonly string[];
+  /** Keys of taints that say that a node is being taken, besides a cordon and the annotation. */
+  readonly evacuationTaints: readonly string[];
   /** An app has changed. */
   readonly onAppChange?: (change: Change<RunnerApp>) => void;
 }
@@ -39,6 +46,15 @@ export interface RunnerAppKind {
   queuesChanged(namespaces: ReadonlySet<string>): void;
   /** Whom changes are told to, before anything starts. */
   connect(loop: Pick<ControllerLoop, "enqueue">): void;
+  /** The same for nodes: the mark that no instance is left, and the report that one is bad. */
+  readonly nodes: {
+    readonly controller: Controller<ObservedNode>;
+    readonly informers: readonly Informer<KubeObject>[];
+    readonly roots: () => Iterable<ObjectRef>;
+    /** Where other kinds say which nodes fail them. */
+    readonly health: NodeHealth;
+    connect(loop: Pick<ControllerLoop, "enqueue">): void;
+  };
 }
 
 /** Builds the caches and the controller; nothing happens before the informers are started. */
@@ -46,8 +62,11 @@ export function createRunnerAppKind(options: RunnerAppKindOptions): RunnerAppKin
   const { client, clock, random, onError } = options;
   const common = { client, clock, random, onError };
   let loop: Pick<ControllerLoop, "enqueue"> = { enqueue() {} };
+  let nodeLoop: Pick<ControllerLoop, "enqueue"> = { enqueue() {} };
+  const reports = new NodeReports((name) => nodeLoop.enqueue({ name }));
   const controller = createRunnerAppController({
     ...options,
+    nodeHealth: reports,
     caches: () => ({
       apps: apps.store,
       pods: instances.store,
@@ -67,8 +86,13 @@ export function createRunnerAppKind(options: RunnerAppKindOptions): RunnerAppKin
       app: (pod) => (pod.appUid === "" ? [] : [pod.appUid]),
       node: (pod) => (pod.appUid === "" || pod.node === undefined ? [] : [pod.node]),
     },
-    onChange({ object }) {
-      if (object.appUid !== "") loop.enqueue(appOf(object));
+    onChange({ object, previous }) {
+      if (object.appUid === "") return;
+      loop.enqueue(appOf(object), { afterMs: gatheringMs(instances.store.byIndex("app", object.appUid).length) });
+      for (const name of new Set([object.node, previous?.node])) {
+        const node = name === undefined ? undefined : nodeCache.store.get(undefined, name);
+        if (node !== undefined && (node.marked || node.state.taken !== undefined)) nodeLoop.enqueue({ name: node.metadata.name });
+      }
     },
   });
   const prefetches = createInformer<PrefetchPod, "app">({
@@ -113,6 +137,8 @@ export function createRunnerAppKind(options: RunnerAppKindOptions): RunnerAppKin
     resource: nodes,
     project: (node) => cachedNode(node as unknown as Node, taintKeys),
     onChange({ type, object, previous }) {
+      if (type !== "modified" || object.marked !== previous?.marked || object.state.taken !== previous?.state.taken)
+        nodeLoop.enqueue({ name: object.metadata.name });
       // Heartbeats change a node every few seconds.
       if (type === "modified" && equalJson(object.state, previous?.state)) return;
       for (const pod of instances.store.byIndex("node", object.metadata.name)) loop.enqueue(appOf(pod));
@@ -143,8 +169,23 @@ export function createRunnerAppKind(options: RunnerAppKindOptions): RunnerAppKin
     connect(target) {
       loop = target;
     },
+    nodes: {
+      controller: createNodeController({ ...options, nodes: () => nodeCache.store, instances: () => instances.store, reports }),
+      informers: [instances, nodeCache] as unknown as readonly Informer<KubeObject>[],
+      roots: () => [...nodeCache.store.all()].map(({ metadata }) => ({ name: metadata.name })),
+      health: reports,
+      connect(target) {
+        nodeLoop = target;
+      },
+    },
   };
 }
+
+/**
+ * A look at a fleet costs in proportion to its size, and while it rolls each of its pods changes six times: of a large one what comes within so many
+ * milliseconds is looked at together. An edit of the app waits for nothing.
+ */
+const gatheringMs = (pods: number): number => Math.min(50, Math.floor(pods / 20));
 
 const appOf = (pod: InstancePod): ObjectRef => ({ namespace: pod.metadata.namespace as string, name: pod.app });
 

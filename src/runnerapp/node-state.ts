@@ -1,5 +1,7 @@
 import type { Node } from "../api/core.ts";
 import { identityOf, type KubeObject } from "../api/meta.ts";
+import { annotations } from "../api/names.ts";
+import { nodes } from "../api/resource.ts";
 import { parseTime } from "../base/time.ts";
 import { nodeTaken } from "./rules/node-taking.ts";
 import type { NodeState } from "./rules/observed.ts";
@@ -7,6 +9,10 @@ import type { NodeState } from "./rules/observed.ts";
 /** A node as the store keeps it. */
 export interface CachedNode extends KubeObject {
   readonly state: NodeState;
+  /** It carries `nuptse.dev/evacuated`. */
+  readonly marked: boolean;
+  /** It carries annotations. */
+  readonly annotated: boolean;
 }
 
 /**
@@ -19,7 +25,11 @@ export function cachedNode(node: Node, taintKeys: ReadonlySet<string>): CachedNo
   const taken = nodeTaken(node, taintKeys);
   const lostSince = ready?.status === "Unknown" ? parseTime(ready.lastTransitionTime) : undefined;
   return {
+    apiVersion: "v1",
+    kind: nodes.kind,
     metadata: identityOf(node.metadata),
+    marked: node.metadata.annotations?.[annotations.evacuated] !== undefined,
+    annotated: node.metadata.annotations !== undefined,
     state: {
       name: node.metadata.name,
       labels: node.metadata.labels ?? {},

@@ -152,7 +152,12 @@ export function createActionHandlers(options: ActionHandlerOptions): Omit<Action
   }
 
   async function patch(action: PatchAction, context: ActionContext): Promise<ActionOutcome> {
-    const { resource, ref, uid, operations } = action;
+    const { resource, ref, uid, operations, unless } = action;
+    if (unless !== undefined) {
+      const { resource: looked, ...selectors } = unless;
+      const { items } = await client.list(looked, { ...selectors, limit: 1 });
+      if (items.length > 0) return { kind: "conflict" };
+    }
     const body = [{ op: "test" as const, path: "/metadata/uid", value: uid }, ...operations];
     try {
       const answer = client.patch<KubeObject>(resource, ref, { type: "json", body }, { fence: context.fence });

@@ -112,6 +112,11 @@ export const metricCatalogue = {
     help: "Notifications by receiver and result: sent, failed, expired, dropped, quiet, unknown_receiver.",
   },
   nuptse_notifications_waiting: { type: "gauge", labels: ["receiver"], help: "Notifications that wait for a receiver." },
+  nuptse_nodes_suspect: {
+    type: "gauge",
+    labels: [],
+    help: "Nodes of which at least --apps-agreeing apps and jobs say that they fail them.",
+  },
   nuptse_stray_pods_total: { type: "counter", labels: [], help: "Pods of runs that were over, left by a deposed leader and deleted." },
   nuptse_webhook_requests_total: {
     type: "counter",

@@ -15,7 +15,8 @@ import type { GetReviewer } from "../runtime/access-review.ts";
 import type { JsonAnswer, JsonEndpoint } from "../runtime/json-server.ts";
 import { TokenBucket } from "../runtime/token-bucket.ts";
 import { bearerToken, type TokenReviewer, type TokenUser } from "../runtime/token-review.ts";
-import { type Explainer, hasRandomUid, type MayName } from "./explainer.ts";
+import type { Explainer, MayName } from "./explainer.ts";
+import { hasRandomUid } from "./rules/told-workload.ts";
 
 export interface ExplainEndpointOptions {
   readonly explainer: Explainer;

@@ -1,6 +1,5 @@
 import type { WorkloadOwner } from "../api/admission.ts";
 import { type LiveQueue, type NamedWork, type QueueAnswer, type WhyAnswer, workRef } from "../api/queue-explanation.ts";
-import { elasticJobs, runnerApps } from "../api/resource.ts";
 import type { TenantQueue } from "../api/tenant-queue.gen.ts";
 import type { Clock } from "../base/clock.ts";
 import { formatSeconds } from "../base/time.ts";
@@ -8,6 +7,7 @@ import { type Explanation, explain } from "../quota/explain.ts";
 import type { QuotaTree } from "../quota/quota-tree.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Reclaims } from "./reclaims.ts";
+import { hasRandomUid } from "./rules/told-workload.ts";
 import { type NameOf, waitingWork } from "./rules/why.ts";
 import { compareInLine, type Seat } from "./seat.ts";
 import { type StatusBoard, stopOf } from "./status-board.ts";
@@ -30,12 +30,6 @@ export interface PodWorkload {
 
 /** Whether whoever asks may learn the name of this object. */
 export type MayName = (owner: WorkloadOwner) => boolean;
-
-/**
- * Whether the UID of an owner is one of Kubernetes, which only those know who may get the object. What stands for a workload of pods is made of its
- * name: anybody could guess it.
- */
-export const hasRandomUid = ({ kind }: Pick<WorkloadOwner, "kind">): boolean => kind === elasticJobs.kind || kind === runnerApps.kind;
 
 /** Figures of a queue are reckoned at most so often, however often they are asked for. */
 const figuresMs = 1000;

@@ -138,7 +138,12 @@ export function createTenantQueueKind(options: TenantQueueKindOptions): TenantQu
     onAdmitted: (queue, seconds) => metrics.observe("nuptse_admission_seconds", { queue }, seconds),
   });
   const stored = (name: string) => queues.store.get(undefined, name);
-  const reclaims = new Reclaims({ ledger, now: () => clock.now(), onState: tellReclaim });
+  const reclaims = new Reclaims({
+    ledger,
+    now: () => clock.now(),
+    namespaceUid: (name) => namespaceCache.store.get(undefined, name)?.metadata.uid,
+    onState: tellReclaim,
+  });
   const board = new StatusBoard({
     ledger,
     reclaims,
@@ -204,7 +209,7 @@ export function createTenantQueueKind(options: TenantQueueKindOptions): TenantQu
         regarding,
         type: "Warning",
         reason: eventReasons.reclaimOverdue,
-        note: `${record.donor} has not given back what ${record.claimantQueue} is guaranteed; until it does the queue admits nothing new. Let it end, or scale it down`,
+        note: `work of this queue has not given back what ${record.claimantQueue} is guaranteed; until it does the queue admits nothing new. Let it end, or scale it down; kubectl nuptse queue ${record.queue} tells which it is`,
       });
     else if (record.state === "Requested" && regarding !== undefined)
       options.recorder.record({
@@ -212,7 +217,7 @@ export function createTenantQueueKind(options: TenantQueueKindOptions): TenantQu
         regarding,
         type: "Normal",
         reason: eventReasons.reclaimRequested,
-        note: `${record.donor} is asked to give back what ${record.claimantQueue} is guaranteed, by ${new Date(record.deadline).toISOString()}`,
+        note: `work of this queue is asked to give back what ${record.claimantQueue} is guaranteed, by ${new Date(record.deadline).toISOString()}; kubectl nuptse queue ${record.queue} tells which it is`,
       });
     if (record.state !== "Requested" && record.state !== "Acknowledged") metrics.count("nuptse_reclaims_total", { result: record.state });
     boardLater(0);

@@ -56,8 +56,10 @@ export class Ledger implements Admission {
   /** What was answered to whom, by namespace and the queue that was named. */
   readonly #choices = new Map<string, { readonly namespace: string; readonly named: string | undefined; readonly text: string }>();
   #defaults = new Map<string, string | undefined>();
-  /** What stood asked when this term began, by workload. */
-  #standing: ReadonlyMap<string, StandingAsk> = new Map();
+  /** What stood asked of a workload when this term began; undefined = of none, or it is followed by itself. */
+  #standing: ((owner: WorkloadOwner, part: string) => StandingAsk | undefined) | undefined;
+  /** Those that are bound by it. */
+  readonly #bound = new Set<Seat>();
   #world: World | undefined;
 
   constructor(options: LedgerOptions) {
@@ -74,6 +76,10 @@ export class Ledger implements Admission {
 
   seat(id: string): Seat | undefined {
     return this.#seats.get(id);
+  }
+
+  seats(): Iterable<Seat> {
+    return this.#seats.values();
   }
 
   /** Those that name the queue. */
@@ -142,6 +148,7 @@ export class Ledger implements Admission {
       const seat = known ?? new Seat(id, want);
       const isFound = known?.owner === undefined;
       seat.owner = owner;
+      if (isFound) this.#bind(seat);
       if (known === undefined) this.#add(seat);
       else if (known.want.queue !== want.queue) this.#move(seat, want);
       else if (seat.answered && sameWant(known.want, want)) continue;
@@ -243,25 +250,30 @@ export class Ledger implements Admission {
     for (const owner of owners) this.#options.onAnswer(owner);
   }
 
-  /** What stood asked of workloads when this term began, by their ids: it binds them from the first look of their owners on. */
-  expect(standing: ReadonlyMap<string, StandingAsk>): void {
+  /** What stood asked of workloads when this term began: it binds them from the first look of their owners on. */
+  expect(standing: (owner: WorkloadOwner, part: string) => StandingAsk | undefined): void {
     this.#standing = standing;
-    for (const [id, asked] of standing) {
-      const seat = this.#seats.get(id);
-      if (seat !== undefined) Object.assign(seat, asked);
-    }
+    for (const seat of this.#seats.values()) this.#bind(seat);
   }
 
   /** From now on each request is followed by itself. */
   endExpectations(): void {
-    for (const id of this.#standing.keys()) {
-      const seat = this.#seats.get(id);
-      if (seat === undefined) continue;
+    this.#standing = undefined;
+    for (const seat of this.#bound) {
+      if (this.#seats.get(seat.id) !== seat) continue;
       seat.target = undefined;
       seat.reclaim = undefined;
       this.touch(seat);
     }
-    this.#standing = new Map();
+    this.#bound.clear();
+  }
+
+  #bind(seat: Seat): void {
+    const { owner, id } = seat;
+    const asked = owner === undefined ? undefined : this.#standing?.(owner, id.slice(owner.uid.length + 1));
+    if (asked === undefined) return;
+    Object.assign(seat, asked);
+    this.#bound.add(seat);
   }
 
   /** It is to be told anew, and to be brought up to date. */
@@ -314,8 +326,6 @@ export class Ledger implements Admission {
 
   #add(seat: Seat): void {
     this.#seats.set(seat.id, seat);
-    const asked = this.#standing.get(seat.id);
-    if (asked !== undefined) Object.assign(seat, asked);
     getOrMake(this.#byQueue, seat.want.queue, () => new Set<Seat>()).add(seat);
   }
 

@@ -11,11 +11,13 @@
  * donor's queue (decision 25), and a new leader takes them up from there.
  */
 import type { TenantQueue, TenantQueueStatusCoolOff, TenantQueueStatusDebt, TenantQueueStatusReclaim } from "../api/tenant-queue.gen.ts";
+import type { WorkloadOwner } from "../api/admission.ts";
 import { shortHash } from "../base/hash.ts";
 import { formatSeconds, parseTime } from "../base/time.ts";
 import { addResources, formatResources, parseResources, type ResourceVector } from "../quota/resource-vector.ts";
 import type { ReclaimAsk } from "../quota/workload-spec.ts";
 import type { Ledger, StandingAsk } from "./ledger.ts";
+import { type ToldWorkload, toldWorkload } from "./rules/told-workload.ts";
 import { isOpen } from "./rules/conditions.ts";
 import type { Seat } from "./seat.ts";
 
@@ -28,6 +30,9 @@ export interface ReclaimRecord {
   /** The workload for which it is asked, and its queue; without a workload a queue drains itself. */
   readonly claimant: string | undefined;
   readonly claimantQueue: string;
+  /** How status tells of the two. */
+  readonly toldDonor: ToldWorkload;
+  readonly toldClaimant: ToldWorkload | undefined;
   /** Items that the donor is to have at most. */
   readonly target: number;
   readonly resources: ResourceVector;
@@ -41,6 +46,8 @@ export interface ReclaimRecord {
 export interface ReclaimsOptions {
   readonly ledger: Ledger;
   readonly now: () => number;
+  /** The UID of a namespace; undefined while it is not known. */
+  readonly namespaceUid: (name: string) => string | undefined;
   readonly onState: (record: ReclaimRecord) => void;
 }
 
@@ -51,6 +58,7 @@ const mostRequestsATick = 200;
 interface CoolOff {
   readonly until: number;
   readonly donor: string;
+  readonly told: ToldWorkload;
   readonly queue: string;
 }
 
@@ -84,8 +92,8 @@ export class Reclaims {
       .filter((debt) => debt.queue === queue)
       .map(({ id, resources, until }) => ({ id, resources: formatResources(resources), until: formatSeconds(until) }));
     const coolOffs = [...this.#coolOffs.values()]
-      .filter((coolOff) => coolOff.queue === queue)
-      .map(({ donor, until }) => ({ ...this.#nameOf(donor), uid: donor, until: formatSeconds(until) }));
+      .filter((coolOff) => coolOff.queue === queue && coolOff.told.ref !== "")
+      .map(({ told, until }) => ({ ...told, until: formatSeconds(until) }));
     return { reclaims, debts, coolOffs };
   }
 
@@ -96,8 +104,10 @@ export class Reclaims {
 
   /** To be called before owners declare what they have: what they are asked for in the status of queues they shall not fill up meanwhile. */
   beginTerm(queues: Iterable<TenantQueue>): void {
-    const open = recordsOf(queues).filter(({ state }) => isOpen(state));
-    this.#options.ledger.expect(new Map(open.map((record) => [record.donor, askOf(record)])));
+    const open = recordsOf([...queues], toldKey).filter(({ state }) => isOpen(state));
+    const asks = new Map(open.map((record) => [record.donor, askOf(record)]));
+    // Their ids are not known before their owners are.
+    if (asks.size > 0) this.#options.ledger.expect((owner, part) => asks.get(toldKey(this.#toldOfOwner(owner, part))));
   }
 
   /** Takes up what stands in the status of queues, in the order in which it was asked; owners have declared what they have. */
@@ -106,8 +116,10 @@ export class Reclaims {
     const now = this.#options.now();
     // Whoever led before may have had another clock: nothing lasts longer than it could if it began now.
     const bounded = (queue: string, instant: number) => Math.min(instant, now + this.#graceMs(queue));
-    const records = recordsOf(queues);
     ledger.endExpectations();
+    const all = [...queues];
+    const idOf = this.#idsOf(all);
+    const records = recordsOf(all, idOf);
     records.sort((left, right) => left.requestedAt - right.requestedAt || (left.id < right.id ? -1 : 1));
     const asks = new Map<string, ReclaimAsk[]>();
     for (const record of records) {
@@ -127,9 +139,12 @@ export class Reclaims {
       const seat = ledger.seat(claimant);
       if (seat?.isWaiting === true) seat.tree?.openClaim({ claimant, asks: list });
     }
-    for (const queue of queues) {
-      for (const { uid, until } of queue.status?.coolOffs ?? [])
-        this.#coolOffs.set(uid, { donor: uid, queue: queue.metadata.name, until: bounded(queue.metadata.name, parseTime(until) ?? 0) });
+    for (const queue of all) {
+      for (const { until, ...told } of queue.status?.coolOffs ?? []) {
+        const donor = idOf(told);
+        const { name } = queue.metadata;
+        this.#coolOffs.set(donor, { donor, told, queue: name, until: bounded(name, parseTime(until) ?? 0) });
+      }
       for (const { id, resources, until } of queue.status?.debts ?? [])
         this.#debts.set(id, {
           id,
@@ -146,7 +161,7 @@ export class Reclaims {
     for (const record of this.#records.values()) {
       if (record.donor !== donor || !isOpen(record.state)) continue;
       const graceMs = this.#graceMs(record.queue);
-      this.#coolOffs.set(donor, { donor, queue: record.queue, until: now + graceMs });
+      this.#coolOffs.set(donor, { donor, told: record.toldDonor, queue: record.queue, until: now + graceMs });
       this.#end(record, "Declined");
       const seat = record.claimant === undefined ? undefined : this.#options.ledger.seat(record.claimant);
       if (record.claimant !== undefined) seat?.tree?.closeClaim(record.claimant);
@@ -230,6 +245,8 @@ export class Reclaims {
       queue: ask.queue,
       claimant,
       claimantQueue,
+      toldDonor: this.#toldOf(ask.workload),
+      toldClaimant: claimant === undefined ? undefined : this.#toldOf(claimant),
       target: ask.steps === undefined ? 0 : Math.max(0, seat.held - ask.steps),
       resources: ask.amount,
       requestedAt: now,
@@ -294,8 +311,8 @@ export class Reclaims {
     return {
       id: record.id,
       state: record.state,
-      workload: { ...this.#nameOf(record.donor), uid: record.donor },
-      claimant: { queue: record.claimantQueue, ...(record.claimant !== undefined && { uid: record.claimant }) },
+      workload: record.toldDonor,
+      claimant: { queue: record.claimantQueue, ...record.toldClaimant },
       resources: formatResources(record.resources),
       target: record.target,
       requestedAt: formatSeconds(record.requestedAt),
@@ -304,12 +321,26 @@ export class Reclaims {
     };
   }
 
-  #nameOf(id: string): { readonly kind?: string; readonly namespace?: string; readonly name?: string; readonly run?: string } {
+  #toldOf(id: string): ToldWorkload {
     const owner = this.#options.ledger.seat(id)?.owner;
-    if (owner === undefined) return {};
-    const { kind, namespace, name } = owner;
-    const run = id.slice(owner.uid.length + 1);
-    return { kind, namespace, name, ...(kind === "ElasticJob" && { run }) };
+    return owner === undefined ? { ref: "", part: "" } : this.#toldOfOwner(owner, id.slice(owner.uid.length + 1));
+  }
+
+  #toldOfOwner(owner: WorkloadOwner, part: string): ToldWorkload {
+    return toldWorkload(owner, part, this.#options.namespaceUid(owner.namespace));
+  }
+
+  /** Finds the workloads again that statuses tell of. One that is gone has a name that no workload has: its request ends as Released. */
+  #idsOf(queues: readonly TenantQueue[]): (told: Partial<ToldWorkload>) => string {
+    const isTold = queues.some(({ status }) => (status?.reclaims ?? []).length + (status?.coolOffs ?? []).length > 0);
+    const known = new Map<string, string>();
+    if (isTold)
+      for (const { id, owner } of this.#options.ledger.seats()) {
+        if (owner === undefined) continue;
+        const told = this.#toldOfOwner(owner, id.slice(owner.uid.length + 1));
+        if (told.ref !== "") known.set(toldKey(told), id);
+      }
+    return (told) => known.get(toldKey(told)) ?? toldKey(told);
   }
 }
 
@@ -317,20 +348,29 @@ function askOf({ target, claimantQueue, deadline }: ReclaimRecord): StandingAsk 
   return { target, reclaim: { claimant: claimantQueue, deadline } };
 }
 
-function recordsOf(queues: Iterable<TenantQueue>): ReclaimRecord[] {
-  return [...queues].flatMap((queue) => (queue.status?.reclaims ?? []).flatMap((stored) => readRecord(queue, stored) ?? []));
+const toldKey = ({ ref, part }: Partial<ToldWorkload>): string => `${ref ?? ""}/${part ?? ""}`;
+
+function recordsOf(queues: readonly TenantQueue[], idOf: (told: Partial<ToldWorkload>) => string): ReclaimRecord[] {
+  return queues.flatMap((queue) => (queue.status?.reclaims ?? []).flatMap((stored) => readRecord(queue, stored, idOf) ?? []));
 }
 
-function readRecord({ metadata }: TenantQueue, stored: TenantQueueStatusReclaim): ReclaimRecord | undefined {
-  const donor = stored.workload?.uid;
-  if (donor === undefined) return undefined;
+function readRecord(
+  { metadata }: TenantQueue,
+  stored: TenantQueueStatusReclaim,
+  idOf: (told: Partial<ToldWorkload>) => string,
+): ReclaimRecord | undefined {
+  const { workload, claimant } = stored;
+  if (workload === undefined) return undefined;
   const requestedAt = parseTime(stored.requestedAt) ?? 0;
+  const { queue: claimantQueue, ...toldClaimant } = claimant ?? {};
   return {
     id: stored.id,
-    donor,
+    donor: idOf(workload),
     queue: metadata.name,
-    claimant: stored.claimant?.uid,
-    claimantQueue: stored.claimant?.queue ?? metadata.name,
+    claimant: claimant?.ref === undefined ? undefined : idOf(claimant),
+    claimantQueue: claimantQueue ?? metadata.name,
+    toldDonor: toldOf(workload),
+    toldClaimant: claimant?.ref === undefined ? undefined : toldOf(toldClaimant),
     target: stored.target ?? 0,
     resources: parseResources(stored.resources ?? {}, "Up"),
     requestedAt,
@@ -340,3 +380,5 @@ function readRecord({ metadata }: TenantQueue, stored: TenantQueueStatusReclaim)
     isOverdue: false,
   };
 }
+
+const toldOf = ({ kind, ref = "", part = "" }: Partial<ToldWorkload>): ToldWorkload => ({ ...(kind !== undefined && { kind }), ref, part });

@@ -2,11 +2,13 @@ import type { ElasticJob } from "../api/elastic-job.gen.ts";
 import type { JobRequest } from "../api/job-request.gen.ts";
 import type { KubeObject, ObjectRef } from "../api/meta.ts";
 import type { SpecProblem } from "../api/problem.ts";
-import { elasticJobs, jobRequests, tenantQueues } from "../api/resource.ts";
+import { elasticJobs, jobRequests, runnerApps, tenantQueues } from "../api/resource.ts";
+import type { RunnerApp } from "../api/runner-app.gen.ts";
 import type { TenantQueue } from "../api/tenant-queue.gen.ts";
 import { elasticJobProblems } from "../validation/elastic-job.ts";
 import { jobRequestProblems } from "../validation/job-request.ts";
 import type { QueueWorld } from "../validation/queue-tree.ts";
+import { runnerAppProblems } from "../validation/runner-app.ts";
 import { tenantQueueProblems } from "../validation/tenant-queue.ts";
 import { type AdmissionAnswer, type AdmissionRequest, allowed } from "./admission-review.ts";
 
@@ -48,6 +50,8 @@ export function createJudge(options: JudgeOptions): (request: AdmissionRequest) 
     switch (`${kind.group}/${kind.kind}`) {
       case "nuptse.dev/ElasticJob":
         return added(object, oldObject, (job) => elasticJobProblems((job as ElasticJob).spec));
+      case "nuptse.dev/RunnerApp":
+        return added(object, oldObject, (app) => runnerAppProblems((app as RunnerApp).spec, now()));
       case "nuptse.dev/JobRequest":
         // Its spec never changes, and what is past then was not when it was created.
         return operation === "CREATE" ? requestProblems(object as JobRequest, namespace) : [];
@@ -80,7 +84,7 @@ export function createJudge(options: JudgeOptions): (request: AdmissionRequest) 
 }
 
 const isOurs = ({ kind }: AdmissionRequest): boolean =>
-  [elasticJobs, jobRequests, tenantQueues].some(
+  [elasticJobs, jobRequests, runnerApps, tenantQueues].some(
     (ours) => ours.group === kind.group && ours.kind === kind.kind && ours.version === kind.version,
   );
 

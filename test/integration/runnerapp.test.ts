@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { dump } from "js-yaml";
 import type { Pod } from "../../src/api/core.ts";
 import type { KubeObject } from "../../src/api/meta.ts";
-import { labels } from "../../src/api/names.ts";
-import { pods, runnerApps } from "../../src/api/resource.ts";
+import { annotations, labels } from "../../src/api/names.ts";
+import { nodes as nodeResource, pods, runnerApps } from "../../src/api/resource.ts";
 import type { RunnerApp } from "../../src/api/runner-app.gen.ts";
 import { renderPrefetch } from "../../src/runnerapp/rules/prefetch.ts";
 import type { Kubectl } from "../cli/kubectl.ts";
@@ -36,7 +36,7 @@ describe("RunnerApp on a real control plane", function () {
   before("start the operator", async function () {
     this.timeout(timeLimits.operatorReady);
     kubectl = await cluster().kubectl(namespace);
-    await (await cluster().operator("operator-a")).leading();
+    await (await cluster().operator("operator-a", { args: ["--mark-evacuated-nodes"] })).leading();
   });
 
   const read = (name: string) => cluster().client.get<RunnerApp & KubeObject>(runnerApps, { namespace, name });
@@ -171,7 +171,14 @@ describe("RunnerApp on a real control plane", function () {
     await drain;
     assert.equal(least, 4);
     assert.ok((await instances("moving")).every(({ spec }) => spec.nodeName !== node));
+    const evacuated = (want: boolean) =>
+      eventually(`the mark of ${node}: ${want}`, timeLimits.reaction, async () => {
+        const { metadata } = await cluster().client.get<KubeObject>(nodeResource, { name: node });
+        return (metadata.annotations?.[annotations.evacuated] !== undefined) === want;
+      });
+    await evacuated(true);
     await kubectl.ok(["uncordon", node]);
+    await evacuated(false);
     await settled("moving", 4);
   });
 

@@ -5,7 +5,16 @@ import type { Pod } from "../../src/api/core.ts";
 import type { ElasticJob } from "../../src/api/elastic-job.gen.ts";
 import type { JobRequest } from "../../src/api/job-request.gen.ts";
 import type { KubeObject } from "../../src/api/meta.ts";
-import { elasticJobs, jobRequests, pods, secrets, tenantQueues, validatingWebhookConfigurations } from "../../src/api/resource.ts";
+import {
+  elasticJobs,
+  jobRequests,
+  pods,
+  runnerApps,
+  secrets,
+  tenantQueues,
+  validatingWebhookConfigurations,
+} from "../../src/api/resource.ts";
+import type { RunnerApp } from "../../src/api/runner-app.gen.ts";
 import type { TenantQueue, TenantQueueSpec } from "../../src/api/tenant-queue.gen.ts";
 import { type ApiError, Invalid, Unavailable } from "../../src/kube/errors.ts";
 import type { Kubectl } from "../cli/kubectl.ts";
@@ -97,7 +106,7 @@ describe("admission webhooks", function () {
     return message.slice(denied.length);
   }
 
-  const readyMessage = (object: ElasticJob | TenantQueue) => {
+  const readyMessage = (object: ElasticJob | RunnerApp | TenantQueue) => {
     const ready = object.status?.conditions?.find(({ type }) => type === "Ready");
     return ready?.status === "False" && ready.reason !== "Progressing" ? ready.message : undefined;
   };
@@ -110,6 +119,12 @@ describe("admission webhooks", function () {
   });
 
   const wrongJob = (name: string) => elasticJob(namespace, name, { schedule: { crons: ["0 0 30 2 *"], timeZone: "Europe/Atlantis" } });
+  const wrongApp = (name: string): RunnerApp => ({
+    apiVersion: "nuptse.dev/v1alpha1",
+    kind: "RunnerApp",
+    metadata: { name, namespace },
+    spec: { template: { spec: { containers: [{ name: "main", image: "Busy_Box" }] } }, selector: { matchLabels: { app: "web" } } },
+  });
   const wrongQueues: Readonly<Record<string, TenantQueueSpec>> = {
     orphan: { parent: "nowhere" },
     ring: { parent: "chain" },
@@ -123,11 +138,15 @@ describe("admission webhooks", function () {
     await create(tenantQueues, queue("team", { parent: "corp", guaranteed: { cpu: "4" }, namespaceSelector: {} }));
     await create(tenantQueues, queue("closed", { parent: "corp", namespaceSelector: {}, stopPolicy: "Hold" }));
     await create(elasticJobs, wrongJob("early"));
+    await create(runnerApps, wrongApp("early"));
     for (const [name, spec] of Object.entries(wrongQueues)) await create(tenantQueues, queue(name, spec));
     await create(jobRequests, request("early", { jobName: "early", suspend: { until: "2026-01-01T00:00:00Z" } }));
     const conditions = new Map<string, string>();
     const job = await cluster().until(namespace, "early", "to be not ready", (seen) => readyMessage(seen) !== undefined);
     conditions.set("early", readyMessage(job) as string);
+    const appMessage = await eventually("the condition of the app", timeLimits.run, async () =>
+      readyMessage(await cluster().client.get<RunnerApp>(runnerApps, { namespace, name: "early" })),
+    );
     for (const name of Object.keys(wrongQueues)) {
       const message = await eventually(`the condition of the queue ${name}`, timeLimits.run, async () =>
         readyMessage(await cluster().client.get<TenantQueue>(tenantQueues, { name })),
@@ -144,6 +163,8 @@ describe("admission webhooks", function () {
     await answering();
 
     assert.equal(await refusal(create(elasticJobs, wrongJob("late"))), conditions.get("early"));
+    assert.equal(await refusal(create(runnerApps, wrongApp("late"))), appMessage);
+    assert.match(appMessage, /^spec\.template\.spec\.containers\[0\]\.image: .*; spec\.template\.metadata\.labels: /);
     assert.equal(
       await refusal(create(jobRequests, request("late", { jobName: "early", suspend: { until: "2026-01-01T00:00:00Z" } }))),
       failed.message,

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import type { Pod } from "../../src/api/core.ts";
 import type { KubeObject } from "../../src/api/meta.ts";
-import { podDisruptionBudgets, pods, runnerApps, tenantQueues } from "../../src/api/resource.ts";
+import { annotations } from "../../src/api/names.ts";
+import { events, nodes, podDisruptionBudgets, pods, runnerApps, tenantQueues } from "../../src/api/resource.ts";
 import type { RunnerApp } from "../../src/api/runner-app.gen.ts";
 import type { TenantQueue } from "../../src/api/tenant-queue.gen.ts";
+import { planRunnerApp } from "../../src/runnerapp/rules/plan.ts";
 import { Stage } from "../../src/simulator/harness/stage.ts";
 import {
   app,
@@ -73,6 +75,28 @@ describe("simulation of fleets", function () {
     const seen = await status(stage);
     assert.equal(seen?.stableRevision, seen?.updateRevision);
     assert.equal(seen?.canary, undefined);
+  });
+
+  it("a large fleet is not looked at for each event of its pods", async () => {
+    let [looks, events] = [0, 0];
+    const stage = await open({
+      operator: {
+        planRunnerApp(observed) {
+          looks++;
+          return planRunnerApp(observed);
+        },
+      },
+      onCommit: ({ resource }) => {
+        if (resource.kind === pods.kind) events++;
+      },
+    });
+    const small = { ...template("web:1"), spec: { containers: [{ name: "main", image: "web:1" }] } };
+    await stage.create(runnerApps, app({ replicas: 200, template: small }));
+    await stage.advance(60_000);
+    assert.deepEqual(await images(stage), { "web:1": 200 });
+    // Created, bound, admitted, running, ready.
+    assert.ok(events >= 5 * 200, String(events));
+    assert.ok(looks <= events / 4, `${looks} looks for ${events} events`);
   });
 
   it("broken new instances stop a roll-out by themselves, and the way back takes only them", async () => {
@@ -254,6 +278,60 @@ describe("simulation of fleets: failures and moves", function () {
     assert.ok(!left.includes("n1"), left.join());
     assert.equal((await status(stage))?.evacuations, undefined);
     assert.deepEqual((await conditions(stage))?.slice(0, 2), ["Ready=True: Serving", "Available=True: EnoughAvailable"]);
+  });
+
+  it("a node that is being taken is marked once when no instance is left on it, and unmarked when it is given back", async () => {
+    const marks: string[] = [];
+    const stage = await open({
+      operator: { markEvacuated: true, evacuationTaints: ["ToBeDeleted"] },
+      onCommit({ object, previous, resource }) {
+        const mark = (of: typeof previous) => of?.metadata.annotations?.[annotations.evacuated];
+        if (resource.kind !== nodes.kind || mark(object) === mark(previous)) return;
+        marks.push(`${object.metadata.name} ${mark(object) === undefined ? "unmarked" : "marked"}`);
+      },
+    });
+    const taint = (taints: readonly object[]) => stage.patchSpec(nodes, { name: "n1" }, { taints });
+    await stage.create(runnerApps, app({ replicas: 6 }));
+    await stage.advance(20_000);
+    await taint([{ key: "ToBeDeleted", effect: "NoSchedule" }]);
+    await stage.advance(2_000);
+    assert.deepEqual(marks, []);
+    await stage.advance(120_000);
+    assert.ok(!(await nodesOf(stage)).includes("n1"));
+    assert.deepEqual(marks, ["n1 marked"]);
+    stage.killOperator();
+    stage.startOperator();
+    await stage.advance(120_000);
+    assert.deepEqual(marks, ["n1 marked"]);
+    await taint([]);
+    await stage.advance(5_000);
+    assert.deepEqual(marks, ["n1 marked", "n1 unmarked"]);
+    assert.deepEqual(await images(stage), { "web:1": 6 });
+  });
+
+  it("a node that fails three apps, which do well elsewhere, is told of once", async () => {
+    const stage = await open({
+      behaviour: ({ spec: { nodeName } }) =>
+        nodeName === "n1" ? { startMs: 100, runMs: 100, exitCode: 1 } : { startMs: 1000, runMs: "forever" },
+    });
+    const spec = {
+      replicas: 6,
+      retry: { sameNode: 0, backoff: { initialSeconds: 1, maxSeconds: 1 }, storm: { moves: 100 } },
+      nodeExclusion: { failures: 1 },
+    };
+    const suspects = async () =>
+      (await stage.list<KubeObject & { reason: string; regarding: { name: string } }>(events)).filter(
+        ({ reason }) => reason === "NodeSuspect",
+      );
+    for (const name of ["a", "b", "c"]) {
+      assert.deepEqual(await suspects(), []);
+      await stage.create(runnerApps, { ...app(spec), metadata: { name, namespace } } as RunnerApp);
+      await stage.advance(120_000);
+    }
+    assert.deepEqual(
+      (await suspects()).map(({ regarding }) => regarding.name),
+      ["n1"],
+    );
   });
 
   it("with no room elsewhere a move stalls and says so, and nothing is deleted; given back, the node keeps its instances", async () => {

@@ -1,7 +1,9 @@
 import type { CustomResourceDefinition, JsonSchema, PodTemplateSpec } from "../../api/core.ts";
 import type { ElasticJob } from "../../api/elastic-job.gen.ts";
 import type { KubeObject } from "../../api/meta.ts";
-import { customResourceDefinitions, namespaces, podTemplates, type Resource } from "../../api/resource.ts";
+import type { SpecProblem } from "../../api/problem.ts";
+import { customResourceDefinitions, elasticJobs, namespaces, podTemplates, type Resource, runnerApps } from "../../api/resource.ts";
+import type { RunnerApp } from "../../api/runner-app.gen.ts";
 import type { TenantQueue } from "../../api/tenant-queue.gen.ts";
 import type { Clock } from "../../base/clock.ts";
 import { getOrMake } from "../../base/map.ts";
@@ -12,6 +14,7 @@ import { createApiServer } from "../../simulator/apiserver/api-server.ts";
 import { inProcessTransport } from "../../simulator/apiserver/in-process-transport.ts";
 import { readCrds } from "../../simulator/harness/crds.ts";
 import { elasticJobProblems } from "../../validation/elastic-job.ts";
+import { runnerAppProblems } from "../../validation/runner-app.ts";
 import { tenantQueueProblems } from "../../validation/tenant-queue.ts";
 import { scheduleOfJob } from "./schedule-of-job.ts";
 import { suggestionFor } from "./suggestion.ts";
@@ -85,11 +88,12 @@ export async function createOfflineAdmission(parts: OfflineAdmissionParts): Prom
         const admitted = await client.create(resource, object, { dryRun: true, fieldValidation: "Strict" });
         if (kind === "TenantQueue")
           return { name, problems: await queueProblems(resource, admitted as TenantQueue, beside), warnings: [], admitted };
-        if (kind !== "ElasticJob") return { name, problems: [], warnings: [], admitted };
-        const job = admitted as ElasticJob;
-        const problems = elasticJobProblems(job.spec).map((each) => `${each.path}: ${each.message}`);
-        const template = problems.length > 0 ? [] : await templateProblems(job, namespace ?? "default");
-        const warnings = scheduleOfJob(job)?.warnings.map((warning) => `spec.schedule.${warning}`) ?? [];
+        if (kind !== elasticJobs.kind && kind !== runnerApps.kind) return { name, problems: [], warnings: [], admitted };
+        const work = admitted as ElasticJob | RunnerApp;
+        const problems = specProblems(work).map((each) => `${each.path}: ${each.message}`);
+        const template = problems.length > 0 ? [] : await templateProblems(work, namespace ?? "default");
+        const schedule = kind === elasticJobs.kind ? scheduleOfJob(work as ElasticJob) : undefined;
+        const warnings = schedule?.warnings.map((warning) => `spec.schedule.${warning}`) ?? [];
         return { name, problems: [...problems, ...template], warnings, admitted };
       } catch (error) {
         if (!(error instanceof ApiError)) throw error;
@@ -120,9 +124,16 @@ export async function createOfflineAdmission(parts: OfflineAdmissionParts): Prom
     }
   }
 
-  async function templateProblems(job: ElasticJob, namespace: string): Promise<readonly string[]> {
-    const template = job.spec.template as PodTemplateSpec;
-    const spec = { ...template.spec, restartPolicy: "Never" };
+  function specProblems(work: ElasticJob | RunnerApp): readonly SpecProblem[] {
+    return work.kind === runnerApps.kind
+      ? runnerAppProblems((work as RunnerApp).spec, parts.clock.now())
+      : elasticJobProblems((work as ElasticJob).spec);
+  }
+
+  async function templateProblems(work: ElasticJob | RunnerApp, namespace: string): Promise<readonly string[]> {
+    const template = work.spec.template as PodTemplateSpec;
+    // As the operator renders it.
+    const spec = { ...template.spec, restartPolicy: work.kind === runnerApps.kind ? "Always" : "Never" };
     try {
       await client.create(podTemplates, { metadata: { name: "checked", namespace }, template: { ...template, spec } } as KubeObject, {
         dryRun: true,

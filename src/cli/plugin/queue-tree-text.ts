@@ -1,5 +1,6 @@
-import type { QueuedWork } from "../../api/queue-explanation.ts";
-import type { TenantQueue } from "../../api/tenant-queue.gen.ts";
+import type { NamedWork, QueuedWork } from "../../api/queue-explanation.ts";
+import { elasticJobs } from "../../api/resource.ts";
+import type { TenantQueue, TenantQueueStatusReclaim } from "../../api/tenant-queue.gen.ts";
 import { proportionOf } from "../../base/percentage.ts";
 import { QuantityError } from "../../quota/quantity.ts";
 import { parseAmount } from "../../quota/resource-vector.ts";
@@ -43,8 +44,21 @@ export interface QueueView {
   readonly line?: readonly QueuedWork[];
 }
 
-/** Queues in the order of their trees: each before those below it, siblings by name; those without a place last. `top` leaves out all not below it. */
-export function queueViews(queues: readonly TenantQueue[], top?: string, line: readonly QueuedWork[] = []): readonly QueueView[] {
+/** Work of which statuses of queues tell that it is asked to give back. */
+export const workGivingBack = (queues: readonly TenantQueue[]): readonly NamedWork[] =>
+  queues.flatMap((queue) => openReclaims(queue).map((reclaim) => donorOf(queue, reclaim)));
+
+export interface QueueViewOptions {
+  /** Leaves out all that is not below it. */
+  readonly top?: string;
+  readonly line?: readonly QueuedWork[];
+  /** Gives names to work that the caller may list. */
+  readonly named?: (work: NamedWork) => NamedWork;
+}
+
+/** Queues in the order of their trees: each before those below it, siblings by name; those without a place last. */
+export function queueViews(queues: readonly TenantQueue[], options: QueueViewOptions = {}): readonly QueueView[] {
+  const { top, line = [], named = (work) => work } = options;
   const byName = new Map(queues.map((queue) => [queue.metadata.name, queue]));
   const below = Map.groupBy(queues, ({ spec }) => spec.parent ?? "");
   const views: QueueView[] = [];
@@ -53,7 +67,7 @@ export function queueViews(queues: readonly TenantQueue[], top?: string, line: r
     const { name } = queue.metadata;
     if (seen.has(name)) return;
     seen.add(name);
-    views.push({ ...viewOf(queue, depth, capacity), ...(name === top && line.length > 0 && { line }) });
+    views.push({ ...viewOf(queue, depth, capacity, named), ...(name === top && line.length > 0 && { line }) });
     for (const child of sorted(below.get(name) ?? [])) visit(child, depth + 1, capacity);
   };
   const first = top === undefined ? sorted(below.get("") ?? []) : [byName.get(top)].filter((queue) => queue !== undefined);
@@ -77,12 +91,12 @@ function rootOf(queue: TenantQueue, byName: ReadonlyMap<string, TenantQueue>): T
 
 const capacityOf = ({ status }: TenantQueue): Amounts => texts(status?.capacity);
 
-function viewOf({ metadata, spec, status }: TenantQueue, depth: number, capacity: Amounts): QueueView {
+function viewOf(queue: TenantQueue, depth: number, capacity: Amounts, named: (work: NamedWork) => NamedWork): QueueView {
+  const { metadata, spec, status } = queue;
   const guaranteed = Object.entries(status?.guaranteed ?? {}).map(([resource, { effective }]) => [resource, String(effective ?? "0")]);
   const trouble = (status?.conditions ?? []).find(
     ({ type, status: is }) => is === "True" && (type === "Stalled" || type === "OverCommitted" || type === "ReclaimOverdue"),
   );
-  const open = (status?.reclaims ?? []).filter(({ state }) => state === "Requested" || state === "Acknowledged");
   return {
     name: metadata.name,
     ...(spec.parent !== undefined && { parent: spec.parent }),
@@ -99,16 +113,23 @@ function viewOf({ metadata, spec, status }: TenantQueue, depth: number, capacity
     waiting: status?.waiting ?? 0,
     ...(status?.oldestWaitSince !== undefined && { oldestWaitSince: status.oldestWaitSince }),
     ...(status?.head?.reason !== undefined && { head: status.head.reason }),
-    reclaims: open.map(({ workload, claimant, resources, deadline }) => ({
-      workload: [workload?.kind, `${workload?.namespace ?? ""}/${workload?.name ?? workload?.uid ?? ""}`, workload?.run]
-        .filter(Boolean)
-        .join(" "),
-      claimant: claimant?.queue ?? "",
-      resources: texts(resources),
-      deadline: deadline ?? "",
+    reclaims: openReclaims(queue).map((reclaim) => ({
+      workload: workText(named(donorOf(queue, reclaim))),
+      claimant: reclaim.claimant?.queue ?? "",
+      resources: texts(reclaim.resources),
+      deadline: reclaim.deadline ?? "",
     })),
     ...(trouble !== undefined && { trouble: `${trouble.type} (${trouble.reason}): ${trouble.message}` }),
   };
+}
+
+const openReclaims = ({ status }: TenantQueue): readonly TenantQueueStatusReclaim[] =>
+  (status?.reclaims ?? []).filter(({ state }) => state === "Requested" || state === "Acknowledged");
+
+function donorOf({ metadata }: TenantQueue, { workload }: TenantQueueStatusReclaim): NamedWork {
+  const { kind, ref, part } = workload ?? {};
+  // Only of a run its part is one of the words that people know.
+  return { queue: metadata.name, ...(ref !== undefined && { ref }), ...(kind === elasticJobs.kind && part !== undefined && { part }) };
 }
 
 const texts = (amounts: Readonly<Record<string, string | number>> | undefined): Amounts =>

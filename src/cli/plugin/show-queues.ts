@@ -1,4 +1,4 @@
-import type { QueuedWork } from "../../api/queue-explanation.ts";
+import type { NamedWork, QueuedWork } from "../../api/queue-explanation.ts";
 import { tenantQueues } from "../../api/resource.ts";
 import type { TenantQueue } from "../../api/tenant-queue.gen.ts";
 import { askLeader, type ExplainService } from "./ask-leader.ts";
@@ -6,7 +6,7 @@ import { CommandFailure } from "./command-failure.ts";
 import type { Format } from "./cluster-options.ts";
 import type { Cluster, ClusterFlags, PluginContext } from "./plugin-context.ts";
 import { printValue } from "./print.ts";
-import { queueLine, queueTree, queueViews } from "./queue-tree-text.ts";
+import { queueLine, queueTree, queueViews, workGivingBack } from "./queue-tree-text.ts";
 import { withCluster } from "./with-cluster.ts";
 import { readWorkNames } from "./work-names.ts";
 
@@ -17,7 +17,7 @@ export async function showQueues(
   flags: ClusterFlags & { readonly output?: Format; readonly resource?: string; readonly explainService: ExplainService },
 ): Promise<void> {
   const { clock, output, style } = context;
-  const { queues, line, problem } = await withCluster(context, flags, async (cluster) => {
+  const { queues, line, named, problem } = await withCluster(context, flags, async (cluster) => {
     const stored = (await cluster.client.list<TenantQueue>(tenantQueues)).items;
     if (name !== undefined && !stored.some(({ metadata }) => metadata.name === name))
       throw new CommandFailure(`there is no TenantQueue ${name}`);
@@ -28,7 +28,7 @@ export async function showQueues(
     return;
   }
   if (problem !== undefined) output.note(`the operator cannot be asked, so figures are from status, some 10 s old: ${problem}`);
-  const views = queueViews(queues, name, line);
+  const views = queueViews(queues, { ...(name !== undefined && { top: name }), line, named });
   if (flags.output === "json" || flags.output === "yaml") {
     await printValue(output, flags.output, views);
     return;
@@ -51,6 +51,8 @@ interface Live {
   readonly queues: readonly TenantQueue[];
   /** Who waits in the one leaf that was asked for. */
   readonly line: readonly QueuedWork[];
+  /** Gives names to work that the caller may list. */
+  readonly named: (work: NamedWork) => NamedWork;
   /** Why the leader did not tell of a tree. */
   readonly problem?: string;
 }
@@ -63,14 +65,12 @@ async function readLive(cluster: Cluster, stored: readonly TenantQueue[], top: s
   const answers = words.flatMap((word) => (word.kind === "said" ? [word.answer] : []));
   const live = new Map(answers.flatMap(({ queues }) => queues.map(({ name, status }) => [name, status] as const)));
   const line = answers.flatMap((answer) => answer.line);
-  const named = await readWorkNames(
-    cluster,
-    line.map(({ work }) => work),
-  );
+  const named = await readWorkNames(cluster, [...line.map(({ work }) => work), ...workGivingBack(stored)]);
   const silent = words.find((word) => word.kind === "silent");
   return {
     queues: stored.map((queue) => withLive(queue, live.get(queue.metadata.name))),
     line: line.map((queued) => ({ ...queued, work: named(queued.work) })),
+    named,
     ...(silent !== undefined && { problem: silent.problem }),
   };
 }

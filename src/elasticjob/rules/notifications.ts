@@ -1,5 +1,5 @@
 import type { ElasticJobStatus } from "../../api/elastic-job.gen.ts";
-import type { Notification, NotificationEvent } from "../../api/notification.ts";
+import type { JobEvent, Notification } from "../../api/notification.ts";
 import { formatSeconds } from "../../base/time.ts";
 import type { RunsStep } from "./concurrency.ts";
 import type { Lateness } from "./lateness.ts";
@@ -21,9 +21,9 @@ export function notificationsOf(observed: ObservedJob, runs: RunsStep, late: Lat
   const after = next.consecutiveFailures ?? 0;
   const notifications: Notification[] = [];
   for (const { receiver, events, after: least = 1, quietSeconds = 0 } of wishes) {
-    const tell = (event: NotificationEvent, told: Pick<Notification, "reason" | "message" | "run">) => {
+    const tell = (event: JobEvent, told: Pick<Notification, "reason" | "message" | "run">) => {
       if (!(events as readonly string[]).includes(event)) return;
-      const common = { receiver, event, job: { namespace, name, uid }, at: now, quietMs: quietSeconds * 1000 };
+      const common = { receiver, event, of: { kind: "ElasticJob" as const, namespace, name, uid }, at: now, quietMs: quietSeconds * 1000 };
       notifications.push({ ...common, consecutiveFailures: after, ...told });
     };
     for (const { run, outcome } of runs.steps) {

@@ -15,6 +15,7 @@ import { lateText, queueAwaitedUntil } from "./conditions.ts";
 import { type Lateness, lateness } from "./lateness.ts";
 import { sortPods } from "./live-run.ts";
 import type { ObservedJob } from "./observed.ts";
+import type { EndedItem } from "./ended-item.ts";
 import { notificationsOf } from "./notifications.ts";
 import { stepRequests } from "./requests.ts";
 import { collectResultsFiles } from "./results-file.ts";
@@ -35,6 +36,8 @@ export interface ElasticJobPlan extends Plan {
     readonly ended: readonly { readonly kind: string; readonly phase: string }[];
     readonly skipped: Readonly<Record<string, number>>;
     readonly attempts: readonly Verdict["outcome"][];
+    /** Nodes on which items failed that have succeeded elsewhere since. */
+    readonly badNodes: readonly string[];
     /** Whom to tell of it. */
     readonly notifications: readonly Notification[];
   };
@@ -130,6 +133,7 @@ export function planElasticJob(given: ObservedJob): ElasticJobPlan {
       ended: runs.steps.flatMap((step) => (step.outcome === undefined ? [] : [{ kind: step.run.kind, phase: step.outcome.phase }])),
       skipped: runs.skipped.counts,
       attempts: runs.steps.flatMap((step) => [...step.ended, step.reduce?.end].flatMap((end) => end?.verdict?.outcome ?? [])),
+      badNodes: runs.steps.flatMap(({ ended }) => ended.flatMap(badNodes)),
       notifications: written.patch === undefined ? [] : notificationsOf(observed, runs, late, written.next),
     },
     traced: { steps: runs.steps, next: written.next, skipped: runs.skipped },
@@ -145,12 +149,21 @@ function wantsOf(steps: readonly { readonly turn?: QueueTurn }[]): Pick<ElasticJ
   return { wants: steps.flatMap(({ turn }) => turn?.want ?? []) };
 }
 
+/**
+ * What fails everywhere tells nothing of nodes, so they are blamed when the item succeeds on another one; and where it was lost on one of them, be it by
+ * a drain or a preemption, nothing is said of any.
+ */
+function badNodes({ pod, verdict }: EndedItem): readonly string[] {
+  if (verdict?.outcome !== "Succeeded" || pod === undefined || pod.history.lost > 0) return [];
+  return pod.history.nodes.filter((node) => node !== pod.node);
+}
+
 /** A plan that writes nothing. */
 export const nothingToDo: ElasticJobPlan = {
   actions: [],
   reasons: [],
   fired: [],
-  recorded: { ended: [], skipped: {}, attempts: [], notifications: [] },
+  recorded: { ended: [], skipped: {}, attempts: [], badNodes: [], notifications: [] },
   strays: 0,
   waiting: [],
 };

@@ -39,6 +39,8 @@ export interface Creations {
 /** All that one look creates: a refusal of one by quota holds for the others. */
 const lane = "instances";
 const never = Number.POSITIVE_INFINITY;
+/** Of one plan: what comes meanwhile is not to wait for all instances of a large fleet. */
+export const mostCreations = 100;
 
 /**
  * Makes pods. Each is the next pod of the lowest instance that has none; where that one has failed, retries say whether and where
@@ -51,22 +53,31 @@ export function createsOf(context: CreationContext, order: CreationOrder): Creat
   if (wanted === 0 || memory.namespaceTerminating) return { actions: [], wakeAt: never };
   const { refusal } = memory;
   if (refusal !== undefined && refusal.retryAt > now) return { actions: [], wakeAt: refusal.retryAt };
-  const most = refusal?.allowance ?? never;
+  const most = Math.min(refusal?.allowance ?? never, mostCreations);
   const namesTaken = new Set([...pods.map(({ metadata }) => metadata.name), ...memory.namesTaken]);
   const numbersTaken = new Set(pods.filter((pod) => !pod.isDeleting && !leaving.has(pod)).map(({ instance }) => instance));
   const series = new Map(records.series.map((each) => [each.instance, each]));
   const tried = new Map(records.options.map(({ instance, tries }) => [instance, tries]));
+  const nextSlots = new Map<string, number>();
+  // In a large fleet they are not to be looked through for each instance that is made.
+  const ending = Map.groupBy(
+    pods.filter((pod) => pod.isDeleting || leaving.has(pod)),
+    ({ instance }) => instance,
+  );
   const actions: CreateAction[] = [];
   let wakeAt = never;
 
   const make = (revision: string, instance: string, placement: Placement, replaces?: string) => {
     const data = dataOf(revisions, revision);
-    if (data === undefined || actions.length >= most) return;
+    if (data === undefined || actions.length >= most) {
+      if (actions.length === mostCreations) wakeAt = now;
+      return;
+    }
     const prefix = podNamePrefix(app.metadata.name, revision);
-    let slot = 0;
+    let slot = nextSlots.get(prefix) ?? 0;
     while (namesTaken.has(`${prefix}${slot}`)) slot++;
+    nextSlots.set(prefix, slot + 1);
     const name = `${prefix}${slot}`;
-    namesTaken.add(name);
     const { queue, pool } = context.turn;
     const tries = tried.get(instance);
     const object = renderPod({
@@ -95,8 +106,7 @@ export function createsOf(context: CreationContext, order: CreationOrder): Creat
       const known = series.get(instance);
       const may = creationOf(known, origin, spec.retry, now);
       if (may.kind === "Allowed") {
-        const before = pods.filter((pod) => pod.instance === instance && (pod.isDeleting || leaving.has(pod)));
-        make(revision, instance, placementFor(context, known, may, before));
+        make(revision, instance, placementFor(context, known, may, ending.get(instance)));
       } else if (may.kind === "Later") wakeAt = Math.min(wakeAt, may.at);
       else if (may.kind === "Exhausted") wakeAt = Math.min(wakeAt, may.until);
     }

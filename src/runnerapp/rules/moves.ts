@@ -38,9 +38,8 @@ export function stepMoves(
   const isAvailable = (pod: InstancePod) => availableFrom(pod, spec.minReadyMs) <= now;
   const causeOf = (pod: InstancePod): EvacuationCause | undefined => {
     const node = pod.node === undefined ? undefined : nodes.get(pod.node);
-    const asked = node?.taken ?? pod.taken;
-    const lost = signals.get(pod)?.kind === "NodeLost";
-    return evacuationCause(pod, { ...(asked !== undefined && { taken: asked }), unheardOf: node?.lostSince !== undefined, lost });
+    const standing = { unheardOf: node?.lostSince !== undefined, lost: signals.get(pod)?.kind === "NodeLost" };
+    return evacuationCause(pod.taken, { ...standing, ...(node?.taken !== undefined && { taken: node.taken }) });
   };
   const pods: readonly EvacuationPod[] = living.map((pod) => {
     const cause = causeOf(pod);

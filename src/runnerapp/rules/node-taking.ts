@@ -35,12 +35,10 @@ export interface NodeStanding {
 /**
  * Why a pod is to leave; undefined = it may stay. A node that is taken and not heard of counts as lost at once: its instances are not Ready,
  * but may serve unseen, and must not be deleted like those that surely do not.
+ * @param own see {@link podTaken}
  */
-export function evacuationCause(
-  pod: { readonly metadata: ObjectMeta },
-  { taken, unheardOf, lost }: NodeStanding,
-): EvacuationCause | undefined {
-  const asked = taken ?? podTaken(pod);
+export function evacuationCause(own: EvacuationCause | undefined, { taken, unheardOf, lost }: NodeStanding): EvacuationCause | undefined {
+  const asked = taken ?? own;
   return lost || (unheardOf && asked !== undefined) ? "Lost" : asked;
 }
 

@@ -1,6 +1,7 @@
 import type { Action, Plan } from "../../api/action.ts";
 import type { WorkloadWant } from "../../api/admission.ts";
 import { clockOffWaitMs, isClockOff } from "../../api/clock-skew.ts";
+import type { Notification } from "../../api/notification.ts";
 import { runnerApps } from "../../api/resource.ts";
 import { createsOf, type CreationContext, placementFor } from "./creation.ts";
 import { stepBudget } from "./disruption-budget-step.ts";
@@ -15,6 +16,7 @@ import { candidatesOf, isResizeRefused, prefetchesFor, stepChanges } from "./in-
 import { availableFrom, type InstancePod, isLiving } from "./instance.ts";
 import { type Moves, stepMoves } from "./moves.ts";
 import { isMisplaced, nextExpiry } from "./node-rules.ts";
+import { notificationsOf } from "./notifications.ts";
 import type { ObservedApp } from "./observed.ts";
 import { stepOptions } from "./option-step.ts";
 import { type QueueTurn, queueTurn, wantOf } from "./queue-turn.ts";
@@ -32,10 +34,12 @@ export interface RunnerAppPlan extends Plan {
   readonly wants?: readonly WorkloadWant[];
   /** It was asked to give back more than it agreed to. */
   readonly declines: boolean;
+  /** Whom to tell of what the status records, once it is written. */
+  readonly notifications: readonly Notification[];
 }
 
 /** A plan that writes nothing. */
-export const nothingToDo: RunnerAppPlan = { actions: [], reasons: [], declines: false };
+export const nothingToDo: RunnerAppPlan = { actions: [], reasons: [], declines: false, notifications: [] };
 
 const never = Number.POSITIVE_INFINITY;
 
@@ -53,7 +57,7 @@ export function planRunnerApp(observed: ObservedApp): RunnerAppPlan {
   const { app, now } = observed;
   if (app.metadata.deletionTimestamp !== undefined) return { ...nothingToDo, reasons: ["being deleted"] };
   if (isClockOff(observed)) return { ...nothingToDo, reasons: ["the clock is off"], wakeAt: now + clockOffWaitMs };
-  if (app.spec.endpoints !== undefined) return { ...planForeignFleet(observed), declines: false };
+  if (app.spec.endpoints !== undefined) return { ...nothingToDo, ...planForeignFleet(observed) };
   const revision = revisionOf(observed);
   const pods = observed.pods.map((pod) => asKnown(observed, pod));
   const existing = pods.filter(({ hasEnded }) => !hasEnded).length;
@@ -144,6 +148,7 @@ export function planRunnerApp(observed: ObservedApp): RunnerAppPlan {
     reasons: [],
     wants: wantsOf(observed, wish, rollout, turn, moves, existing, turn.queue === undefined ? idle : stepsWith(never)),
     declines: turn.declines,
+    notifications: written.patch === undefined ? [] : notificationsOf(observed, written.next, healing.exclusion.added),
   };
 }
 

@@ -34,6 +34,8 @@ export interface StatusInput {
 }
 
 export interface StatusStep {
+  /** The status as it ought to be. */
+  readonly next: RunnerAppStatus;
   /** Absent = nothing is written now. */
   readonly patch?: Readonly<Record<string, unknown>>;
   readonly wakeAt: number;
@@ -50,10 +52,10 @@ export function stepStatus(input: StatusInput): StatusStep {
   const current = app.status ?? {};
   const { next, deadline } = nextStatus(input);
   const patch = mergePatch(current as Record<string, unknown>, next as unknown as Record<string, unknown>);
-  if (patch === undefined) return { wakeAt: deadline };
+  if (patch === undefined) return { next, wakeAt: deadline };
   const due = (memory.wroteAt ?? -never) + countsIntervalMs;
-  if (!isUrgent(patch) && due > now) return { wakeAt: Math.min(deadline, due) };
-  return { patch, wakeAt: deadline };
+  if (!isUrgent(patch) && due > now) return { next, wakeAt: Math.min(deadline, due) };
+  return { next, patch, wakeAt: deadline };
 }
 
 /** Fields of which nothing follows. */

@@ -32,6 +32,8 @@ export interface StageOptions {
   readonly leaseTimings?: OperatorOptions["leaseTimings"];
   /** See OperatorOptions. */
   readonly onReclaim?: OperatorOptions["onReclaim"];
+  /** What else the operator is told; absent = its defaults. */
+  readonly operator?: Pick<OperatorOptions, "evacuationTaints" | "markEvacuated" | "appsAgreeing" | "planRunnerApp">;
   /** Told of every change, in order, from the first node on. */
   readonly onCommit?: (commit: Commit) => void;
 }
@@ -79,7 +81,7 @@ export class Stage {
 
   /** Another process of the operator. */
   startOperator(): void {
-    const { leaseTimings, onReclaim } = this.#options;
+    const { leaseTimings, onReclaim, operator } = this.#options;
     const serverTime = createServerTime(this.clock);
     const identity = `operator-${++this.#operators}`;
     const transport = inProcessTransport(this.#server, { userAgent: identity });
@@ -98,6 +100,7 @@ export class Stage {
       concurrency: 64,
       ...(leaseTimings !== undefined && { leaseTimings }),
       ...(onReclaim !== undefined && { onReclaim }),
+      ...operator,
     });
     void this.#operator.run();
   }

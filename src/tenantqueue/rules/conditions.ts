@@ -4,7 +4,6 @@ import { problemsText, type SpecProblem } from "../../api/problem.ts";
 import { capacityOverlap, missingParent, overCommitmentProblem, parentCycle } from "../../api/queue-problems.ts";
 import { conditionTypes, queueReasons } from "../../api/reasons.ts";
 import type { TenantQueueStatusReclaim } from "../../api/tenant-queue.gen.ts";
-import { andOthers } from "../../base/and-others.ts";
 import { parseTime } from "../../base/time.ts";
 import type { PoolOverlap } from "./capacity.ts";
 import type { StopPolicy } from "./effective-spec.ts";
@@ -74,7 +73,7 @@ export function queueConditions(state: QueueState, known: readonly Condition[], 
   }
   set(conditionTypes.overCommitted, overCommitted(state) ?? (was(conditionTypes.overCommitted) ? notOverCommitted(state) : undefined));
   const settled = was(conditionTypes.reclaimOverdue) ? settledReclaims : undefined;
-  set(conditionTypes.reclaimOverdue, reclaimOverdue(state.reclaims, now) ?? settled);
+  set(conditionTypes.reclaimOverdue, reclaimOverdue(state, now) ?? settled);
   return conditions;
 }
 
@@ -101,15 +100,12 @@ export function overdueReclaims(reclaims: readonly TenantQueueStatusReclaim[], n
 /** Whether a request may still be answered. */
 export const isOpen = (state: TenantQueueStatusReclaim["state"]): boolean => state === "Requested" || state === "Acknowledged";
 
-const mostNamed = 3;
-
-function reclaimOverdue(reclaims: readonly TenantQueueStatusReclaim[], now: number): Said | undefined {
+function reclaimOverdue({ name, reclaims }: QueueState, now: number): Said | undefined {
   const overdue = overdueReclaims(reclaims, now);
   if (overdue.length === 0) return undefined;
-  const names = overdue.slice(0, mostNamed).map(({ workload, deadline }) => {
-    const run = workload?.run === undefined ? "" : ` (run ${workload.run})`;
-    return `${workload?.kind} ${workload?.namespace}/${workload?.name}${run} by ${deadline}`;
-  });
-  const message = `should have given back what another queue is guaranteed: ${names.join(", ")}${andOthers(overdue.length - mostNamed)}; until then the queue admits nothing new. Let them end, or scale them down`;
+  // Whoever reads queues may not know what other tenants run (decision 27).
+  const works = `${overdue.length} ${overdue.length === 1 ? "workload" : "workloads"}`;
+  const [first] = overdue.map(({ deadline = "" }) => deadline).sort();
+  const message = `${works} should have given back by ${first} what another queue is guaranteed; until then the queue admits nothing new. Let them end, or scale them down: kubectl nuptse queue ${name} tells which they are`;
   return { status: "True", reason: queueReasons.deadlinePassed, message };
 }

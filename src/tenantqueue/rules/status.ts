@@ -123,11 +123,11 @@ function keepReclaims(reclaims: readonly TenantQueueStatusReclaim[]): readonly T
 }
 
 /** Those that are not over, the longest first. */
-function keepNewest<T extends { readonly until: string; readonly id?: string; readonly uid?: string }>(
+function keepNewest<T extends { readonly until: string; readonly id?: string; readonly ref?: string; readonly part?: string }>(
   records: readonly T[],
   now: number,
 ): readonly T[] {
-  const name = ({ id, uid }: T) => id ?? uid ?? "";
+  const name = ({ id, ref, part }: T) => id ?? `${ref}/${part}`;
   return records
     .filter(({ until }) => (parseTime(until) ?? 0) > now)
     .sort((left, right) => compare(parseTime(right.until) ?? 0, parseTime(left.until) ?? 0) || compare(name(left), name(right)))

@@ -34,8 +34,8 @@ process.stdin.on("end", () => void world.close().then(() => process.exit(0)));
 function behaviour(pod: Pod): PodScript {
   const text = pod.metadata.annotations?.[scriptAnnotation];
   if (text === undefined) return {};
-  const { failFirst, runMs } = JSON.parse(text) as BenchScript;
-  const script: PodScript = runMs === undefined ? {} : { runMs };
+  const { failFirst, runMs, startMs } = JSON.parse(text) as BenchScript;
+  const script: PodScript = { ...(runMs !== undefined && { runMs }), ...(startMs !== undefined && { startMs }) };
   const [owner] = pod.metadata.ownerReferences ?? [];
   if (!failFirst || owner === undefined) return script;
   if (!failed.has(owner.uid)) failed.set(owner.uid, pod.metadata.uid ?? "");

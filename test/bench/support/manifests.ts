@@ -6,6 +6,8 @@ export const scriptAnnotation = "bench.example/script";
 /** How a pod is played. */
 export interface BenchScript {
   readonly runMs?: number | readonly [number, number];
+  /** From the start of its container until it is ready. */
+  readonly startMs?: number | readonly [number, number];
   /** The first pod of each owner exits with 1. */
   readonly failFirst?: boolean;
 }
@@ -68,6 +70,19 @@ export function heldPod(namespace: string, name: string): Pod {
 
 export function elasticJob(namespace: string, name: string, spec: Readonly<Record<string, unknown>>): unknown {
   return { apiVersion: "nuptse.dev/v1alpha1", kind: "ElasticJob", metadata: { namespace, name }, spec };
+}
+
+/** Of an instance, in the words of a RunnerApp and of a Deployment; another version is another template. */
+export function instanceTemplate(script: BenchScript, version: number, labels: Readonly<Record<string, string>> = {}): PodTemplateSpec {
+  const image = `registry.example/web:${version}`;
+  return {
+    metadata: { labels, annotations: { [scriptAnnotation]: JSON.stringify(script) } },
+    spec: { terminationGracePeriodSeconds: 30, containers: [{ name: "web", image, command: ["/bin/web"] }] },
+  };
+}
+
+export function runnerApp(namespace: string, name: string, spec: Readonly<Record<string, unknown>>): unknown {
+  return { apiVersion: "nuptse.dev/v1alpha1", kind: "RunnerApp", metadata: { namespace, name }, spec };
 }
 
 export function cronJob(namespace: string, name: string, schedule: string, jobSpec: Readonly<Record<string, unknown>>): unknown {

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { operatorNodeOptions } from "../../../hack/bundle/node-options.ts";
@@ -56,6 +57,18 @@ export class OperatorProcess {
       // each answer costs the operator some 10 ms, so it is not asked all the time
       await sleep(50);
     }
+  }
+
+  /** Rejects when it ends: to be raced against what waits for its work. */
+  async ended(): Promise<never> {
+    const { process } = this.#child;
+    if (this.#child.isRunning) await once(process, "exit");
+    throw new Error(`the operator ended:\n${await this.#child.lastLines()}`);
+  }
+
+  /** The end of its log. */
+  lastLines(): Promise<string> {
+    return this.#child.lastLines();
   }
 
   /** The sum of each metric over its labels. */

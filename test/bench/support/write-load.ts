@@ -152,11 +152,20 @@ export async function writesAtRest(
   jobs: number,
   seconds: number,
 ): Promise<{ readonly writes: number; readonly leases: number }> {
-  await cluster.createNamespaces(["rest", "foreign"]);
+  await cluster.createNamespaces(["rest"]);
   const spec = { schedule: { crons: ["0 0 1 1 *"] }, template: podTemplate({}) };
   const names = Array.from({ length: jobs }, (_, index) => elasticJob("rest", `idle-${index}`, spec));
   await cluster.createAll("/apis/nuptse.dev/v1alpha1/namespaces/rest/elasticjobs", names);
   await cluster.armed("rest", jobs);
+  return writesWhileOthersGoOn(cluster, seconds);
+}
+
+/** The same with whatever there is: nodes are heard of, and a pod of somebody else changes. Needs a node "world-0". */
+export async function writesWhileOthersGoOn(
+  cluster: BenchCluster,
+  seconds: number,
+): Promise<{ readonly writes: number; readonly leases: number }> {
+  await cluster.createNamespaces(["foreign"]);
   const foreign = {
     metadata: { name: "foreign" },
     spec: { nodeName: "nowhere", containers: [{ name: "main", image: "registry.example/foreign:1" }] },

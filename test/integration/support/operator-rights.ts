@@ -57,6 +57,14 @@ const webhookRole = {
   ],
 };
 
+/** The same for an operator that marks nodes: the rules of nuptse-node-marker in crds/roles.yaml. */
+const nodeMarkerRole = {
+  apiVersion: "rbac.authorization.k8s.io/v1",
+  kind: "ClusterRole",
+  metadata: { name: `${operatorGroup}-node-marker` },
+  rules: [{ apiGroups: [""], resources: ["nodes"], verbs: ["patch"] }],
+};
+
 /**
  * The verbs and resources of the role as "verb group/resource", to be held against what the audit log saw.
  * @param webhooks also what an operator may that serves webhooks
@@ -71,7 +79,7 @@ export function grantedRequests(webhooks = false): ReadonlySet<string> {
 
 /** Creates the roles, and binds them to the group. */
 export async function grantOperatorRights(client: CertificateClient): Promise<void> {
-  for (const body of [role, webhookRole]) {
+  for (const body of [role, webhookRole, nodeMarkerRole]) {
     await client.text({ method: "POST", path: "/apis/rbac.authorization.k8s.io/v1/clusterroles", body });
     const binding = {
       metadata: body.metadata,

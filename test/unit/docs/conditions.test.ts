@@ -6,6 +6,7 @@ import {
   conditionReasons,
   conditionTypes,
   eventReasons,
+  nodeEventReasons,
   queueReasons,
   queueRefusals,
   requestReasons,
@@ -35,6 +36,7 @@ describe("docs/conditions", () => {
     { section: "Reasons of a TenantQueue", names: queueReasons, columns: 4 },
     { section: "Reasons of a RunnerApp", names: appReasons, columns: 4 },
     { section: "Events of a RunnerApp", names: appEventReasons, columns: 4 },
+    { section: "Events of a node", names: nodeEventReasons, columns: 4 },
     { section: "Why a workload is of no queue", names: queueRefusals, columns: 3 },
     { section: "Why a workload waits for its queue", names: waitReasons, columns: 3 },
   ];

@@ -5,7 +5,7 @@ import { bodyOf, signature } from "../../../src/notify/body.ts";
 const failed: Notification = {
   receiver: "ops",
   event: "Failed",
-  job: { namespace: "tenant", name: "report", uid: "u1" },
+  of: { kind: "ElasticJob", namespace: "tenant", name: "report", uid: "u1" },
   run: { id: "20261121t120000z", fireTime: Date.UTC(2026, 10, 21, 12) },
   at: Date.UTC(2026, 10, 21, 12, 0, 3, 250),
   reason: "ItemsFailed",
@@ -28,6 +28,29 @@ describe("what a receiver gets", () => {
       message: "run 20261121t120000z failed: 1 of <3> items & more",
       consecutiveFailures: 2,
     });
+  });
+
+  it("JSON of an app: the app, and the nodes that it is about", () => {
+    const { run, consecutiveFailures, ...common } = failed;
+    const excluded: Notification = {
+      ...common,
+      event: "NodeExcluded",
+      of: { kind: "RunnerApp", namespace: "tenant", name: "web", uid: "u2" },
+      nodes: ["n1"],
+      reason: "Exit",
+      message: "nodes are left out: n1",
+    };
+    assert.deepEqual(JSON.parse(bodyOf(excluded, "JSON")), {
+      version: 1,
+      key: "u2/2026-11-21T12:00:03.250Z/NodeExcluded",
+      event: "NodeExcluded",
+      app: { namespace: "tenant", name: "web", uid: "u2" },
+      nodes: ["n1"],
+      at: "2026-11-21T12:00:03.250Z",
+      reason: "Exit",
+      message: "nodes are left out: n1",
+    });
+    assert.deepEqual(JSON.parse(bodyOf(excluded, "Slack")), { text: "*tenant/web* :no_entry: node left out\nnodes are left out: n1" });
   });
 
   it("Slack: one text, in which its marks are escaped", () => {

@@ -15,7 +15,7 @@ import { noMetrics } from "../../../src/runtime/metrics.ts";
 const notification = (differs: Partial<Notification> = {}): Notification => ({
   receiver: "ops",
   event: "Failed",
-  job: { namespace: "tenant", name: "report", uid: "u1" },
+  of: { kind: "ElasticJob", namespace: "tenant", name: "report", uid: "u1" },
   run: { id: "20261121t120000z", fireTime: 0 },
   at: Date.now(),
   reason: "ItemsFailed",

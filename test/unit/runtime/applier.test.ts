@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Action, ActionOutcome, Plan } from "../../../src/api/action.ts";
 import type { KubeObject } from "../../../src/api/meta.ts";
-import { elasticJobs, pods, podTemplates } from "../../../src/api/resource.ts";
+import { elasticJobs, nodes, pods, podTemplates } from "../../../src/api/resource.ts";
 import { VirtualClock } from "../../../src/base/virtual-clock.ts";
 import { TimedOutError } from "../../../src/kube/errors.ts";
 import { createKubeClient } from "../../../src/kube/kube-client.ts";
@@ -335,6 +335,35 @@ describe("applier", () => {
     assert.deepEqual(results[0]?.outcome, { kind: "done" });
     assert.equal(sent.length, 3);
     assert.equal(metrics.counts.get("nuptse_api_writes_total{verb=deletecollection,resource=pods}"), 3);
+  });
+
+  it("patches with the UID in front, and not when a live look finds what must not be there", async () => {
+    const unless = { resource: pods, labelSelector: "nuptse.dev/app", fieldSelector: "spec.nodeName=n1" };
+    const mark: Action = {
+      tag: "patch",
+      resource: nodes,
+      ref: { name: "n1" },
+      uid: "node-uid",
+      resourceVersion: "7",
+      operations: [{ op: "add", path: "/metadata/annotations/a", value: "b" }],
+      unless,
+    };
+    for (const [found, outcome, methods] of [
+      [[], "done", ["GET", "PATCH"]],
+      [[owned("p")], "conflict", ["GET"]],
+    ] as const) {
+      const { applier, sent } = bench(({ method }) => (method === "GET" ? ok({ metadata: {}, items: found }) : ok(thing("n1"))));
+      const { results } = await applier.apply(plan([mark]));
+      assert.equal(results[0]?.outcome.kind, outcome);
+      assert.deepEqual(
+        sent.map(({ method }) => method),
+        methods,
+      );
+      const { labelSelector, fieldSelector } = sent[0]?.query ?? {};
+      assert.deepEqual({ labelSelector, fieldSelector }, { labelSelector: unless.labelSelector, fieldSelector: unless.fieldSelector });
+      if (sent[1] !== undefined)
+        assert.deepEqual((sent[1].body as readonly unknown[])[0], { op: "test", path: "/metadata/uid", value: "node-uid" });
+    }
   });
 
   it("hands events to the recorder", async () => {

@@ -60,7 +60,7 @@ function settle({ queues, works, rights = {} }: Setting) {
     onWork: () => undefined,
     onAdmitted: () => undefined,
   });
-  const reclaims = new Reclaims({ ledger, now: () => clock.now(), onState: () => undefined });
+  const reclaims = new Reclaims({ ledger, now: () => clock.now(), namespaceUid: () => undefined, onState: () => undefined });
   ledger.follow(world, true);
   for (const [index, [name, work]] of Object.entries(works).entries()) {
     const { items = 1, has = 0, atLeast = items, priority = 0, onReclaim = "Refuse", kind = "ElasticJob" } = work;

@@ -26,6 +26,7 @@ interface FakeApp {
   readonly name: string;
   readonly queue: string;
   readonly onReclaim?: OnReclaim;
+  readonly kind?: string;
   /** Items that begin together. */
   readonly atLeast?: number;
 }
@@ -55,14 +56,15 @@ class Stage {
     this.reclaims = new Reclaims({
       ledger: this.ledger,
       now: () => this.now,
+      namespaceUid: (name) => `uid-of-${name}`,
       onState: ({ donor, state, isOverdue }) => this.told.push(`${donor.split("/")[0]} ${isOverdue ? "overdue" : state}`),
     });
     this.ledger.follow(planWorld({ queues: stored, nodes: [], namespaces: new Map(), foreign: () => undefined }), true);
     return this;
   }
 
-  declare({ name, queue: of, onReclaim = "Stop", atLeast = 1 }: FakeApp, wanted: number, atWork: number): this {
-    const owner: WorkloadOwner = { kind: "RunnerApp", namespace: "shop", name, uid: name };
+  declare({ name, queue: of, onReclaim = "Stop", atLeast = 1, kind = "RunnerApp" }: FakeApp, wanted: number, atWork: number): this {
+    const owner: WorkloadOwner = { kind, namespace: "shop", name, uid: name };
     const terms = { priority: 0, since: start, item: { cpu: 1000, pods: 1 }, atLeast, onReclaim, promiseSeconds: 30 };
     this.ledger.declare(owner, [{ part: "app", queue: of, wanted, atWork, recorded: 0, ...terms }]);
     return this;
@@ -75,6 +77,14 @@ class Stage {
     this.reclaims.step();
     this.ledger.decide(1000);
     return this;
+  }
+
+  /** Queues as they are stored, with what a new leader takes up. */
+  stored(): readonly TenantQueue[] {
+    return queues.map((each) => {
+      const { reclaims, coolOffs } = this.reclaims.of(each.metadata.name);
+      return { ...each, status: { reclaims: [...reclaims], coolOffs: [...coolOffs] } };
+    });
   }
 
   answer(name: string): AdmissionAnswer | undefined {
@@ -158,20 +168,42 @@ describe("a reclaim", () => {
     assert.deepEqual([stage.states(), stage.answer("fleet")?.allowed], [[], 10]);
   });
 
-  it("survives a restart: the same donor is asked for the same, and the claimant is served first", () => {
+  for (const kind of ["RunnerApp", "Deployment"])
+    it(`of a ${kind} survives a restart: the same donor is asked for the same, and the claimant is served first`, () => {
+      const donor = { ...fleet, kind };
+      const stage = asked(donor);
+      const stored = stage.stored();
+      stage.restart(stored).declare(owner, 3, 0).declare(donor, 10, 10);
+      stage.reclaims.takeUp(stored);
+      stage.step(1);
+      assert.deepEqual([stage.states(), stage.answer("fleet")?.allowed], [["Requested 3"], 7], "until its owner looks again");
+      stage.declare(donor, 10, 7).step(1);
+      assert.deepEqual([stage.states(), stage.answer("owner")?.allowed], [["Released 3"], 3]);
+    });
+
+  it("of a donor that is gone when another leader takes it up ends as Released", () => {
     const stage = asked();
-    const stored = queues.map((each) => ({ ...each, status: { reclaims: stage.reclaims.of(each.metadata.name).reclaims } }));
+    const stored = stage.stored();
+    stage.restart(stored).declare(owner, 3, 0);
+    stage.reclaims.takeUp(stored);
+    stage.step(1);
+    assert.deepEqual([stage.states(), stage.answer("owner")?.allowed], [["Released 3"], 3]);
+  });
+
+  it("that was Declined is not asked again by another leader during the cool-off", () => {
+    const stage = asked();
+    stage.ledger.decline("fleet", "app");
+    stage.step(1);
+    const stored = stage.stored();
     stage.restart(stored).declare(owner, 3, 0).declare(fleet, 10, 10);
     stage.reclaims.takeUp(stored);
     stage.step(1);
-    assert.deepEqual([stage.states(), stage.answer("fleet")?.allowed], [["Requested 3"], 7], "until its owner looks again");
-    stage.declare(fleet, 10, 7).step(1);
-    assert.deepEqual([stage.states(), stage.answer("owner")?.allowed], [["Released 3"], 3]);
+    assert.deepEqual([stage.states(), stage.answer("fleet")?.allowed], [[], 10]);
   });
 
   it("binds the donor in a new term before anything is decided in it", () => {
     const stage = asked();
-    const stored = queues.map((each) => ({ ...each, status: { reclaims: stage.reclaims.of(each.metadata.name).reclaims } }));
+    const stored = stage.stored();
     stage.restart(stored);
     // Pods are seen before their owners are.
     stage.ledger.countPod({ name: "fleet-0", namespace: "shop", id: "fleet/app", queue: "b", request: { cpu: 1000, pods: 1 } });
@@ -188,7 +220,7 @@ describe("a reclaim", () => {
     ahead.now += 365 * 86_400_000;
     ahead.declare(fleet, 10, 10).step(60);
     const { reclaims, debts } = ahead.reclaims.of("b");
-    const coolOffs = [{ uid: "other", until: "2027-11-21T12:00:00Z" }];
+    const coolOffs = [{ ref: "0123456789abcdef", part: "app", until: "2027-11-21T12:00:00Z" }];
     const stored = queues.map((each) => (each.metadata.name === "b" ? { ...each, status: { reclaims, debts, coolOffs } } : each));
     const stage = new Stage().restart(stored).declare(owner, 3, 0).declare(fleet, 10, 10);
     stage.reclaims.takeUp(stored);
@@ -202,4 +234,15 @@ describe("a reclaim", () => {
       ["2026-11-21T12:01:00Z", "2026-11-21T12:01:00Z", "2026-11-21T12:01:00Z"],
     );
   });
+
+  // SHA-256 of "nuptse.dev/work <what it stands for>", its first 16 digits: printf 'nuptse.dev/work fleet' | sha256sum
+  for (const { kind, workload } of [
+    { kind: "RunnerApp", workload: { kind: "RunnerApp", ref: "ee3cffd17246d65e", part: "app" } },
+    { kind: "Deployment", workload: { kind: "Deployment", ref: "8ebf69207a0a599c", part: "225515ee4b5a776c" } },
+  ])
+    it(`tells of a ${kind} without its name and its UID`, () => {
+      const [told] = asked({ ...fleet, kind }).reclaims.of("b").reclaims;
+      assert.deepEqual(told?.workload, workload);
+      assert.deepEqual(told?.claimant, { queue: "a", kind: "RunnerApp", ref: "89408e0965f21a87", part: "app" });
+    });
 });

@@ -6,11 +6,13 @@ import type { TenantQueue } from "../../../src/api/tenant-queue.gen.ts";
 import type { AdmissionRequest } from "../../../src/webhook/admission-review.ts";
 import { createJudge, NotReadyError } from "../../../src/webhook/judge.ts";
 import { at, makeJob } from "../../support/builders/elastic-job.ts";
+import { runnerApp } from "../../support/builders/runner-app.ts";
 import { makeQueue, queuesByName } from "../../support/builders/tenant-queue.ts";
 
 const now = at("12:00:00");
 const corp = makeQueue("corp", { capacity: { resources: { cpu: 100 } } });
 const job = (spec: Partial<ElasticJob["spec"]>): ElasticJob => makeJob(spec);
+const badImage = { template: { spec: { containers: [{ name: "main", image: "Busy_Box" }] } } };
 const badCron = { schedule: { crons: ["0 0 30 2 *"] } };
 
 interface Case {
@@ -87,6 +89,34 @@ const cases: readonly Case[] = [
   { name: "the deletion of a job", operation: "DELETE", object: job(badCron), want: [] },
   { name: "a kind of somebody else", group: "example.org", object: job(badCron), want: [] },
   { name: "a version that we do not know", group: "nuptse.dev/v9", object: job(badCron), want: [] },
+
+  { name: "an app that is right", kind: "RunnerApp", object: runnerApp(), want: [] },
+  {
+    name: "all that is wrong with an app at once",
+    kind: "RunnerApp",
+    object: runnerApp({ spec: { ...badImage, selector: { matchLabels: { a: "b" } }, restartedAt: "2026-11-22T12:00:01Z" } }),
+    want: [
+      'spec.template.spec.containers[0].image: "Busy_Box" is no part of an image name',
+      "spec.template.metadata.labels: must have the labels that spec.selector selects: a=b",
+      "spec.restartedAt: is 2026-11-22T12:00:01Z; must be no more than 24 h ahead",
+    ],
+  },
+  {
+    name: "an edit of an app that was wrong before: only what it brings is told",
+    kind: "RunnerApp",
+    operation: "UPDATE",
+    object: runnerApp({ spec: { ...badImage, restartedAt: "2027-11-21T12:00:00Z" } }),
+    old: runnerApp({ spec: badImage }),
+    want: ["spec.restartedAt: "],
+  },
+  {
+    name: "the scale of an app that was wrong before",
+    kind: "RunnerApp",
+    operation: "UPDATE",
+    object: runnerApp({ spec: { ...badImage, replicas: 9 } }),
+    old: runnerApp({ spec: badImage }),
+    want: [],
+  },
 
   { name: "a queue that is right by the cache needs no read", kind: "TenantQueue", object: makeQueue("q", { parent: "corp" }), want: [] },
   {

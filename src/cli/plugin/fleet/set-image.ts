@@ -34,7 +34,8 @@ function imageOf(text: string): { readonly container: string; readonly image: st
 
 function operationsOf({ metadata, spec }: RunnerApp, name: string, image: string): readonly JsonPatchOperation[] {
   const { template } = spec;
-  if (template === undefined) throw new CommandFailure(`${metadata.name} publishes a fleet that somebody else runs: change its image there`);
+  if (template === undefined)
+    throw new CommandFailure(`${metadata.name} publishes a fleet that somebody else runs: change its image there`);
   const lists = (["containers", "initContainers"] as const).map((field) => ({
     field,
     containers: (template.spec[field] ?? []) as readonly Container[],

@@ -3,6 +3,7 @@ import type { Node, Pod } from "../../../api/core.ts";
 import type { KubeObject } from "../../../api/meta.ts";
 import { annotations, labels, queueGate } from "../../../api/names.ts";
 import { hasEnded } from "../../../api/pod-end.ts";
+import { workRef } from "../../../api/queue-explanation.ts";
 import { namespaces, nodes, pods, resourceName, tenantQueues } from "../../../api/resource.ts";
 import type { TenantQueue, TenantQueueSpec } from "../../../api/tenant-queue.gen.ts";
 import { getOrMake } from "../../../base/map.ts";
@@ -37,6 +38,8 @@ export interface QueuedPodFacts extends Amount {
 
 export interface WorkloadFacts {
   readonly id: string;
+  /** What `<ref>/<part>` of it begins with in the status of queues; of a run all of it. */
+  readonly told: string;
   readonly queue: string;
   readonly jobUid?: string;
   readonly pods: QueuedPodFacts[];
@@ -75,6 +78,7 @@ export class QueueHistory {
   /** Those that may take a share now: begun, and not ended. */
   readonly live = new Set<QueuedPodFacts>();
   readonly #namespaces = new Map<string, Readonly<Record<string, string>>>();
+  readonly #namespaceUids = new Map<string, string>();
   /** Since when a namespace may not use a queue, by both. */
   readonly #closedSince = new Map<string, number>();
   readonly #nodes = new Map<string, NodeRoom>();
@@ -248,7 +252,11 @@ export class QueueHistory {
       object: pod,
     };
     const workload = getOrMake(this.workloads, facts.workload, (): WorkloadFacts => {
-      return { id: facts.workload, queue, ...(jobUid !== undefined && { jobUid }), pods: [] };
+      const told =
+        jobUid === undefined
+          ? `${workRef(`${this.#namespaceUids.get(namespace)} ${facts.workload}`)}/`
+          : `${workRef(jobUid)}/${own[labels.run]}`;
+      return { id: facts.workload, told, queue, ...(jobUid !== undefined && { jobUid }), pods: [] };
     });
     workload.pods.push(facts);
     return facts;
@@ -302,6 +310,7 @@ export class QueueHistory {
   #observeNamespace({ type, object }: Commit): void {
     if (type === "DELETED") this.#namespaces.delete(object.metadata.name);
     else this.#namespaces.set(object.metadata.name, (object as unknown as KubeObject).metadata.labels ?? {});
+    this.#namespaceUids.set(object.metadata.name, object.metadata.uid as string);
     this.#noteOpenings();
     this.#reckonCapacities();
   }

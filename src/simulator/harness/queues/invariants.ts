@@ -207,7 +207,7 @@ export function watchQueueInvariants(options: QueueInvariantOptions): QueueInvar
   function checkYielded(pod: QueuedPodFacts, workload: WorkloadFacts): void {
     const live = workload.pods.filter((each) => queues.isCounted(each)).length;
     for (const reclaim of reclaims.all)
-      if (reclaim.donor === workload.id && isOpen(reclaim) && reclaim.firstSeenAt < now() - 1000 && live > reclaim.target)
+      if (reclaim.donor === workload.told && isOpen(reclaim) && reclaim.firstSeenAt < now() - 1000 && live > reclaim.target)
         suspicions.push({ reclaim, pod, at: now() });
   }
 
@@ -337,7 +337,7 @@ export function watchQueueInvariants(options: QueueInvariantOptions): QueueInvar
       judgeWork(history, ledger, say);
       judgeDonors();
       for (const { reclaim, pod, at } of suspicions) {
-        const claimant = [...queues.workloads.values()].find(({ id }) => reclaim.claimant?.startsWith(id));
+        const claimant = [...queues.workloads.values()].find(({ told }) => reclaim.claimant?.startsWith(told));
         const until = toldOpenAt.get(reclaim) ?? 0;
         const served = claimant?.pods.some(({ begunAt = 0 }) => begunAt > reclaim.requestedAt && begunAt <= until) ?? true;
         if (until > at + 2000 && !served)

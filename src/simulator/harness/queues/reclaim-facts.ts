@@ -4,10 +4,10 @@ import { parseTime } from "../../../base/time.ts";
 /** One request to give back, as status has told of it. Instants are milliseconds since the epoch. */
 export interface ReclaimFacts {
   readonly id: string;
-  /** The workload that was asked, and its queue. */
+  /** The workload that was asked, `<ref>/<part>` of status, and its queue. */
   readonly donor: string;
   readonly queue: string;
-  /** Absent = its queue is drained. */
+  /** Told of like the donor. Absent = its queue is drained. */
   readonly claimant?: string;
   readonly target: number;
   readonly requestedAt: number;
@@ -39,9 +39,9 @@ export class ReclaimHistory {
       }
       const facts: ReclaimFacts = {
         id: reclaim.id,
-        donor: reclaim.workload?.uid ?? "",
+        donor: `${reclaim.workload?.ref}/${reclaim.workload?.part}`,
         queue: metadata.name,
-        ...(reclaim.claimant?.uid !== undefined && { claimant: reclaim.claimant.uid }),
+        ...(reclaim.claimant?.ref !== undefined && { claimant: `${reclaim.claimant.ref}/${reclaim.claimant.part}` }),
         target: reclaim.target ?? 0,
         requestedAt: parseTime(reclaim.requestedAt) ?? 0,
         firstSeenAt: now,

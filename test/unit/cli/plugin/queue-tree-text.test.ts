@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { type NamedWork, workRef } from "../../../../src/api/queue-explanation.ts";
 import type { TenantQueue } from "../../../../src/api/tenant-queue.gen.ts";
 import { queueTree, queueViews } from "../../../../src/cli/plugin/queue-tree-text.ts";
 import { createStyle } from "../../../../src/cli/plugin/style.ts";
@@ -49,7 +50,7 @@ describe("kubectl nuptse queue", () => {
 
   it("shows one queue with all below it, still as parts of the root's capacity", () => {
     assert.deepEqual(
-      queueViews(article, "lhotse").map(({ name, depth, capacity }) => [name, depth, capacity["cpu"]]),
+      queueViews(article, { top: "lhotse" }).map(({ name, depth, capacity }) => [name, depth, capacity["cpu"]]),
       [
         ["lhotse", 0, "100"],
         ["base", 1, "100"],
@@ -75,19 +76,20 @@ describe("kubectl nuptse queue", () => {
     );
   });
 
-  it("tells of what is being asked back", () => {
+  it("tells of what is being asked back, by name where the caller may list it", () => {
     const reclaim = {
       id: "x",
       state: "Acknowledged",
-      workload: { kind: "ElasticJob", namespace: "red", name: "etl", run: "20261121t120000z" },
+      workload: { kind: "ElasticJob", ref: workRef("uid-of-etl"), part: "20261121t120000z" },
       claimant: { queue: "hermes" },
       resources: { cpu: "5", pods: "5" },
       deadline: "2026-11-21T12:10:00Z",
     } as const;
-    const lines = queueTree(queueViews([queue("runner", { status: { reclaims: [reclaim] } })]), plain);
-    assert.equal(
-      lines.at(-1),
-      "runner: ElasticJob red/etl 20261121t120000z is asked to give back 5 cpu for hermes by 2026-11-21T12:10:00Z",
-    );
+    const queues = [queue("runner", { status: { reclaims: [reclaim] } })];
+    const etl = { kind: "ElasticJob", namespace: "red", name: "etl" };
+    const named = (work: NamedWork) => (work.ref === workRef("uid-of-etl") ? { ...work, ...etl } : work);
+    const told = "is asked to give back 5 cpu for hermes by 2026-11-21T12:10:00Z";
+    assert.equal(queueTree(queueViews(queues, { named }), plain).at(-1), `runner: ElasticJob red/etl 20261121t120000z ${told}`);
+    assert.equal(queueTree(queueViews(queues), plain).at(-1), `runner: work of runner ${told}`);
   });
 });

@@ -11,6 +11,7 @@ ${head}
 spec:
 ${spec.replaceAll(/^/gm, "  ")}
 `;
+const app = (spec: string) => job(spec, "metadata: {name: web}").replace("ElasticJob", "RunnerApp");
 const template = "template: {spec: {containers: [{name: main, image: busybox}]}}";
 
 describe("cli/plugin validate", function () {
@@ -101,6 +102,16 @@ describe("cli/plugin validate", function () {
       name: "an image reference that is none",
       input: job("template: {spec: {containers: [{name: main, image: Busy_Box}]}}"),
       want: [/^stdin: ElasticJob nightly: spec\.template\.spec\.containers\[0\]\.image: "Busy_Box" is no part of an image name/],
+    },
+    {
+      name: "an app that restarts in a year",
+      input: app(`restartedAt: "2099-01-01T00:00:00Z"\n${template}`),
+      want: [/^stdin: RunnerApp web: spec\.restartedAt: is 2099-01-01T00:00:00Z; must be no more than 24 h ahead$/],
+    },
+    {
+      name: "a typo in an app's template",
+      input: app("template: {spec: {containers: [{name: main, image: busybox, comand: [a]}]}}"),
+      want: [/^stdin: RunnerApp web: .*unknown field "spec\.template\.spec\.containers\[0\]\.comand"/],
     },
     { name: "a name that is too long", input: job(template, `metadata: {name: ${"n".repeat(60)}}`), want: [/52/] },
     {

@@ -26,8 +26,7 @@ describe("what says that a node is being taken", () => {
 });
 
 describe("why a pod is to leave", () => {
-  const free = { metadata: { name: "p" } };
-  const asked = { metadata: { name: "p", annotations: { "nuptse.dev/evacuate": "true" } } };
+  const [free, asked] = [undefined, "Annotated"] as const;
   const table = [
     ["it may stay", free, { unheardOf: false, lost: false }, undefined],
     ["its node is taken", free, { taken: "Cordoned", unheardOf: false, lost: false }, "Cordoned"],

@@ -28,7 +28,7 @@ const refused: QueueGuarantee = {
 const reclaim = (id: string, differs: Partial<TenantQueueStatusReclaim> = {}): TenantQueueStatusReclaim => ({
   id,
   state: "Requested",
-  workload: { kind: "ElasticJob", namespace: "shop", name: "nightly", run: "20261121t110000z" },
+  workload: { kind: "ElasticJob", ref: "0123456789abcdef", part: "20261121t110000z" },
   deadline: iso("11:50:00"),
   ...differs,
 });
@@ -148,7 +148,7 @@ const cases: readonly Case[] = [
     ],
   },
   {
-    name: "what was not given back in time: ReclaimOverdue, with the workload and its deadline",
+    name: "what was not given back in time: ReclaimOverdue, with the deadline, and without the name of the workload",
     state: { reclaims: [reclaim("a"), reclaim("b", { state: "Released" }), reclaim("c", { deadline: iso("12:00:01") })] },
     want: [
       ["Ready", "True", "Placed", "placed under eng"],
@@ -156,15 +156,15 @@ const cases: readonly Case[] = [
         "ReclaimOverdue",
         "True",
         "DeadlinePassed",
-        "should have given back what another queue is guaranteed: ElasticJob shop/nightly (run 20261121t110000z) by 2026-11-21T11:50:00Z; until then the queue admits nothing new. Let them end, or scale them down",
+        "1 workload should have given back by 2026-11-21T11:50:00Z what another queue is guaranteed; until then the queue admits nothing new. Let them end, or scale them down: kubectl nuptse queue web tells which they are",
       ],
     ],
   },
   {
-    name: "many of them are named in part",
+    name: "of many of them: how many, and the first deadline",
     state: {
-      reclaims: ["a", "b", "c", "d", "e"].map((id) =>
-        reclaim(id, { state: "Acknowledged", workload: { kind: "Pod", namespace: "n", name: id } }),
+      reclaims: ["11:50:00", "11:40:00", "11:45:00"].map((deadline) =>
+        reclaim(deadline, { state: "Acknowledged", deadline: iso(deadline) }),
       ),
     },
     want: [
@@ -173,7 +173,7 @@ const cases: readonly Case[] = [
         "ReclaimOverdue",
         "True",
         "DeadlinePassed",
-        "should have given back what another queue is guaranteed: Pod n/a by 2026-11-21T11:50:00Z, Pod n/b by 2026-11-21T11:50:00Z, Pod n/c by 2026-11-21T11:50:00Z and 2 others; until then the queue admits nothing new. Let them end, or scale them down",
+        "3 workloads should have given back by 2026-11-21T11:40:00Z what another queue is guaranteed; until then the queue admits nothing new. Let them end, or scale them down: kubectl nuptse queue web tells which they are",
       ],
     ],
   },

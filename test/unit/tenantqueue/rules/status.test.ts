@@ -75,7 +75,7 @@ describe("the status of a queue", () => {
           head: { reason: "NoCapacity", message: "lacks 3 of cpu", since: at("11:59:30") },
           reclaims: [reclaim("r1")],
           debts: [{ id: "r0", resources: { cpu: "2" }, until: iso("12:10:00") }],
-          coolOffs: [{ uid: "u1", kind: "Pod", until: iso("12:30:00") }],
+          coolOffs: [{ ref: "u1", part: "fleet", kind: "RunnerApp", until: iso("12:30:00") }],
         },
       }),
       now,
@@ -95,7 +95,7 @@ describe("the status of a queue", () => {
       head: { reason: "NoCapacity", message: "lacks 3 of cpu", since: iso("11:59:30") },
       reclaims: [reclaim("r1")],
       debts: [{ id: "r0", resources: { cpu: "2" }, until: iso("12:10:00") }],
-      coolOffs: [{ uid: "u1", kind: "Pod", until: iso("12:30:00") }],
+      coolOffs: [{ ref: "u1", part: "fleet", kind: "RunnerApp", until: iso("12:30:00") }],
       conditions: [
         {
           type: "Ready",
@@ -150,8 +150,8 @@ describe("the status of a queue", () => {
         { id: "b", until: iso("13:00:00") },
       ],
       coolOffs: [
-        { uid: "a", until: iso("13:00:00") },
-        { uid: "b", until: iso("13:00:00") },
+        { ref: "a", part: "fleet", until: iso("13:00:00") },
+        { ref: "b", part: "fleet", until: iso("13:00:00") },
       ],
     };
     const other = { reclaims: lists.reclaims.toReversed(), debts: lists.debts.toReversed(), coolOffs: lists.coolOffs.toReversed() };
@@ -181,8 +181,8 @@ describe("the status of a queue", () => {
     const minute = (index: number) => `13:${String(index).padStart(2, "0")}:00`;
     const debts = Array.from({ length: 17 }, (_, index) => ({ id: `d${index}`, until: iso(minute(index)) }));
     const coolOffs = [
-      { uid: "over", until: iso("12:00:00") },
-      { uid: "not-over", until: iso("12:00:01") },
+      { ref: "over", part: "fleet", until: iso("12:00:00") },
+      { ref: "not-over", part: "fleet", until: iso("12:00:01") },
     ];
     const status = nextQueueStatus(observed({ snapshot: { debts, coolOffs } }), now);
     assert.equal(status.debts?.length, 16);
@@ -191,7 +191,7 @@ describe("the status of a queue", () => {
       false,
     );
     assert.deepEqual(
-      status.coolOffs?.map(({ uid }) => uid),
+      status.coolOffs?.map(({ ref }) => ref),
       ["not-over"],
     );
   });
