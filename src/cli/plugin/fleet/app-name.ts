@@ -21,5 +21,17 @@ export async function readApp(cluster: Pick<Cluster, "client" | "namespace">, te
   }
 }
 
+/** The same of one whose pods are ours to make. Rejects with CommandFailure when somebody else runs them (spec.endpoints). */
+export async function readOwnApp(cluster: Pick<Cluster, "client" | "namespace">, text: string): Promise<OwnApp> {
+  const app = await readApp(cluster, text);
+  const { template } = app.spec;
+  if (template === undefined)
+    throw new CommandFailure(`${app.metadata.name} is a fleet that somebody else runs (spec.endpoints): change it where its pods are made`);
+  return { ...app, spec: { ...app.spec, template } };
+}
+
+/** An app with a template. */
+export type OwnApp = RunnerApp & { readonly spec: { readonly template: NonNullable<RunnerApp["spec"]["template"]> } };
+
 /** What selects the pods of an app; those of others with the same label are told by their owner. */
 export const podsOfApp = ({ metadata }: RunnerApp): string => `${labels.app}=${metadata.name}`;

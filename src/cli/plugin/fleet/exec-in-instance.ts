@@ -3,14 +3,14 @@ import { IntervalSet } from "../../../base/interval-set.ts";
 import { CommandFailure } from "../command-failure.ts";
 import type { PluginContext } from "../plugin-context.ts";
 import { withCluster } from "../with-cluster.ts";
-import { readApp } from "./app-name.ts";
+import { readOwnApp } from "./app-name.ts";
 import { type ChosenPod, chosenInstances } from "./chosen-instances.ts";
 import type { ExecFlags } from "./exec.ts";
 
 /** Runs a command in an instance, by kubectl, which knows terminals. Rejects with the command's exit code when it is not 0. */
 export async function execInInstance(context: PluginContext, name: string, words: readonly string[], flags: ExecFlags): Promise<void> {
   const pod = await withCluster(context, flags, async (cluster) => {
-    const app = await readApp(cluster, name);
+    const app = await readOwnApp(cluster, name);
     const numbers = flags.instance === undefined ? undefined : new IntervalSet([flags.instance]);
     const chosen = await chosenInstances(cluster, app, numbers);
     const isServing = ({ facts }: ChosenPod) => facts.readySince !== undefined;

@@ -14,9 +14,13 @@ export function explainFleet(picture: FleetPicture, waiting?: WaitingWork): Flee
   const { available, desired, spec } = fleet;
   const causes = [...appCauses(picture, fleet, waiting), ...instanceCauses(picture, fleet), ...exclusionCauses(picture, fleet)];
   const isFull = available >= desired && desired >= spec.replicas;
-  const quiet: readonly FleetCause[] = isFull
-    ? [{ cause: "Serving", text: "nothing is wrong" }]
-    : [{ cause: "NoPod", text: "the operator has said nothing about it yet" }];
+  const foreign = "somebody else runs its pods (spec.endpoints), and they are only published";
+  const quiet: readonly FleetCause[] =
+    picture.app.spec.template === undefined
+      ? [{ cause: "Foreign", text: foreign }]
+      : isFull
+        ? [{ cause: "Serving", text: "nothing is wrong" }]
+        : [{ cause: "NoPod", text: "the operator has said nothing about it yet" }];
   return {
     ...identity(picture),
     state: spec.suspend

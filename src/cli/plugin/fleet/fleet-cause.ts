@@ -35,6 +35,7 @@ export type FleetCauseName =
   | "MoveStalled"
   | "Ending"
   | "NoPod"
+  | "Foreign"
   | "Serving";
 
 /** One answer to the question why a fleet does not serve as it should. */

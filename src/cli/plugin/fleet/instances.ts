@@ -46,7 +46,9 @@ export interface Fleet {
 
 /** Looks at a fleet as the operator does, but for what only the operator's configuration says. */
 export function fleetOf({ app, pods, nodes, now }: Pick<FleetPicture, "app" | "pods" | "nodes" | "now">): Fleet {
-  const spec = effectiveSpec(app.spec);
+  const wish = effectiveSpec(app.spec);
+  // Pods that somebody else makes are not missing here.
+  const spec = app.spec.template === undefined ? { ...wish, replicas: 0 } : wish;
   const records = recordsOf(app.status ?? {});
   const lost = new Map(nodes.map((node) => [node.metadata.name, cachedNode(node, new Set()).state.lostSince]));
   const moves = new Map(records.evacuations.filter(({ phase }) => phase !== "Cancelled").map((move) => [move.pod, move]));

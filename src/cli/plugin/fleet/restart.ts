@@ -7,7 +7,7 @@ import { podNameOf } from "../show-why-pod.ts";
 import { withCluster } from "../with-cluster.ts";
 import type { RestartFlags } from "./acts.ts";
 import { annotate } from "./annotate.ts";
-import { readApp } from "./app-name.ts";
+import { readApp, readOwnApp } from "./app-name.ts";
 import { type ChosenPod, chosenInstances, readInstancePod } from "./chosen-instances.ts";
 import { mergeIntoApp } from "./edit-app.ts";
 import { end } from "./rollout-acts.ts";
@@ -28,7 +28,7 @@ export async function restart(context: PluginContext, name: string, flags: Resta
       if (flags.wait === true) await waitForRollout(context, cluster, await readApp(cluster, appOfPod(one.pod) as string), flags.timeout);
       return;
     }
-    const app = await readApp(cluster, name);
+    const app = await readOwnApp(cluster, name);
     const chosen = await chosenInstances(cluster, app, flags.instance);
     if (flags.instance !== undefined) {
       await mark(context, cluster, chosen);

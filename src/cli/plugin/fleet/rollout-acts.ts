@@ -13,7 +13,7 @@ import type { Cluster, ClusterFlags, PluginContext } from "../plugin-context.ts"
 import { printValue } from "../print.ts";
 import { spanText } from "../time-text.ts";
 import { withCluster } from "../with-cluster.ts";
-import { readApp } from "./app-name.ts";
+import { readApp, readOwnApp } from "./app-name.ts";
 import { editApp, mergeIntoApp } from "./edit-app.ts";
 import { readFleet, readRevisions } from "./fleet-picture.ts";
 import { fleetOf } from "./instances.ts";
@@ -63,7 +63,7 @@ export async function showRevisions(
 /** Sets spec.paused. */
 export async function pauseRollout(context: PluginContext, name: string, flags: ClusterFlags): Promise<void> {
   await withCluster(context, flags, async (cluster) => {
-    const app = await readApp(cluster, name);
+    const app = await readOwnApp(cluster, name);
     if (app.spec.paused === true) return context.output.note(`${app.metadata.name} is paused already`);
     await mergeIntoApp(cluster, app, { spec: { paused: true } });
     context.output.result(`runnerapp.nuptse.dev/${app.metadata.name} paused`);
@@ -73,7 +73,7 @@ export async function pauseRollout(context: PluginContext, name: string, flags: 
 /** Takes spec.paused back, and lets a roll-out go on that stands still by failure. */
 export async function resumeRollout(context: PluginContext, name: string, flags: WaitFlags): Promise<void> {
   await withCluster(context, flags, async (cluster) => {
-    const app = await readApp(cluster, name);
+    const app = await readOwnApp(cluster, name);
     const { canary } = app.status ?? {};
     const failed = canary?.phase === "AutoPaused" || canary?.phase === "RolledBack";
     if (app.spec.paused !== true && !failed) return context.output.note(`${app.metadata.name} is not paused`);
@@ -95,7 +95,7 @@ export async function undoRollout(
   flags: WaitFlags & { readonly toRevision?: number },
 ): Promise<void> {
   await withCluster(context, flags, async (cluster) => {
-    const app = await readApp(cluster, name);
+    const app = await readOwnApp(cluster, name);
     const revisions = await readRevisions(cluster, app);
     const target = flags.toRevision === undefined ? formerRevision(app, revisions) : revisionNumbered(app, revisions, flags.toRevision);
     if (target.metadata.name === app.status?.updateRevision)
@@ -139,7 +139,7 @@ export async function promoteRollout(
 ): Promise<void> {
   const share = flags.to ?? "100%";
   await withCluster(context, flags, async (cluster) => {
-    const app = await readApp(cluster, name);
+    const app = await readOwnApp(cluster, name);
     const { canary, replicas = 1 } = app.spec;
     const { phase } = app.status?.canary ?? {};
     if (canary === undefined) throw new CommandFailure(`${app.metadata.name} has no spec.canary: a change goes to all instances by itself`);

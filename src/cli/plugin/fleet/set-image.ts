@@ -1,12 +1,11 @@
 import type { Container } from "../../../api/core.ts";
 import { type JsonPatchOperation, pointer } from "../../../api/json-patch.ts";
-import type { RunnerApp } from "../../../api/runner-app.gen.ts";
 import { imageReferenceProblem } from "../../../validation/image-reference.ts";
 import { UsageError } from "../../command-context.ts";
 import { CommandFailure } from "../command-failure.ts";
 import type { PluginContext } from "../plugin-context.ts";
 import { withCluster } from "../with-cluster.ts";
-import { readApp } from "./app-name.ts";
+import { type OwnApp, readOwnApp } from "./app-name.ts";
 import { editApp } from "./edit-app.ts";
 import { end } from "./rollout-acts.ts";
 import type { WaitFlags } from "./rollout.ts";
@@ -15,7 +14,7 @@ import type { WaitFlags } from "./rollout.ts";
 export async function setImages(context: PluginContext, name: string, given: readonly string[], flags: WaitFlags): Promise<void> {
   const images = given.map(imageOf);
   await withCluster(context, flags, async (cluster) => {
-    const app = await readApp(cluster, name);
+    const app = await readOwnApp(cluster, name);
     const operations = images.flatMap(({ container, image }) => operationsOf(app, container, image));
     if (operations.length === 0) return context.output.note(`${app.metadata.name} has these images already`);
     const changed = await editApp(cluster, app, operations);
@@ -32,13 +31,10 @@ function imageOf(text: string): { readonly container: string; readonly image: st
   return { container, image };
 }
 
-function operationsOf({ metadata, spec }: RunnerApp, name: string, image: string): readonly JsonPatchOperation[] {
-  const { template } = spec;
-  if (template === undefined)
-    throw new CommandFailure(`${metadata.name} publishes a fleet that somebody else runs: change its image there`);
+function operationsOf({ metadata, spec }: OwnApp, name: string, image: string): readonly JsonPatchOperation[] {
   const lists = (["containers", "initContainers"] as const).map((field) => ({
     field,
-    containers: (template.spec[field] ?? []) as readonly Container[],
+    containers: (spec.template.spec[field] ?? []) as readonly Container[],
   }));
   const found = lists.flatMap(({ field, containers }) =>
     containers.flatMap((container, index) => (name === "*" || container.name === name ? [{ field, index, container }] : [])),

@@ -21,7 +21,7 @@ import { CommandFailure } from "../command-failure.ts";
 import type { Cluster, PluginContext } from "../plugin-context.ts";
 import { printValue } from "../print.ts";
 import { withCluster } from "../with-cluster.ts";
-import { podsOfApp, readApp } from "./app-name.ts";
+import { podsOfApp, readOwnApp } from "./app-name.ts";
 import { isOf, noneOf, readRevisions } from "./fleet-picture.ts";
 import { mark, markedYaml } from "./marked-yaml.ts";
 import type { RenderFlags } from "./render.ts";
@@ -51,7 +51,7 @@ interface Rendered {
 
 async function render(cluster: Cluster, name: string, flags: RenderFlags, now: number): Promise<Rendered> {
   const { client, namespace } = cluster;
-  const app = await readApp(cluster, name);
+  const app = await readOwnApp(cluster, name);
   const [found, revisions, ofNodes, turn] = await Promise.all([
     client.list<Pod>(pods, { namespace, labelSelector: podsOfApp(app) }),
     readRevisions(cluster, app),

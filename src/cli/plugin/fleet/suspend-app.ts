@@ -2,7 +2,7 @@ import { UsageError } from "../../command-context.ts";
 import type { PluginContext } from "../plugin-context.ts";
 import type { SuspendFlags } from "../requests.ts";
 import { withCluster } from "../with-cluster.ts";
-import { readApp } from "./app-name.ts";
+import { readOwnApp } from "./app-name.ts";
 import { mergeIntoApp } from "./edit-app.ts";
 import { end } from "./rollout-acts.ts";
 import type { WaitFlags } from "./rollout.ts";
@@ -22,7 +22,7 @@ export async function resumeApp(context: PluginContext, name: string, flags: Wai
 
 async function setSuspend(context: PluginContext, name: string, suspend: boolean, flags: WaitFlags): Promise<void> {
   await withCluster(context, flags, async (cluster) => {
-    const app = await readApp(cluster, name);
+    const app = await readOwnApp(cluster, name);
     if ((app.spec.suspend ?? false) === suspend)
       return context.output.note(`${app.metadata.name} is ${suspend ? "suspended already" : "not suspended"}`);
     const changed = await mergeIntoApp(cluster, app, { spec: { suspend } });
