@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import type { Logger } from "./api/logger.ts";
 import { namespaces } from "./api/resource.ts";
 import { createSystemClock } from "./base/clock.ts";
@@ -18,6 +19,7 @@ import type { TraceServerOptions } from "./cli/trace.ts";
 import { retentionOf } from "./cli/trace-flags.ts";
 import type { Outbox } from "./notify/outbox.ts";
 import type { Operator } from "./operator/operator.ts";
+import type { AskGateway } from "./runnerapp/services/gateway-request.ts";
 import type { Metrics } from "./runtime/metrics.ts";
 import type { TraceService } from "./trace/trace-service.ts";
 import type { WebhookService } from "./webhook/webhook-service.ts";
@@ -25,6 +27,8 @@ import type { WebhookService } from "./webhook/webhook-service.ts";
 // The composition root: flags, wiring and signals. Whatever only one command needs is imported when that command runs, so that short
 // ones start fast.
 
+/** Where the kubelet puts the token of the account of the pod that we run in. */
+const ownTokenFile = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 const clock = createSystemClock();
 const random: Random = { next: () => Math.random() };
 const output = createProcessOutput();
@@ -96,6 +100,12 @@ async function runOperator(options: OperatorOptions): Promise<void> {
     ...(outbox !== undefined && { notifications: outbox }),
     ...(options.deployment !== undefined && { deployment: { namespace, name: options.deployment } }),
     ...(options.pod !== undefined && { pod: options.pod }),
+    publishing: {
+      pools: { open: options.gatewayOpenPorts, restricted: options.gatewayRestrictedPorts },
+      ...(options.gatewayNamespace !== undefined && { gatewayNamespace: options.gatewayNamespace }),
+      ...(options.gatewayHost !== undefined && { hostGrants: options.gatewayHost }),
+    },
+    ...(await gatewayAsking(options)),
   });
   const webhooks = await startOperatorWebhooks(options, operator, { namespace, metrics, logger, now: () => serverTime.now() });
   const server = await health.startHealthServer({
@@ -128,6 +138,14 @@ async function runOperator(options: OperatorOptions): Promise<void> {
   await explain?.close();
   await server.close();
   transport.close();
+}
+
+/** How gateways are asked for their state, if they are. */
+async function gatewayAsking(options: OperatorOptions): Promise<{ readonly askGateway?: AskGateway }> {
+  const { gatewayStateCaFile: caFile, gatewayStatePort: port, gatewayStateServerName: serverName } = options;
+  if (caFile === undefined) return {};
+  const { createGatewayRequest } = await import("./runnerapp/services/gateway-request.ts");
+  return { askGateway: createGatewayRequest({ port, caFile, serverName, tokenFile: options.gatewayStateTokenFile ?? ownTokenFile }) };
 }
 
 /** The admission webhooks, if they are to be served. */
@@ -177,8 +195,7 @@ async function startOperatorTrace(options: OperatorOptions, logger: Logger, metr
   const { trace: target, traceTokenFile, traceCaFile, tracePasswordFile } = options;
   if (target.kind === "none") return undefined;
   const { startTrace } = await import("./trace/trace-service.ts");
-  const ownToken = "/var/run/secrets/kubernetes.io/serviceaccount/token";
-  const tokenFile = traceTokenFile ?? (existsSync(ownToken) ? ownToken : undefined);
+  const tokenFile = traceTokenFile ?? (existsSync(ownTokenFile) ? ownTokenFile : undefined);
   return startTrace({
     target,
     retention: retentionOf(options),
@@ -298,26 +315,36 @@ async function runGateway(options: GatewayOptions): Promise<void> {
 }
 
 async function runPlayground(options: PlaygroundOptions): Promise<void> {
+  const stopped = new AbortController();
+  // A signal in the middle of the start must not leave anything behind: what was begun is brought to its end, and ended.
+  endOnSignal(() => stopped.abort());
   const { startPlayground } = await import("./simulator/harness/playground.ts");
+  const { logLevel: _, logFormat: __, break: breaking, ...cluster } = options;
   const playground = await startPlayground({
-    kubelet: options.kubelet,
+    ...cluster,
     random,
     clock,
-    nodes: options.nodes,
-    port: options.port,
-    operator: options.operator,
-    policies: options.policies,
+    program: packageVersion,
     logger: await createProcessLogger(options),
-    ...(options.kubeconfigOut !== undefined && { kubeconfigOut: options.kubeconfigOut }),
   });
   output.result(`the cluster is up at ${playground.url}; it is gone when this process ends (Ctrl-C)`);
   output.result(`kubectl --kubeconfig ${playground.kubeconfigPath} get ${namespaces.plural},elasticjobs -A`);
-  const stopped = Promise.withResolvers<void>();
-  endOnSignal(stopped.resolve);
-  await stopped.promise;
-  await playground.close();
+  if (options.speed !== 1) output.result(`its time runs ${options.speed} times as fast as yours`);
+  if (breaking !== undefined) {
+    const { breakByMenu, breakByTurns } = await import("./cli/break-playground.ts");
+    const how = { break: playground.break, output, signal: stopped.signal, clock };
+    void (breaking === "menu" ? breakByMenu(createInterface({ input: process.stdin }), how) : breakByTurns(breaking, how));
+  }
+  await new Promise((resolve) => (stopped.signal.aborted ? resolve(undefined) : stopped.signal.addEventListener("abort", resolve)));
+  try {
+    await playground.close();
+    if (options.save !== undefined) output.result(`the cluster is saved in ${options.save}`);
+  } catch (error) {
+    output.note(`error: ${error instanceof Error ? error.message : String(error)}`);
+    process.exitCode = 1;
+  }
   // The API server's timers, such as its bookmarks, have nothing left to serve.
-  process.exit(0);
+  process.exit();
 }
 
 async function addPlaygroundUser({ name, role: roles, namespace, kubeconfig }: PlaygroundUserOptions): Promise<void> {

@@ -15,6 +15,12 @@ export const labels = {
   app: "nuptse.dev/app",
   /** The ControllerRevision of an instance. */
   revision: "nuptse.dev/revision",
+  /** The name of the published service, on its Service, on the EndpointSlices of that, and on its NetworkPolicy. */
+  service: "nuptse.dev/service",
+  /** The namespace of the RunnerApp, where an object of it is in another one. */
+  appNamespace: "nuptse.dev/app-namespace",
+  /** On the pods of the gateways, whatever the value. */
+  gateway: "nuptse.dev/gateway",
   /** The TenantQueue whose share the pod takes. */
   queue: "nuptse.dev/queue",
   /** Pods of one namespace with the same value begin together, once there are as many as {@link labels.podGroupTotal} says. */
@@ -63,6 +69,8 @@ export const annotations = {
   evacuate: "nuptse.dev/evacuate",
   /** On a node that is being taken: no instance is left on it. */
   evacuated: "nuptse.dev/evacuated",
+  /** On a Service that was taken over: JSON of what it was, so that it can be given back. */
+  adopted: "nuptse.dev/adopted",
   /** On a gateway's pod that is about to end: it is out of all slices of published services. */
   unpublished: "nuptse.dev/unpublished",
   defaultContainer: "kubectl.kubernetes.io/default-container",
@@ -70,6 +78,9 @@ export const annotations = {
 
 /** The readiness gate of instances that are taken out of service before they go or are changed: the one mark that all who send traffic read. */
 export const serviceGate = "nuptse.dev/in-service";
+
+/** Annotations on the pod of an instance: the address of a published service of its app follows. */
+export const serviceAnnotation = (service: string): string => `nuptse.dev/service-${service}`;
 
 /** The scheduling gate that keeps a pod of somebody else back until its queue admits it. */
 export const queueGate = "nuptse.dev/queue";

@@ -75,6 +75,8 @@ export const appReasons = {
   evacuationStalled: "EvacuationStalled",
   noOptionFits: "NoOptionFits",
   reclaimed: "Reclaimed",
+  nameConflict: "NameConflict",
+  notPublished: "NotPublished",
   invalidSpec: "InvalidSpec",
   templateRefused: "TemplateRefused",
   quotaExceeded: "QuotaExceeded",

@@ -95,6 +95,14 @@ export const endpointSlices: Resource = {
   kind: "EndpointSlice",
   namespaced: true,
 };
+export const endpoints = core("endpoints", "Endpoints");
+export const networkPolicies: Resource = {
+  group: "networking.k8s.io",
+  version: "v1",
+  plural: "networkpolicies",
+  kind: "NetworkPolicy",
+  namespaced: true,
+};
 export const tokenReviews: Resource = {
   group: "authentication.k8s.io",
   version: "v1",

@@ -80,10 +80,15 @@ export interface RunnerAppSpec {
    * Default: 300.
    */
   readonly optionTimeoutSeconds?: number;
+  readonly endpoints?: RunnerAppSpecEndpoints;
+  /**
+   * What the fleet publishes: each is a ClusterIP Service of this namespace, whose name and address stay while instances come and go, and which leads to the gateways. What became of each is in status.services.
+   */
+  readonly services?: readonly RunnerAppSpecService[];
   /**
    * The pod of an instance, as in a Deployment. restartPolicy is Always. A change here is a new revision, which is rolled out.
    */
-  readonly template: PodTemplateSpec;
+  readonly template?: PodTemplateSpec;
 }
 /**
  * As a Deployment has it, and only compared: it must select the labels of the template. Instances are known by their owner and the label nuptse.dev/app, so that pods of others with the same labels are never counted, adopted or deleted. Cannot be changed. Absent = nothing is compared.
@@ -399,6 +404,173 @@ export interface RunnerAppSpecResourceOptionContainerResourcesRequests {
   readonly [k: string]: number | string;
 }
 /**
+ * Instead of template: a fleet that somebody else runs, such as a Deployment's. It is published, and never changed; of the other fields only services and evacuation.connectionDrainSeconds mean something then.
+ */
+export interface RunnerAppSpecEndpoints {
+  /**
+   * A Service of this namespace whose EndpointSlices tell of the instances: of pods by its selector, or of anything else, written by whoever runs it.
+   */
+  readonly serviceName: string;
+}
+export interface RunnerAppSpecService {
+  /**
+   * The name of the Service. Two fleets of a namespace cannot have the same: the younger one waits for the older to give it up.
+   */
+  readonly name: string;
+  /**
+   * What is spoken: TCP is passed on as it is; HTTP by requests, which can be sent elsewhere when an instance dies.
+   * Default: "TCP".
+   */
+  readonly protocol?: "TCP" | "HTTP";
+  /**
+   * The port of the Service.
+   */
+  readonly port: number;
+  /**
+   * The port of the instances: a number, or the name of a port of their container; with endpoints the name of a port of that Service. Absent = as port.
+   */
+  readonly targetPort?: number | string;
+  /**
+   * Hosts under which the gateways serve it on the ports that all share (HTTP), besides its own name. One host with the same path cannot belong to two services: the older fleet has it.
+   */
+  readonly hostnames?: readonly string[];
+  /**
+   * Paths of these hosts that are its own; absent = all that no other service has.
+   */
+  readonly paths?: readonly RunnerAppSpecServicePath[];
+  /**
+   * Which instance gets what comes. Absent = RoundRobin for HTTP, LeastConnections for TCP.
+   */
+  readonly balance?: "RoundRobin" | "LeastConnections";
+  /**
+   * Cookie: a client keeps its instance, while that one is there (HTTP).
+   * Default: "None".
+   */
+  readonly sticky?: "None" | "Cookie";
+  readonly healthCheck?: RunnerAppSpecServiceHealthCheck;
+  readonly timeouts?: RunnerAppSpecServiceTimeouts;
+  /**
+   * Connections that one instance gets at once from all gateways together; the rest waits. Absent = no limit.
+   */
+  readonly maxConnections?: number;
+  /**
+   * An instance that returns from being down gets its full share only after so long.
+   * Default: 0.
+   */
+  readonly slowStartSeconds?: number;
+  readonly tls?: RunnerAppSpecServiceTls;
+  /**
+   * A Service of this name that is there already is taken over and keeps its address: it gets our endpoints first, then loses its selector. It gets it back when this service goes. It must be of type ClusterIP with a selector and the one port. false = it is left alone, and the name is taken.
+   * Default: false.
+   */
+  readonly adoptExisting?: boolean;
+  readonly allowedNamespaces?: RunnerAppSpecServiceAllowedNamespaces;
+}
+export interface RunnerAppSpecServicePath {
+  /**
+   * PathPrefix goes by whole elements: /v1 has /v1 and /v1/x, not /v10. Exact goes before it, a longer one before a shorter.
+   * Default: "PathPrefix".
+   */
+  readonly type?: "Exact" | "PathPrefix";
+  /**
+   * Begins with a slash; other characters than those of a URL's path are written as %20.
+   */
+  readonly value: string;
+}
+/**
+ * How each gateway looks for itself whether an instance answers. Whether it is ready is told by Kubernetes; this finds out sooner that it is not.
+ * Default: {}.
+ */
+export interface RunnerAppSpecServiceHealthCheck {
+  /**
+   * TCP: it accepts connections. HTTP: it answers GET with 2xx or 3xx.
+   * Default: "TCP".
+   */
+  readonly type?: "TCP" | "HTTP";
+  /**
+   * What is asked for.
+   */
+  readonly path?: string;
+  /**
+   * How often.
+   * Default: 5.
+   */
+  readonly periodSeconds?: number;
+  /**
+   * So many in a row take it out.
+   * Default: 3.
+   */
+  readonly failureThreshold?: number;
+  /**
+   * So many in a row take it back.
+   * Default: 2.
+   */
+  readonly successThreshold?: number;
+}
+/**
+ * How long the gateways wait.
+ */
+export interface RunnerAppSpecServiceTimeouts {
+  /**
+   * For an instance to accept a connection. Absent = 5.
+   */
+  readonly connectSeconds?: number;
+  /**
+   * TCP: a connection without traffic is closed after so long; absent = 3600. HTTP: an instance that does not answer for so long has failed; absent = 60.
+   */
+  readonly idleSeconds?: number;
+  /**
+   * The same for upgraded connections, such as WebSocket. Absent = 3600.
+   */
+  readonly tunnelSeconds?: number;
+}
+/**
+ * Who speaks TLS with clients. Absent = nobody.
+ */
+export interface RunnerAppSpecServiceTls {
+  /**
+   * Terminate: the gateway does. Passthrough: the instance does.
+   */
+  readonly mode: "Terminate" | "Passthrough";
+  /**
+   * A Secret of this namespace of the type kubernetes.io/tls. The gateway's account must be allowed to read it, by a Role of this namespace.
+   */
+  readonly secretName?: string;
+}
+/**
+ * Only pods of these namespaces reach the service, by a NetworkPolicy on the gateways. Setting it or taking it away moves the service to another port of the gateways, which ends connections. Absent = everybody reaches it.
+ */
+export interface RunnerAppSpecServiceAllowedNamespaces {
+  readonly selector: RunnerAppSpecServiceAllowedNamespacesSelector;
+}
+/**
+ * Selects namespaces by their labels; an empty one selects all.
+ */
+export interface RunnerAppSpecServiceAllowedNamespacesSelector {
+  /**
+   * Labels with these values.
+   */
+  readonly matchLabels?: Readonly<Record<string, string>>;
+  /**
+   * Demands on labels; all of them must hold.
+   */
+  readonly matchExpressions?: readonly RunnerAppSpecServiceAllowedNamespacesSelectorMatchExpression[];
+}
+export interface RunnerAppSpecServiceAllowedNamespacesSelectorMatchExpression {
+  /**
+   * The label.
+   */
+  readonly key: string;
+  /**
+   * What is asked of it.
+   */
+  readonly operator: "In" | "NotIn" | "Exists" | "DoesNotExist";
+  /**
+   * For In and NotIn.
+   */
+  readonly values?: readonly string[];
+}
+/**
  * What has been observed. Written by the operator alone; what stands here wrongly is put right.
  */
 export interface RunnerAppStatus {
@@ -472,6 +644,10 @@ export interface RunnerAppStatus {
    * Instances that move to another node.
    */
   readonly evacuations?: readonly RunnerAppStatusEvacuation[];
+  /**
+   * What became of the published services.
+   */
+  readonly services?: readonly RunnerAppStatusService[];
   readonly summary?: RunnerAppStatusSummary;
   /**
    * Instances that do not serve, at most 20 of them.
@@ -717,6 +893,46 @@ export interface RunnerAppStatusEvacuation {
    * When this phase began.
    */
   readonly phaseSince?: string;
+}
+export interface RunnerAppStatusService {
+  /**
+   * The name of the service.
+   */
+  readonly name: string;
+  /**
+   * Its name within the cluster, such as api.team.svc.
+   */
+  readonly address?: string;
+  /**
+   * The port there.
+   */
+  readonly port?: number;
+  /**
+   * The port of the gateways that it was given; kept as long as it is published.
+   */
+  readonly gatewayPort?: number;
+  /**
+   * Hosts of spec that it may have, and has.
+   */
+  readonly hostnames?: readonly string[];
+  /**
+   * Published: it can be used. Pending: it is being set up. Adopting: a Service is being taken over. NameConflict: the name is taken. HostRefused: some of the hosts are. AdoptionRefused: the Service of this name cannot be taken over. NoPortLeft: all ports of the gateways are given away. NoGateway: there is no gateway. Refused: the API server refuses one of its objects. Releasing: it is being taken back.
+   */
+  readonly reason?:
+    | "Published"
+    | "Pending"
+    | "Adopting"
+    | "NameConflict"
+    | "HostRefused"
+    | "AdoptionRefused"
+    | "NoPortLeft"
+    | "NoGateway"
+    | "Refused"
+    | "Releasing";
+  /**
+   * More about it; absent when all is well.
+   */
+  readonly message?: string;
 }
 /**
  * Short texts for kubectl get.

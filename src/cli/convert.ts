@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { Command, Option } from "commander";
-import type { Conversion } from "../convert/conversion.ts";
+import type { AppConversion, Conversion } from "../convert/conversion.ts";
+import type { AnnotatedDocument } from "../convert/document-text.ts";
 import type { Handover } from "../convert/cutover.ts";
 import type { SourceKind } from "../convert/sources.ts";
 import { utc } from "../cron/zone.ts";
@@ -19,15 +20,18 @@ interface Flags {
   readonly output: "yaml" | "json";
 }
 
-const kinds = { cronjob: "CronJob", elasticjob: "ElasticJob", "xxl-job": "XxlJob" } as const satisfies Record<string, SourceKind>;
+const kinds = { cronjob: "CronJob", deployment: "Deployment", elasticjob: "ElasticJob", "xxl-job": "XxlJob" } as const satisfies Record<
+  string,
+  SourceKind
+>;
 
-/** The command `convert`: manifests of other schedulers as ElasticJobs. */
+/** The command `convert`: manifests of other schedulers as ElasticJobs, Deployments as RunnerApps. */
 export function convertCommand(context: CommandContext): Command {
   return new Command("convert")
-    .summary("CronJobs, jobs of ElasticJob for Java and of XXL-JOB as ElasticJobs")
+    .summary("CronJobs, jobs of ElasticJob for Java and of XXL-JOB as ElasticJobs; Deployments as RunnerApps")
     .description(
       "Reads CronJobs (YAML or JSON), job configurations of ElasticJob for Java (YAML or JSON) and XXL-JOB's table xxl_job_info (CSV or JSON), and prints " +
-        "ElasticJobs. What has no equal is said in comments. Each step of a migration: docs/migrating.md.",
+        "ElasticJobs; of Deployments it makes RunnerApps. What has no equal is said in comments. Each step of a migration: docs/migrating.md.",
     )
     .argument("[files...]", "files to read; - or none = stdin")
     .addOption(new Option("--from <scheduler>", "where the jobs come from (default: told by their fields)").choices(Object.keys(kinds)))
@@ -53,24 +57,33 @@ async function convert({ clock, output }: CommandContext, files: readonly string
   if (flags.old === true && handover === undefined) throw new UsageError("--old wants --cutover or --rollback with a time");
   const options = { timeZone: flags.timeZone, image: flags.image, namespace: flags.namespace, now: clock.now() };
   const conversions: Conversion[] = [];
+  const apps: AppConversion[] = [];
   try {
     for (const file of files.length === 0 ? ["-"] : files) {
       const kind = flags.from === undefined ? undefined : kinds[flags.from];
       const converted = convertText(await read(file), file === "-" ? "stdin" : file, kind, options);
       conversions.push(...converted.conversions);
+      apps.push(...converted.apps);
       for (const skipped of converted.skipped) output.note(`passed over: ${skipped}`);
     }
   } catch (error) {
     throw error instanceof ConvertError ? new UsageError(error.message, { cause: error }) : error;
   }
-  refuseNamesakes(conversions);
-  const documents =
+  refuseNamesakes([...conversions, ...apps]);
+  if (handover !== undefined)
+    for (const { source } of apps)
+      output.note(`passed over: ${source} has no fire times, and so none at which it changes hands; convert it without the time`);
+  const documents: readonly AnnotatedDocument[] =
     handover === undefined
-      ? conversions
+      ? [...conversions, ...apps]
       : flags.old === true
         ? conversions.flatMap((conversion) => oldCronJob(conversion, handover) ?? [])
         : conversions.map((conversion) => handedOver(conversion, handover));
-  if (documents.length === 0) throw new UsageError("--old: there is no CronJob among these; stop the old jobs in their own console");
+  if (documents.length === 0) {
+    if (flags.old !== true)
+      throw new UsageError("there are only Deployments, which no time hands over: leave out --cutover and --rollback");
+    throw new UsageError("--old: there is no CronJob among these; stop the old jobs in their own console");
+  }
   if (flags.output === "json") {
     output.result(jsonText(documents));
     for (const { source, notes } of documents) for (const note of notes) output.note(`${source}: ${noteText(note)}`);
@@ -82,11 +95,11 @@ function handoverOf({ cutover, rollback }: Flags): Handover | undefined {
   return rollback === undefined ? undefined : { at: parseInstant("--rollback", rollback, utc), back: true };
 }
 
-/** Two jobs of one name would overwrite each other. */
-function refuseNamesakes(conversions: readonly Conversion[]): void {
+/** Two jobs, or two apps, of one name would overwrite each other. */
+function refuseNamesakes(conversions: readonly (AppConversion | Conversion)[]): void {
   const sources = new Map<string, string>();
   for (const { manifest, source } of conversions) {
-    const name = `${manifest.metadata.namespace ?? ""}/${manifest.metadata.name}`;
+    const name = `${manifest.kind} ${manifest.metadata.namespace ?? ""}/${manifest.metadata.name}`;
     const other = sources.get(name);
     if (other !== undefined)
       throw new UsageError(`${source} and ${other} would both be called "${manifest.metadata.name}"; convert them apart`);

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "commander";
+import type { PortRange } from "../api/gateway-ports.ts";
 
 // Parsers of flag values for commander. Each throws InvalidArgumentError with words that say what would be right; commander puts the
 // flag's name and the value in front of them.
@@ -23,6 +24,21 @@ export function secondsAsMilliseconds(minimum: number, maximum: number): (text: 
     }
     return Math.round(value * 1000);
   };
+}
+
+const unitMs: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** "90s", "30m", "2h", "3d" in milliseconds; undefined when it is of another form. */
+export function spanOf(text: string): number | undefined {
+  const match = /^(\d{1,6})([smhd])$/.exec(text);
+  return match === null ? undefined : Number(match[1]) * (unitMs[match[2] as string] as number);
+}
+
+/** The same as the value of a flag. */
+export function span(text: string): number {
+  const value = spanOf(text);
+  if (value === undefined) throw new InvalidArgumentError("Write a time such as 90s, 30m or 2h.");
+  return value;
 }
 
 /** An address to listen on. */
@@ -83,4 +99,12 @@ export function serviceReference(text: string): { readonly namespace: string; re
   if (match === null || namespace.length > 63 || name.length > 63)
     throw new InvalidArgumentError("Write the namespace and the name of a Service such as nuptse-system/nuptse-explain.");
   return { namespace, name };
+}
+
+/** "21000-23999": ports, both ends inclusive. */
+export function portRange(text: string): PortRange {
+  const [, first = 0, last = 0] = (/^(\d{1,5})-(\d{1,5})$/.exec(text) ?? []).map(Number);
+  if (first < 1024 || last > 65_535 || first > last)
+    throw new InvalidArgumentError("Write two ports from 1024 to 65535 such as 21000-23999.");
+  return { first, last };
 }

@@ -1,9 +1,10 @@
 import { isAbsolute } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { isIP } from "node:net";
-import type { GatewaySettings, PortRange } from "../gateway/gateway.ts";
+import type { PortRange } from "../api/gateway-ports.ts";
+import type { GatewaySettings } from "../gateway/gateway.ts";
 import { UsageError } from "./command-context.ts";
-import { type BindAddress, bindAddress, integer } from "./flag-values.ts";
+import { type BindAddress, bindAddress, integer, portRange } from "./flag-values.ts";
 import { addLoggingOptions, type LoggingOptions } from "./logging-options.ts";
 
 /** What `nuptse gateway` was told. */
@@ -116,11 +117,4 @@ function absolute(text: string): string {
 function ipAddress(text: string, before: readonly string[] | undefined): readonly string[] {
   if (isIP(text) === 0) throw new InvalidArgumentError("Write an IP address such as 0.0.0.0 or ::.");
   return [...(before ?? []), text];
-}
-
-function portRange(text: string): PortRange {
-  const [, first = 0, last = 0] = (/^(\d{1,5})-(\d{1,5})$/.exec(text) ?? []).map(Number);
-  if (first < 1024 || last > 65_535 || first > last)
-    throw new InvalidArgumentError("Write two ports from 1024 to 65535 such as 21000-23999.");
-  return { first, last };
 }

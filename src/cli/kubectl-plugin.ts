@@ -39,6 +39,10 @@ const program = createPluginProgram({
     const [{ openCluster }, { randomInt }] = await Promise.all([import("./plugin/open-cluster.ts"), import("node:crypto")]);
     return openCluster(flags, { clock, random: { next: () => randomInt(2 ** 32) / 2 ** 32 }, version: packageVersion });
   },
+  async handOver(program, args) {
+    const { runInPlace } = await import("./plugin/run-in-place.ts");
+    return runInPlace(program, args);
+  },
   async readInput() {
     const { text } = await import("node:stream/consumers");
     return text(process.stdin);

@@ -9,11 +9,12 @@ import {
   secondsAsMilliseconds,
 } from "./flag-values.ts";
 import { addLoggingOptions, type LoggingOptions } from "./logging-options.ts";
+import { addPublishingOptions, publishingDefaults, type PublishingFlags } from "./publishing-flags.ts";
 import { addTraceOptions, type TraceOptions } from "./trace-flags.ts";
 import { addWebhookOptions, checkWebhookFlags, type WebhookFlags } from "./webhook-flags.ts";
 
 /** What `nuptse operator` was told. */
-export interface OperatorOptions extends LoggingOptions, TraceOptions, WebhookFlags {
+export interface OperatorOptions extends LoggingOptions, TraceOptions, WebhookFlags, PublishingFlags {
   /** A file; absent: $KUBECONFIG, the pod's own account, or ~/.kube/config, as kubectl looks for it. */
   readonly kubeconfig?: string;
   readonly context?: string;
@@ -94,6 +95,7 @@ export function operatorCommand(run: (options: OperatorOptions) => Promise<void>
         "the operator's own Deployment, in the namespace of the Lease, on which events tell of its troubles (default: only the log does)",
       ).env("NUPTSE_DEPLOYMENT"),
     );
+  addPublishingOptions(command);
   showDefaults(command);
   addTraceOptions(command);
   addWebhookOptions(command);
@@ -113,7 +115,12 @@ interface ParsedFlags extends Omit<OperatorOptions, "lease" | "maxClockSkewMs"> 
 
 /** Help shows defaults as they are typed, not as they are parsed. */
 function showDefaults(command: Command): void {
-  const typed: Readonly<Record<string, string>> = { leaseSeconds: "15/10/2", maxClockSkew: "30", metricsAddress: "127.0.0.1:8080" };
+  const typed: Readonly<Record<string, string>> = {
+    leaseSeconds: "15/10/2",
+    maxClockSkew: "30",
+    metricsAddress: "127.0.0.1:8080",
+    ...publishingDefaults,
+  };
   for (const option of command.options) {
     const text = typed[option.attributeName()];
     if (text !== undefined) option.default(option.defaultValue, text);

@@ -2,22 +2,17 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { formatDuration, parseDuration } from "../base/duration.ts";
 import { VirtualClock } from "../base/virtual-clock.ts";
 import { utc } from "../cron/zone.ts";
-import { QuantityError } from "../quota/quantity.ts";
-import { parseAmount } from "../quota/resource-vector.ts";
 import { type CommandContext, UsageError } from "./command-context.ts";
 import { integer } from "./flag-values.ts";
 import { parseInstant } from "./instant.ts";
+import { addNodeSizeOptions, madeUpNodes, type NodeSizeOptions } from "./node-flags.ts";
 
-interface Flags {
+interface Flags extends NodeSizeOptions {
   readonly filename: readonly string[];
   /** Milliseconds. */
   readonly for: number;
   readonly from: string;
   readonly nodes?: number;
-  readonly nodeCpu: string;
-  readonly nodeMemory: string;
-  readonly nodePods: string;
-  readonly nodeResource: Readonly<Record<string, string>>;
   readonly seed: number;
   /** Milliseconds. */
   readonly bucket?: number;
@@ -34,7 +29,7 @@ const usualNodes = 4;
 
 /** The command `simulate`: what queues and workloads do to each other, on virtual time. */
 export function simulateCommand(context: CommandContext): Command {
-  return new Command("simulate")
+  const command = new Command("simulate")
     .summary("how TenantQueues would share a cluster, on virtual time")
     .description(
       "Plays TenantQueues, ElasticJobs and arrivals of work (kind Workload) against the operator itself with a cluster in this process, on virtual time: no cluster " +
@@ -51,16 +46,12 @@ export function simulateCommand(context: CommandContext): Command {
         .default(7 * dayMs, "7d"),
     )
     .option("--from <time>", "when it begins: RFC 3339, or UTC such as 2026-01-05T08:00; a Monday unless you say otherwise", "2026-01-05")
-    .option("--nodes <count>", "so many nodes, beside those in the files (default: 4, or none where the files have some)", integer(0, 1000))
-    .option("--node-cpu <quantity>", "of each of these nodes", quantity("cpu"), "8")
-    .option("--node-memory <quantity>", "of each of these nodes", quantity("memory"), "32Gi")
-    .option("--node-pods <count>", "of each of these nodes", quantity("pods"), "110")
     .option(
-      "--node-resource <name=quantity>",
-      "another resource of each of these nodes, such as nvidia.com/gpu=8; may be repeated",
-      otherResource,
-      {},
-    )
+      "--nodes <count>",
+      "so many nodes, beside those in the files (default: 4, or none where the files have some)",
+      integer(0, 1000),
+    );
+  return addNodeSizeOptions(command)
     .option("--seed <number>", "of all chance: arrivals at random, lengths, delays", integer(0, 4_294_967_295), 1)
     .option(
       "--bucket <duration>",
@@ -86,7 +77,8 @@ async function simulate({ output }: CommandContext, flags: Flags): Promise<void>
     throw new UsageError(`--bucket: gives more than ${mostBuckets} steps; make it at least ${formatDuration(flags.for / mostBuckets)}`);
   // Timers of its checks must not keep this process.
   const scenario = await readScenario(flags.filename, { clock: new VirtualClock(from), output, span, readInput });
-  const nodes = [...scenario.nodes, ...flagNodes(flags, scenario.nodes.length)];
+  const count = flags.nodes ?? (scenario.nodes.length === 0 ? usualNodes : 0);
+  const nodes = [...scenario.nodes, ...madeUpNodes(count, flags, {}, [])];
   if (nodes.length === 0) throw new UsageError("--nodes: 0, and no Node in the files, leave nothing to run on");
   const twice = nodes.find(({ name }, index) => nodes.findIndex((other) => other.name === name) !== index);
   if (twice !== undefined) throw new UsageError(`--nodes: makes a node ${twice.name}, and the files have one of that name`);
@@ -101,12 +93,6 @@ async function simulate({ output }: CommandContext, flags: Flags): Promise<void>
       );
     for (const line of reportText(report, resource)) output.result(line);
   }
-}
-
-function flagNodes({ nodes, nodeCpu, nodeMemory, nodePods, nodeResource }: Flags, given: number) {
-  const count = nodes ?? (given === 0 ? usualNodes : 0);
-  const capacity = { cpu: nodeCpu, memory: nodeMemory, pods: nodePods, ...nodeResource };
-  return Array.from({ length: count }, (_, index) => ({ name: `node-${index + 1}`, capacity }));
 }
 
 async function readInput(): Promise<string> {
@@ -124,23 +110,4 @@ function length(minimum: number, maximum: number): (text: string) => number {
       );
     return value;
   };
-}
-
-function quantity(resource: string): (text: string) => string {
-  return (text) => {
-    try {
-      parseAmount(resource, text, "Down");
-    } catch (error) {
-      if (error instanceof QuantityError) throw new InvalidArgumentError(`${error.message}.`);
-      throw error;
-    }
-    return text;
-  };
-}
-
-function otherResource(text: string, before: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-  const [name = "", amount = ""] = text.split(/=(.*)/s);
-  if (!/^[a-z0-9.-]+(?:\/[A-Za-z0-9._-]+)?$/.test(name))
-    throw new InvalidArgumentError("Write a name and a quantity such as nvidia.com/gpu=8.");
-  return { ...before, [name]: quantity(name)(amount) };
 }

@@ -1,4 +1,5 @@
 import type { ElasticJob, ElasticJobSpec } from "../api/elastic-job.gen.ts";
+import type { RunnerApp } from "../api/runner-app.gen.ts";
 
 /** What a field of the source became that has no equal, or what a person has to see to. */
 export interface Note {
@@ -18,6 +19,14 @@ export interface Conversion {
   readonly cronJob?: object;
   /** A row of XXL-JOB's table: its id, and those of the jobs that it starts when it has succeeded. */
   readonly xxl?: { readonly id: number; readonly children: readonly number[] };
+}
+
+/** A Deployment, converted. */
+export interface AppConversion {
+  /** What it was, for people: `Deployment shop/web`. */
+  readonly source: string;
+  readonly manifest: RunnerApp;
+  readonly notes: readonly Note[];
 }
 
 /** What holds for all jobs of one call. */

@@ -1,9 +1,9 @@
 import type { ElasticJob, ElasticJobSpec } from "../api/elastic-job.gen.ts";
-import { labelPrefix } from "../api/names.ts";
 import { type Conversion, ConvertError, type ConvertOptions, Notes } from "./conversion.ts";
 import { cronJobSchedule } from "./cron-job-schedule.ts";
 import type { Fields } from "./fields.ts";
 import { bounds, jobPart } from "./job-spec.ts";
+import { keptMetadata } from "./kept-metadata.ts";
 import { objectName } from "./object-name.ts";
 import { podTemplate } from "./pod-template.ts";
 
@@ -43,7 +43,7 @@ export function convertCronJob(cronJob: Fields, options: ConvertOptions): Conver
   const manifest: ElasticJob = {
     apiVersion: "nuptse.dev/v1alpha1",
     kind: "ElasticJob",
-    metadata: { name, ...(namespace !== undefined && { namespace }), ...texts(metadata, "labels"), ...texts(metadata, "annotations") },
+    metadata: { name, ...(namespace !== undefined && { namespace }), ...keptMetadata(metadata) },
     spec: converted,
   };
   return {
@@ -84,15 +84,6 @@ function keptRuns(spec: Fields, notes: Notes): { readonly succeeded?: number; re
   const [succeeded, failed] = [limit("successfulJobsHistoryLimit"), limit("failedJobsHistoryLimit")];
   if (succeeded === undefined && failed === undefined) return undefined;
   return { ...(succeeded !== undefined && { succeeded }), ...(failed !== undefined && { failed }) };
-}
-
-/** What tools wrote for themselves about the CronJob does not go along. */
-const bookkeeping =
-  /^(?:kubectl\.kubernetes\.io\/|meta\.helm\.sh\/|argocd\.argoproj\.io\/(?:tracking-id|instance)|cronjob\.kubernetes\.io\/|batch\.kubernetes\.io\/)/;
-
-function texts(metadata: Fields, field: "labels" | "annotations"): object {
-  const kept = Object.entries(metadata.texts(field) ?? {}).filter(([key]) => !bookkeeping.test(key) && !key.startsWith(labelPrefix));
-  return kept.length === 0 ? {} : { [field]: Object.fromEntries(kept) };
 }
 
 function without<T extends object, K extends keyof T>(value: T, key: K): Omit<T, K> {

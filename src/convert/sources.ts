@@ -1,18 +1,20 @@
 import { CORE_SCHEMA, loadAll, mergeTag, Schema, YAMLException } from "js-yaml";
-import { type Conversion, ConvertError, type ConvertOptions } from "./conversion.ts";
+import { type AppConversion, type Conversion, ConvertError, type ConvertOptions } from "./conversion.ts";
 import { convertCronJob } from "./cron-job.ts";
 import { csvRows } from "./csv.ts";
+import { convertDeployment } from "./deployment.ts";
 import { Fields } from "./fields.ts";
 import { convertJavaJob } from "./java-job.ts";
 import { linkChildren } from "./xxl-children.ts";
 import { convertXxlJob } from "./xxl-job.ts";
 
 /** What is converted. */
-export type SourceKind = "CronJob" | "ElasticJob" | "XxlJob";
+export type SourceKind = "CronJob" | "Deployment" | "ElasticJob" | "XxlJob";
 
 /** What became of one input. */
 export interface Converted {
   readonly conversions: readonly Conversion[];
+  readonly apps: readonly AppConversion[];
   /** Documents that were passed over, as sentences. */
   readonly skipped: readonly string[];
 }
@@ -26,6 +28,7 @@ const schema = new Schema([...CORE_SCHEMA.tags, mergeTag]);
  */
 export function convertText(text: string, file: string, kind: SourceKind | undefined, options: ConvertOptions): Converted {
   const conversions: Conversion[] = [];
+  const apps: AppConversion[] = [];
   const skipped: string[] = [];
   const table = isTable(text);
   const documents = table ? csvRows(text) : readDocuments(text, file);
@@ -33,13 +36,13 @@ export function convertText(text: string, file: string, kind: SourceKind | undef
     const where = table ? `${file} row ${index + 1}` : documents.length === 1 ? file : `${file} document ${index + 1}`;
     take(document, where, table ? "XxlJob" : kind);
   }
-  if (conversions.length === 0) {
+  if (conversions.length + apps.length === 0) {
     throw new ConvertError(
       file,
-      `holds no CronJob, no job of ElasticJob for Java and no table of XXL-JOB${skipped.length === 0 ? "" : `; ${skipped.join("; ")}`}`,
+      `holds no CronJob, no Deployment, no job of ElasticJob for Java and no table of XXL-JOB${skipped.length === 0 ? "" : `; ${skipped.join("; ")}`}`,
     );
   }
-  return { conversions: linkChildren(conversions), skipped };
+  return { conversions: linkChildren(conversions), apps, skipped };
 
   function take(document: unknown, where: string, asked: SourceKind | undefined): void {
     if (document === null || document === undefined) return;
@@ -57,16 +60,23 @@ export function convertText(text: string, file: string, kind: SourceKind | undef
       }
     } else if (found === "Wrapped") take(fields.value["data"] ?? fields.value["rows"] ?? fields.value["RECORDS"], where, asked);
     else if (found === "Other" && asked === undefined) skipped.push(`${where} is a ${fields.text("kind") ?? "document of another kind"}`);
-    else conversions.push(convertOne(asked ?? (found as SourceKind), path, options));
+    else {
+      const converted = convertOne(asked ?? (found as SourceKind), path, options);
+      if (converted.kind === "app") apps.push(converted.app);
+      else conversions.push(converted.job);
+    }
   }
 }
 
-function convertOne(kind: SourceKind, document: Fields, options: ConvertOptions): Conversion {
+type ConvertedOne = { readonly kind: "app"; readonly app: AppConversion } | { readonly kind: "job"; readonly job: Conversion };
+
+function convertOne(kind: SourceKind, document: Fields, options: ConvertOptions): ConvertedOne {
   // Paths in notes begin at the object; an error says in which file and document that is.
   const inside = new Fields(document.value, "");
   try {
-    if (kind === "CronJob") return convertCronJob(inside, options);
-    return kind === "ElasticJob" ? convertJavaJob(inside, options) : convertXxlJob(withColumns(inside), options);
+    if (kind === "Deployment") return { kind: "app", app: convertDeployment(inside, options) };
+    if (kind === "CronJob") return { kind: "job", job: convertCronJob(inside, options) };
+    return { kind: "job", job: kind === "ElasticJob" ? convertJavaJob(inside, options) : convertXxlJob(withColumns(inside), options) };
   } catch (error) {
     throw error instanceof ConvertError ? new ConvertError(document.path, error.message) : error;
   }
@@ -75,7 +85,7 @@ function convertOne(kind: SourceKind, document: Fields, options: ConvertOptions)
 function kindOf(fields: Fields): SourceKind | "List" | "SpringBoot" | "Wrapped" | "Other" {
   const { value } = fields;
   const kind = value["kind"];
-  if (kind === "CronJob") return "CronJob";
+  if (kind === "CronJob" || kind === "Deployment") return kind;
   if (typeof kind === "string" && kind.endsWith("List") && Array.isArray(value["items"])) return "List";
   if (kind !== undefined) return "Other";
   if ("jobName" in value && "shardingTotalCount" in value) return "ElasticJob";

@@ -18,7 +18,7 @@ import { createKubeSource } from "./kube-source.ts";
 import { readServers } from "./server-board.ts";
 import { startStateServer } from "./state-server.ts";
 
-export type { GatewaySettings, PortRange } from "../haproxy/rules/settings.ts";
+export type { GatewaySettings } from "../haproxy/rules/settings.ts";
 
 interface Address {
   readonly host: string;

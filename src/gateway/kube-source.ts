@@ -1,3 +1,4 @@
+import { type EndpointSlice, sliceServiceLabel } from "../api/endpoint-slice.ts";
 import type { Logger } from "../api/logger.ts";
 import { identityOf } from "../api/meta.ts";
 import type { SpecProblem } from "../api/problem.ts";
@@ -8,7 +9,7 @@ import type { PublishedService } from "../haproxy/rules/published-service.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { createInformer, type Informer } from "../kube/informer.ts";
 import { createCertificateReader } from "./certificates.ts";
-import { type EndpointSlice, instancesServiceOf, type PublishingApp, sliceServiceLabel } from "./rules/published-app.ts";
+import { instancesServiceOf, type PublishingApp } from "./rules/published-app.ts";
 import { type AppServices, secretsOf, servicesOfApp } from "./rules/services.ts";
 import type { ServiceSource, SourceView } from "./source.ts";
 

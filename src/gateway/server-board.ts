@@ -1,3 +1,4 @@
+import type { ServerReport } from "../api/gateway-state.ts";
 import type { MasterSocket } from "../haproxy/master-socket.ts";
 import { backendName, serverName } from "../haproxy/rules/backend.ts";
 import { serviceKey } from "../haproxy/rules/published-service.ts";
@@ -5,19 +6,6 @@ import { parseSessions, type ServerState } from "../haproxy/rules/replies.ts";
 import type { RuntimeSocket } from "../haproxy/runtime-socket.ts";
 import type { Agent } from "./agent.ts";
 import { lookAtServers } from "./look.ts";
-
-/** One instance as HAProxy sees it. */
-export interface ServerReport {
-  /** "namespace/name" of the service. */
-  readonly service: string;
-  /** UID of the pod; "" for what is none. */
-  readonly pod: string;
-  readonly address: string;
-  /** up: it takes what comes. down: it fails its check. */
-  readonly state: "up" | "down" | "drain" | "maint";
-  /** Of one that takes nothing new: what it still has, in old workers too. Absent for the others. */
-  readonly sessions?: number;
-}
 
 /** All instances of all services, as HAProxy has them now. Rejects when HAProxy does not answer. */
 export async function readServers(agent: Agent, runtime: RuntimeSocket, master: MasterSocket): Promise<readonly ServerReport[]> {

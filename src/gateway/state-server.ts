@@ -1,19 +1,10 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
+import type { GatewayState, ServerReport } from "../api/gateway-state.ts";
 import type { Logger } from "../api/logger.ts";
 import type { Clock } from "../base/clock.ts";
 import { listenOn } from "../runtime/listening.ts";
 import type { TokenAccess } from "../runtime/token-access.ts";
-import type { ServerReport } from "./server-board.ts";
-
-/** The answer to GET /v1/state. */
-export interface GatewayState {
-  /** Another one than before: something has changed. Never that of another life of this process. */
-  readonly version: number;
-  /** See nuptse_gateway_lag_seconds. */
-  readonly lagSeconds: number;
-  readonly servers: readonly ServerReport[];
-}
 
 export interface StateServerOptions {
   readonly read: () => Promise<readonly ServerReport[]>;

@@ -1,3 +1,4 @@
+import { gatewayPools } from "../api/gateway-ports.ts";
 import type { Logger } from "../api/logger.ts";
 import type { KubeObject, ObjectRef } from "../api/meta.ts";
 import { elasticJobs, resourceName, runnerApps } from "../api/resource.ts";
@@ -9,6 +10,7 @@ import type { Informer } from "../kube/informer.ts";
 import { createKubeClient } from "../kube/kube-client.ts";
 import type { ServerTime } from "../kube/server-time.ts";
 import type { Transport } from "../kube/transport.ts";
+import { refOfObject } from "../runtime/action-handlers.ts";
 import { createApplier } from "../runtime/applier.ts";
 import type { Controller } from "../runtime/controller.ts";
 import { createControllerLoop } from "../runtime/controller-loop.ts";
@@ -20,6 +22,10 @@ import type { Metrics } from "../runtime/metrics.ts";
 import type { OwnWriteStore } from "../runtime/own-writes.ts";
 import { createPodGateKind } from "../podgate/kind.ts";
 import { createRunnerAppKind, type RunnerAppKindOptions } from "../runnerapp/kind.ts";
+import type { PublishingSettings } from "../runnerapp/services/controller.ts";
+import type { AskGateway } from "../runnerapp/services/gateway-request.ts";
+import { createGatewayStates } from "../runnerapp/services/gateway-states.ts";
+import { createPublishingKind } from "../runnerapp/services/kind.ts";
 import type { JsonEndpoint } from "../runtime/json-server.ts";
 import { createTenantQueueKind, type TenantQueueKindOptions } from "../tenantqueue/kind.ts";
 import type { TraceBuffer } from "../trace/buffer.ts";
@@ -60,6 +66,10 @@ export interface OperatorOptions {
   readonly planElasticJob?: ElasticJobKindOptions["planElasticJob"];
   /** See RunnerAppControllerOptions. */
   readonly planRunnerApp?: RunnerAppKindOptions["planRunnerApp"];
+  /** Where the gateways are, and what they may serve. Absent = in the namespace of the lease, on the usual ports, every host. */
+  readonly publishing?: Partial<PublishingSettings>;
+  /** Asks a gateway for its state; absent = none is asked, and none is waited for. */
+  readonly askGateway?: AskGateway;
   /** See TenantQueueKindOptions. */
   readonly onReclaim?: TenantQueueKindOptions["onReclaim"];
 }
@@ -157,10 +167,43 @@ export function createOperator(options: OperatorOptions): Operator {
     serverNow,
     maxClockSkewMs: options.maxClockSkewMs,
     admission: tenantQueue.admission,
+    onAppChange: (change) => publishing.seeApp(change),
+    drainOf: (app) => gatewayStates?.viewOf(app),
     ...(options.planRunnerApp !== undefined && { planRunnerApp: options.planRunnerApp }),
     onError,
   });
-  const informers = () => [...elasticJob.informers, ...runnerApp.informers, ...podGate.informers, ...tenantQueue.informers];
+  const publishing = createPublishingKind({
+    client,
+    clock,
+    random,
+    onError,
+    apps: () => runnerApp.apps,
+    settings: { gatewayNamespace: options.namespace, pools: gatewayPools, ...options.publishing },
+    onGateways: askGateways,
+  });
+  const { askGateway } = options;
+  const gatewayStates =
+    askGateway === undefined
+      ? undefined
+      : createGatewayStates({
+          ask: askGateway,
+          clock,
+          onError,
+          onChange(services) {
+            for (const service of services) for (const app of runnerApp.apps.byIndex("service", service)) appLoop.enqueue(refOfObject(app));
+          },
+        });
+  /** Only who leads asks: what gateways say is told to nobody else. */
+  function askGateways(): void {
+    if (lease.fence()) gatewayStates?.follow(publishing.gateways());
+  }
+  const informers = () => [
+    ...elasticJob.informers,
+    ...runnerApp.informers,
+    ...publishing.informers,
+    ...podGate.informers,
+    ...tenantQueue.informers,
+  ];
   const stores = storesOf(informers());
   const applier = createApplier({ client, stores, recorder, fence: () => lease.fence(), metrics, clock });
   const loopOf = <Observed>({ controller, informers: own }: LoopedKind<Observed>) =>
@@ -177,18 +220,23 @@ export function createOperator(options: OperatorOptions): Operator {
     });
   const loop = loopOf(elasticJob);
   const appLoop = loopOf(runnerApp);
+  const servicesLoop = loopOf({ controller: publishing.controller, informers: [...publishing.informers, ...runnerApp.informers] });
+  const gatewaysLoop = loopOf({ controller: publishing.leaving, informers: publishing.informers });
   const gateLoop = loopOf(podGate);
   const queueLoop = loopOf(tenantQueue);
   elasticJob.connect(loop);
   runnerApp.connect(appLoop);
+  publishing.connect(servicesLoop, gatewaysLoop);
   podGate.connect(gateLoop);
   tenantQueue.connect(queueLoop);
   const { pod, namespace } = options;
   const manager = createManager({
-    fillOrder: inStages(elasticJob.fillOrder, runnerApp.fillOrder, podGate.fillOrder, tenantQueue.fillOrder),
+    fillOrder: inStages(elasticJob.fillOrder, runnerApp.fillOrder, publishing.fillOrder, podGate.fillOrder, tenantQueue.fillOrder),
     controllers: [
       { loop, roots: elasticJob.roots },
       { loop: appLoop, roots: runnerApp.roots },
+      { loop: servicesLoop, roots: publishing.roots },
+      { loop: gatewaysLoop, roots: publishing.leavingRoots },
       { loop: gateLoop, roots: podGate.roots },
       { loop: queueLoop, roots: tenantQueue.roots },
     ],
@@ -200,13 +248,22 @@ export function createOperator(options: OperatorOptions): Operator {
     onLeading: () => {
       tenantQueue.beginTerm();
       elasticJob.controller.beginTerm();
+      publishing.beginTerm();
+      askGateways();
       if (pod !== undefined) void labelLeader({ client, clock, random, namespace, pod, fence: () => lease.fence(), onError });
       // What every workload has is known only when each has been looked at.
       void Promise.all([loop.swept, appLoop.swept, gateLoop.swept]).then(() => tenantQueue.begin());
     },
   });
   const surroundings = { queueWorld: () => tenantQueue.queueWorld(), job: (ref: ObjectRef) => elasticJob.job(ref) };
-  return Object.assign(manager, { client, explain: tenantQueue.explain, surroundings, tellDeployment });
+  const { run } = manager;
+  return Object.assign(manager, {
+    run: () => run().finally(() => gatewayStates?.stop()),
+    client,
+    explain: tenantQueue.explain,
+    surroundings,
+    tellDeployment,
+  });
 }
 
 /** What of a kind its loop needs. */

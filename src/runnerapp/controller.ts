@@ -6,6 +6,7 @@ import type { Controller } from "../runtime/controller.ts";
 import { runnerAppProblems } from "../validation/runner-app.ts";
 import { AppNotes } from "./app-memory.ts";
 import type { RunnerAppCaches } from "./caches.ts";
+import type { DrainView } from "./rules/drain.ts";
 import type { ObservedApp } from "./rules/observed.ts";
 import { planRunnerApp, type RunnerAppPlan } from "./rules/plan.ts";
 import { type ReadSpec, readSpec } from "./rules/read-spec.ts";
@@ -19,6 +20,8 @@ export interface RunnerAppControllerOptions {
   readonly maxClockSkewMs: number;
   /** Where fleets ask for their share; absent = there are no queues. */
   readonly admission?: Admission;
+  /** What gateways say of an app's instances; absent = there are no gateways. */
+  readonly drainOf?: (app: RunnerApp) => DrainView | undefined;
   /** The rules; absent = ours. Another function shows that a broken rule is caught. */
   readonly planRunnerApp?: typeof planRunnerApp;
 }
@@ -84,6 +87,7 @@ export function createRunnerAppController(options: RunnerAppControllerOptions): 
           all: () => caches.nodes.all().map(({ state }) => state),
         },
         ...admissionFacts(options.admission, app),
+        ...drainFacts(options.drainOf?.(app)),
         memory,
         now: clock.now(),
         serverNow: options.serverNow(),
@@ -122,6 +126,8 @@ function budgetOf({ budgets }: RunnerAppCaches, { metadata }: RunnerApp): Pick<O
   const budget = budgets.get(metadata.namespace, metadata.name);
   return budget === undefined ? {} : { budget };
 }
+
+const drainFacts = (drain: DrainView | undefined): Pick<ObservedApp, "drain"> => (drain === undefined ? {} : { drain });
 
 function admissionFacts(admission: Admission | undefined, { metadata, spec }: RunnerApp): Pick<ObservedApp, "admission"> {
   if (admission === undefined) return {};

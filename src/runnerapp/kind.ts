@@ -7,6 +7,7 @@ import { equalJson } from "../base/diff.ts";
 import type { Random } from "../base/random.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { createInformer, type Informer } from "../kube/informer.ts";
+import type { Change } from "../kube/store.ts";
 import type { ControllerLoop } from "../runtime/controller-loop.ts";
 import type { ManagedInformer } from "../runtime/manager.ts";
 import { createRunnerAppController, type RunnerAppController, type RunnerAppControllerOptions } from "./controller.ts";
@@ -14,6 +15,7 @@ import { type CachedNode, cachedNode } from "./node-state.ts";
 import type { StoredBudget } from "./rules/disruption-budget-step.ts";
 import { type InstancePod, instancePod } from "./rules/instance.ts";
 import { type PrefetchPod, prefetchPod } from "./rules/prefetch.ts";
+import { type AppIndex, appIndexes, type AppStore } from "./services/app-index.ts";
 
 export interface RunnerAppKindOptions extends Omit<RunnerAppControllerOptions, "caches"> {
   readonly client: KubeClient;
@@ -21,6 +23,8 @@ export interface RunnerAppKindOptions extends Omit<RunnerAppControllerOptions, "
   readonly onError: (error: unknown) => void;
   /** Keys of taints that say that a node is being taken, besides a cordon and the annotation; absent = none. */
   readonly evacuationTaints?: readonly string[];
+  /** An app has changed. */
+  readonly onAppChange?: (change: Change<RunnerApp>) => void;
 }
 
 /** The kind RunnerApp with its caches: what a manager runs. */
@@ -30,6 +34,7 @@ export interface RunnerAppKind {
   /** The same by stages, children before roots: a stage is filled when the one before it is (decision 2). */
   readonly fillOrder: readonly (readonly ManagedInformer[])[];
   readonly roots: () => Iterable<ObjectRef>;
+  readonly apps: AppStore;
   /** Of which queue the fleets of these namespaces are may have changed. */
   queuesChanged(namespaces: ReadonlySet<string>): void;
   /** Whom changes are told to, before anything starts. */
@@ -113,10 +118,14 @@ export function createRunnerAppKind(options: RunnerAppKindOptions): RunnerAppKin
       for (const pod of instances.store.byIndex("node", object.metadata.name)) loop.enqueue(appOf(pod));
     },
   });
-  const apps = createInformer<RunnerApp>({
+  const apps = createInformer<RunnerApp, AppIndex>({
     ...common,
     resource: runnerApps,
-    onChange: ({ object }) => loop.enqueue(refOf(object)),
+    indexes: appIndexes,
+    onChange(change) {
+      loop.enqueue(refOf(change.object));
+      options.onAppChange?.(change);
+    },
   });
 
   const children = [instances, prefetches, revisions, budgets, quotas, nodeCache] as unknown as readonly Informer<KubeObject>[];
@@ -126,6 +135,7 @@ export function createRunnerAppKind(options: RunnerAppKindOptions): RunnerAppKin
     informers: [...children, ...roots],
     fillOrder: [children, roots],
     roots: () => [...apps.store.all()].map(refOf),
+    apps: apps.store,
     queuesChanged(namespaces) {
       for (const app of apps.store.all())
         if (namespaces.has(app.metadata.namespace as string)) loop.enqueue(refOf(app), { priority: "low" });

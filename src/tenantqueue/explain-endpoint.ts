@@ -1,5 +1,15 @@
 import type { WorkloadOwner } from "../api/admission.ts";
-import { deployments, elasticJobs, jobs, pods, replicaSets, type Resource, statefulSets, tenantQueues } from "../api/resource.ts";
+import {
+  deployments,
+  elasticJobs,
+  jobs,
+  pods,
+  replicaSets,
+  type Resource,
+  runnerApps,
+  statefulSets,
+  tenantQueues,
+} from "../api/resource.ts";
 import type { Clock } from "../base/clock.ts";
 import type { GetReviewer } from "../runtime/access-review.ts";
 import type { JsonAnswer, JsonEndpoint } from "../runtime/json-server.ts";
@@ -18,7 +28,7 @@ export interface ExplainEndpointOptions {
 
 /** The kinds of which workloads may be: the names of others are told to nobody. */
 const workloadKinds: Readonly<Record<string, Resource>> = Object.fromEntries(
-  [elasticJobs, deployments, replicaSets, statefulSets, jobs, pods].map((resource) => [resource.kind, resource]),
+  [elasticJobs, runnerApps, deployments, replicaSets, statefulSets, jobs, pods].map((resource) => [resource.kind, resource]),
 );
 
 /** The decisions of the same process must not wait for those who ask. */

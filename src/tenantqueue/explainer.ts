@@ -1,6 +1,6 @@
 import type { WorkloadOwner } from "../api/admission.ts";
 import { type LiveQueue, type NamedWork, type QueueAnswer, type WhyAnswer, workRef } from "../api/queue-explanation.ts";
-import { elasticJobs } from "../api/resource.ts";
+import { elasticJobs, runnerApps } from "../api/resource.ts";
 import type { TenantQueue } from "../api/tenant-queue.gen.ts";
 import type { Clock } from "../base/clock.ts";
 import { formatSeconds } from "../base/time.ts";
@@ -35,7 +35,7 @@ export type MayName = (owner: WorkloadOwner) => boolean;
  * Whether the UID of an owner is one of Kubernetes, which only those know who may get the object. What stands for a workload of pods is made of its
  * name: anybody could guess it.
  */
-export const hasRandomUid = ({ kind }: Pick<WorkloadOwner, "kind">): boolean => kind === elasticJobs.kind;
+export const hasRandomUid = ({ kind }: Pick<WorkloadOwner, "kind">): boolean => kind === elasticJobs.kind || kind === runnerApps.kind;
 
 /** Figures of a queue are reckoned at most so often, however often they are asked for. */
 const figuresMs = 1000;

@@ -1,5 +1,6 @@
 import { type LabelSelector, selects, selectorText } from "../api/label-selector.ts";
 import type { SpecProblem } from "../api/problem.ts";
+import { hostnameRule, isHostname, servicePath } from "../api/published-names.ts";
 import type { RunnerAppSpec } from "../api/runner-app.gen.ts";
 import { parseTime } from "../base/time.ts";
 import { imageProblems } from "./pod-template.ts";
@@ -9,22 +10,32 @@ const furthestRestartMs = 86_400_000;
 
 /** What the CRD's schema cannot say about a RunnerApp's spec; empty when it is right. */
 export function runnerAppProblems(spec: RunnerAppSpec, now: number): readonly SpecProblem[] {
+  const { template } = spec;
   return [
-    ...imageProblems(spec.template, "spec.template"),
+    ...(template === undefined ? [] : imageProblems(template, "spec.template")),
     ...selectorProblems(spec),
     ...restartProblems(spec, now),
     ...optionProblems(spec),
+    ...serviceProblems(spec),
   ];
 }
 
+function serviceProblems({ services = [] }: RunnerAppSpec): readonly SpecProblem[] {
+  return services.flatMap(({ name, hostnames = [] }) =>
+    hostnames.flatMap((host, index) =>
+      isHostname(host) ? [] : [{ path: `${servicePath(name)}.hostnames[${index}]`, message: hostnameRule(host) }],
+    ),
+  );
+}
+
 function selectorProblems({ selector, template }: RunnerAppSpec): readonly SpecProblem[] {
-  if (selector === undefined || selects(selector as LabelSelector, template.metadata?.labels ?? {})) return [];
+  if (selector === undefined || template === undefined || selects(selector as LabelSelector, template.metadata?.labels ?? {})) return [];
   const message = `must have the labels that spec.selector selects: ${selectorText(selector as LabelSelector)}`;
   return [{ path: "spec.template.metadata.labels", message }];
 }
 
 function optionProblems({ resourceOptions = [], template }: RunnerAppSpec): readonly SpecProblem[] {
-  const known = template.spec.containers.map(({ name }) => name);
+  const known = (template?.spec.containers ?? []).map(({ name }) => name);
   return resourceOptions.flatMap(({ containers = [] }, option) =>
     containers.flatMap(({ name }, index): readonly SpecProblem[] =>
       known.includes(name)

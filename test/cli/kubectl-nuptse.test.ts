@@ -1,37 +1,13 @@
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { dump, load } from "js-yaml";
-import { bundleCommand } from "../../hack/bundle/bundle-command.ts";
-import { ensureBinaries } from "../../hack/control-plane/binaries.ts";
-import { createSystemClock } from "../../src/base/clock.ts";
-import { type Playground, startPlayground } from "../../src/simulator/harness/playground.ts";
 import { simulateAnnotation } from "../../src/simulator/world/pod-script.ts";
-import { skipUnless } from "../support/skip.ts";
 import { eventually } from "../integration/support/eventually.ts";
 import { timeLimits } from "../integration/support/time-limits.ts";
-import { createKubectl, type Kubectl, type Outcome } from "./kubectl.ts";
+import type { Kubectl, Outcome } from "./kubectl.ts";
+import { plain, usePlugin } from "./plugin-fixture.ts";
 
 const namespace = "plugin";
-const root = join(import.meta.dirname, "../..");
-
-/** What differs from run to run, replaced by words: run ids, names that the server makes, instants, spans and nodes. */
-function plain(text: string): readonly string[] {
-  return text
-    .trimEnd()
-    .split("\n")
-    .map((line) =>
-      line
-        .replaceAll(/\d{8}t\d{6}z(-[rb][0-9a-f]{8})?/g, (_, suffix?: string) => (suffix === undefined ? "RUN" : `RUN${suffix.slice(0, 2)}`))
-        .replaceAll(/((?:run|retry|cancel|backfill|suspend|mark-succeeded)-)[bcdfghjklmnpqrstvwxz0-9]{5}\b/g, "$1NAME")
-        .replaceAll(/(?:(?:Sun|Mon|Tue|Wed|Thu|Fri|Sat) )?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z| \+00:00)/g, "TIME")
-        .replaceAll(/\b\d+ (?:min|s|h|d)(?: \d+ (?:min|s|h))?(?: ago)?/g, "SPAN")
-        .replaceAll(/\bnode-\d\b/g, "NODE")
-        .replaceAll(/ {2,}/g, " | ")
-        .trimEnd(),
-    );
-}
 
 interface JobOptions {
   readonly spec?: object;
@@ -57,15 +33,13 @@ const job = (name: string, { spec = {}, script = { runMs: [50, 50] }, pod = {} }
 /** `kubectl nuptse`, through the real kubectl, from the bundle, against the playground. */
 describe("kubectl nuptse", function () {
   this.timeout(60_000);
-  const binaries = skipUnless(() => ensureBinaries(["kubectl"]));
-  let playground: Playground;
+  const plugin = usePlugin(namespace);
+  const run = (args: string, input?: string): Promise<Outcome> => plugin().run(args, input);
+  const ok = (args: string, input?: string): Promise<readonly string[]> => plugin().ok(args, input);
   let kubectl: Kubectl;
-  const run = (args: string, input?: string): Promise<Outcome> => kubectl.run(["nuptse", ...args.split(" ")], input);
-  const ok = async (args: string, input?: string): Promise<readonly string[]> => {
-    const { code, stdout, stderr } = await run(args, input);
-    assert.equal(code, 0, `kubectl nuptse ${args}: ${stderr}${stdout}`);
-    return plain(stdout);
-  };
+  before(() => {
+    kubectl = plugin().kubectl;
+  });
   const create = async (...manifests: readonly string[]) => {
     await kubectl.ok(["apply", "-f", "-"], manifests.join("---\n"));
     for (const manifest of manifests) {
@@ -74,28 +48,6 @@ describe("kubectl nuptse", function () {
     }
   };
   const newestRun = async (name: string) => (await run(`history ${name} -o name`)).stdout.split("\n")[0] ?? "";
-
-  before(async () => {
-    playground = await startPlayground({
-      kubelet: "stages",
-      random: { next: () => Math.random() },
-      clock: createSystemClock({ background: true }),
-    });
-    const config = load(await readFile(playground.kubeconfigPath, "utf8")) as { contexts: { context: { namespace?: string } }[] };
-    for (const each of config.contexts) each.context.namespace = namespace;
-    kubectl = await createKubectl(binaries().kubectl, dump(config), namespace);
-    const home = dirname(await kubectl.file("plugin/package.json", '{"type": "module"}'));
-    await bundleCommand(root, { source: "src/cli/kubectl-plugin.ts", name: "kubectl-nuptse", inParts: true }, join(home, "dist"));
-    await kubectl.link(join(root, "crds"), "plugin/crds");
-    await kubectl.link(join(home, "dist/kubectl-nuptse.js"), "bin/kubectl-nuptse");
-    await kubectl.link(join(home, "dist/kubectl-nuptse.js"), "bin/kubectl_complete-nuptse");
-    await kubectl.link(process.execPath, "bin/node");
-    await kubectl.ok(["create", "-f", "-"], dump({ apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } }));
-  });
-  after(async () => {
-    await kubectl?.close();
-    await playground?.close();
-  });
 
   describe("asks and shows", () => {
     const script = { runMs: [100, 100], message: "12 rows", log: ["begins", "ends"], cases: [{ item: 1, exitCode: 3 }] };

@@ -244,7 +244,7 @@ describe("simulation of fleets: changes in place", function () {
     await stage.create(runnerApps, app({ ...inPlace, template: sized("1") }));
     await stage.advance(20_000);
     const before = await uids(stage);
-    await stage.patchSpec(runnerApps, web, { template: sized("1500m") });
+    await stage.patchSpec(runnerApps, web, { template: sized("1.5") });
     await stage.advance(20_000);
     assert.deepEqual(await uids(stage), before);
     assert.deepEqual(await cpus(stage), Array(4).fill("1500m"));

@@ -1,7 +1,9 @@
 import type { Command, Option } from "commander";
 import type { ElasticJob } from "../../api/elastic-job.gen.ts";
 import type { KubeObject } from "../../api/meta.ts";
-import { elasticJobs, namespaces, type Resource } from "../../api/resource.ts";
+import { elasticJobs, namespaces, nodes, type Resource, runnerApps } from "../../api/resource.ts";
+import type { RunnerApp } from "../../api/runner-app.gen.ts";
+import { appNameOf } from "./fleet/app-ref.ts";
 import type { ClusterFlags, PluginContext } from "./plugin-context.ts";
 import { jobNameOf } from "./read-picture.ts";
 import { withCluster } from "./with-cluster.ts";
@@ -53,10 +55,20 @@ export async function complete(
   if (children.length > 0) return answer(children.map((command) => `${command.name()}\t${command.summary() || command.description()}`));
   const argument = typed.command.registeredArguments[typed.positional.length];
   if (argument?.argChoices !== undefined) return answer(argument.argChoices);
-  if (argument?.name() === "job") return answer(await names(context, typed.flags, elasticJobs));
+  if (argument?.name() === "job") {
+    const jobs = await names(context, typed.flags, elasticJobs);
+    if (!takesApps.has(typed.command.name())) return answer(jobs);
+    return answer([...jobs, ...(await names(context, typed.flags, runnerApps)).map((app) => `ra/${app}`)]);
+  }
+  if (argument?.name() === "app") return answer(await names(context, typed.flags, runnerApps));
+  if (argument?.name() === "node") return answer(await names(context, typed.flags, nodes));
+  if (argument?.name() === "container=image") return answer(await containers(context, typed));
   if (argument?.name() === "run") return answer(await runNames(context, typed));
   return [noFiles];
 }
+
+/** Commands that are about jobs, and about fleets as ra/NAME. */
+const takesApps: ReadonlySet<string> = new Set(["why", "logs", "suspend", "resume"]);
 
 function read(program: Command, words: readonly string[]): Typed {
   let command = program;
@@ -100,6 +112,20 @@ async function runNames(context: Pick<PluginContext, "openCluster">, { positiona
       client.get<ElasticJob>(elasticJobs, { namespace, name: jobNameOf(job) }),
     );
     return [...(status?.active ?? []), ...(status?.history ?? [])].map((entry) => `${entry.run}\t${entry.phase ?? ""}`);
+  } catch {
+    return [];
+  }
+}
+
+/** "main=" and the image of now, to be changed. */
+async function containers(context: Pick<PluginContext, "openCluster">, { positional, flags }: Typed): Promise<readonly string[]> {
+  const [app] = positional;
+  if (app === undefined) return [];
+  try {
+    const { spec } = await withCluster(context, flags, ({ client, namespace }) =>
+      client.get<RunnerApp>(runnerApps, { namespace, name: appNameOf(app) }),
+    );
+    return spec.template.spec.containers.map(({ name, image }) => `${name}=${image ?? ""}`);
   } catch {
     return [];
   }

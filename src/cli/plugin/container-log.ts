@@ -10,6 +10,8 @@ export interface LogQuery {
   readonly follow: boolean;
   /** Absent = all. */
   readonly tail?: number;
+  /** That of the container before it was started again. */
+  readonly previous?: boolean;
 }
 
 /** The log of a container, line by line. Rejects with an ApiError, BadRequest when the container has not begun. */
@@ -24,6 +26,7 @@ export async function openLog(transport: Transport, pod: Pod, query: LogQuery, s
         // Also where nobody wants to see them: they are what logs are merged by.
         timestamps: "true",
         ...(query.follow && { follow: "true" }),
+        ...(query.previous === true && { previous: "true" }),
         ...(query.tail !== undefined && { tailLines: String(query.tail) }),
       },
       accept: "*/*",

@@ -1,8 +1,10 @@
 import { Command, InvalidArgumentError } from "commander";
 import { itemLabel, reduceItem } from "../../api/names.ts";
 import { IntervalSet, IntervalSetError } from "../../base/interval-set.ts";
+import { UsageError } from "../command-context.ts";
 import { integer } from "../flag-values.ts";
 import { addClusterOptions } from "./cluster-options.ts";
+import { appRefOf } from "./fleet/app-ref.ts";
 import type { ClusterFlags, PluginContext } from "./plugin-context.ts";
 
 /** What `logs` was told. */
@@ -14,6 +16,7 @@ export interface LogsFlags extends ClusterFlags {
   readonly follow?: boolean;
   readonly tail?: number;
   readonly timestamps?: boolean;
+  readonly previous?: boolean;
 }
 
 /** A set of items as it is typed. */
@@ -33,22 +36,27 @@ function logItems(text: string): IntervalSet {
   return text === itemLabel(reduceItem) ? new IntervalSet([reduceItem]) : itemSet(text);
 }
 
-/** The command `logs`: what the programs of a run wrote. */
+/** The command `logs`: what the programs of a run, or of a fleet, wrote. */
 export function logsCommand(context: PluginContext): Command {
   const command = new Command("logs")
-    .summary("the logs of a run, of one item or of all")
+    .summary("the logs of a run, or of a fleet")
     .description(
-      "Prints the logs of a job's newest run, or of --run. Those of several items are merged by time, each line with its item before it.",
+      "Prints the logs of a job's newest run, or of --run, or those of a fleet's instances (ra/NAME). Those of several items or instances are merged by " +
+        "time, each line with its item before it, or with the number and the pod of its instance.",
     )
-    .argument("<job>", "the ElasticJob: NAME, or ej/NAME")
-    .option("-i, --item <items>", "only these items, such as 3 or 0-3,7; reduce for what comes after them", logItems)
+    .argument("<job>", "the ElasticJob: NAME, or ej/NAME; or ra/NAME")
+    .option("-i, --item <items>", "only these items or instances, such as 3 or 0-3,7; reduce for what comes after the items", logItems)
     .option("--run <run>", "a run by its id (default: the newest that has pods)")
     .option("--attempt <number>", "this attempt of each item (default: the newest)", integer(1, 100))
     .option("-c, --container <name>", "a container (default: the one that gives the result)")
-    .option("-f, --follow", "go on until the run ends")
+    .option("-f, --follow", "go on until the run ends; of a fleet, for ever")
     .option("--tail <lines>", "only so many of the last lines of each log", integer(0, 1_000_000))
+    .option("-p, --previous", "of a fleet: the logs of containers before they were started again")
     .option("--timestamps", "each line with the instant at which it was written");
   return addClusterOptions(command).action(async (job: string, flags: LogsFlags) => {
+    const app = appRefOf(job);
+    if (app !== undefined) return await (await import("./fleet/show-fleet-logs.ts")).showFleetLogs(context, app, flags);
+    if (flags.previous === true) throw new UsageError("--previous is for fleets: each attempt of a job has a pod of its own (--attempt)");
     const { showLogs } = await import("./show-logs.ts");
     await showLogs(context, job, flags);
   });

@@ -3,6 +3,7 @@ import type { Random } from "../../base/random.ts";
 import { loadCredentials } from "../../kube/credentials.ts";
 import { createHttpTransport } from "../../kube/http-transport.ts";
 import { createKubeClient } from "../../kube/kube-client.ts";
+import { createServerTime } from "../../kube/server-time.ts";
 import type { Cluster, ClusterFlags } from "./plugin-context.ts";
 
 /** Finds the cluster as kubectl does; nothing is sent yet. Rejects with CredentialsError. */
@@ -15,10 +16,18 @@ export async function openCluster(
     ...(flags.kubeconfig !== undefined && { kubeconfig: flags.kubeconfig }),
     ...(flags.context !== undefined && { context: flags.context }),
   });
-  const transport = createHttpTransport({ credentials, clock, random, userAgent: `kubectl-nuptse/${version}` });
+  const serverTime = createServerTime(clock);
+  const transport = createHttpTransport({
+    credentials,
+    clock,
+    random,
+    userAgent: `kubectl-nuptse/${version}`,
+    onServerDate: (date) => serverTime.observe(date),
+  });
   return {
     transport,
     client: createKubeClient(transport),
+    serverNow: () => serverTime.now(),
     namespace: flags.namespace ?? credentials.namespace ?? "default",
     close: () => transport.close(),
   };

@@ -16,6 +16,8 @@ export interface Cluster {
   readonly client: KubeClient;
   /** For what has no verb, such as logs. */
   readonly transport: Transport;
+  /** The API server's wall time in milliseconds, as far as its answers have told it; else that of this machine. */
+  serverNow(): number;
   /** That of --namespace, else of the context, else "default". */
   readonly namespace: string;
   close(): void;
@@ -39,6 +41,8 @@ export interface PluginContext extends CommandContext {
   readonly signal: AbortSignal;
   /** Rejects with CredentialsError when there is no way to a cluster. */
   openCluster(flags: ClusterFlags): Promise<Cluster>;
+  /** Runs another program on this terminal in our place; resolves with its exit code, or undefined when there is no such program. */
+  handOver(program: string, args: readonly string[]): Promise<number | undefined>;
   /** All that stdin holds. */
   readInput(): Promise<string>;
 }

@@ -1,15 +1,14 @@
 import type { ControllerRevision, Pod } from "../../api/core.ts";
 import type { ElasticJob } from "../../api/elastic-job.gen.ts";
 import type { JobRequest } from "../../api/job-request.gen.ts";
-import type { KubeObject } from "../../api/meta.ts";
 import { labels } from "../../api/names.ts";
 import { controllerRevisions, coreEvents, elasticJobs, jobRequests, pods } from "../../api/resource.ts";
 import { Forbidden, NotFound } from "../../kube/errors.ts";
 import { CommandFailure } from "./command-failure.ts";
 import { eventTime, type JobPicture, type ShownEvent } from "./job-picture.ts";
+import { nameHint } from "./name-hint.ts";
 import type { Cluster } from "./plugin-context.ts";
 import { calendarRevision } from "./schedule-of-job.ts";
-import { suggestionFor } from "./suggestion.ts";
 
 /** The name in "nightly", "ej/nightly" or "elasticjob.nuptse.dev/nightly", as kubectl prints and takes it. */
 export function jobNameOf(text: string): string {
@@ -25,19 +24,10 @@ export async function readJob(cluster: Pick<Cluster, "client" | "namespace">, te
     return await client.get<ElasticJob>(elasticJobs, { namespace, name });
   } catch (error) {
     if (!(error instanceof NotFound) || error.isUnknownKind) throw error;
-    throw new CommandFailure(`there is no ElasticJob "${name}" in namespace "${namespace}"${await hint(cluster, name)}`, { cause: error });
+    throw new CommandFailure(`there is no ElasticJob "${name}" in namespace "${namespace}"${await nameHint(cluster, elasticJobs, name)}`, {
+      cause: error,
+    });
   }
-}
-
-async function hint({ client, namespace }: Pick<Cluster, "client" | "namespace">, name: string): Promise<string> {
-  const names = await client.list<KubeObject>(elasticJobs, { namespace, limit: 500 }).then(
-    (list) => list.items.map((job) => job.metadata.name),
-    () => [],
-  );
-  const near = suggestionFor(name, names);
-  if (near !== undefined) return `; did you mean ${near}?`;
-  if (names.length === 0) return ": the namespace has none; name another one with -n, or see kubectl get ej -A";
-  return `; there are ${names.slice(0, 5).join(", ")}${names.length > 5 ? ", ..." : ""} (kubectl get ej -n ${namespace})`;
 }
 
 /** Reads all that the views and causes of a job are made of. Events that the user may not read are left out. */
@@ -63,7 +53,8 @@ export async function readPicture(cluster: Pick<Cluster, "client" | "namespace">
 /** Pods that were given to a node and have not begun: their events say why, and the first few say it for all. */
 const mostStuckPods = 3;
 
-async function readEvents(
+/** Events of core/v1; none where the user may not read them. */
+export async function readEvents(
   { client, namespace }: Pick<Cluster, "client" | "namespace">,
   fieldSelector: string,
 ): Promise<readonly ShownEvent[]> {

@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import type { IntervalSet } from "../../base/interval-set.ts";
 import { integer } from "../flag-values.ts";
 import { addClusterOptions, addFormat, type Format } from "./cluster-options.ts";
+import { appRefOf } from "./fleet/app-ref.ts";
 import { itemSet } from "./logs.ts";
 import type { ClusterFlags, PluginContext } from "./plugin-context.ts";
 
@@ -78,26 +79,39 @@ export function requestCommands(context: PluginContext): readonly Command[] {
     .action(async (job: string, id: string, flags: MarkFlags) => (await send()).sendMarkSucceeded(context, job, id, flags));
   const suspend = requestCommand(
     "suspend",
-    "fire nothing for a while",
-    "Suspends a job without changing its spec, until --until or `resume`. Runs at work go on; fire times that pass meanwhile are dropped.",
+    "fire nothing for a while; give a fleet no instances",
+    "Suspends a job without changing its spec, until --until or `resume`. Runs at work go on; fire times that pass meanwhile are dropped. " +
+      "Of a fleet (ra/NAME) it sets spec.suspend: no instances, and all else stays.",
+    "the ElasticJob: NAME, or ej/NAME; or ra/NAME",
   )
     .option(
       "--until <time>",
       "RFC 3339, local time in the zone of the job, or a time from now such as 90m, 2h or 3d (default: until resume)",
     )
     .option("--reason <text>", "why, for people", atMost(1024))
-    .action(async (job: string, flags: SuspendFlags) => (await send()).sendSuspend(context, job, flags));
+    .action(async (job: string, flags: SuspendFlags) => {
+      const app = appRefOf(job);
+      if (app === undefined) await (await send()).sendSuspend(context, job, flags);
+      else await (await import("./fleet/suspend-app.ts")).suspendApp(context, app, flags);
+    });
   const resume = addClusterOptions(
     new Command("resume")
       .summary("end what suspend began")
-      .description("Ends the suspensions of a job that were asked for with `suspend`. spec.suspend is left to whoever keeps the job.")
-      .argument("<job>", "the ElasticJob: NAME, or ej/NAME"),
-  ).action(async (job: string, flags: ClusterFlags) => (await import("./resume-job.ts")).resumeJob(context, job, flags));
+      .description(
+        "Ends the suspensions of a job that were asked for with `suspend`. spec.suspend is left to whoever keeps the job. Of a fleet (ra/NAME) it takes " +
+          "spec.suspend back.",
+      )
+      .argument("<job>", "the ElasticJob: NAME, or ej/NAME; or ra/NAME"),
+  ).action(async (job: string, flags: ClusterFlags) => {
+    const app = appRefOf(job);
+    if (app === undefined) await (await import("./resume-job.ts")).resumeJob(context, job, flags);
+    else await (await import("./fleet/suspend-app.ts")).resumeApp(context, app, flags);
+  });
   return [run, backfill, cancel, retry, mark, suspend, resume];
 }
 
-function requestCommand(name: string, summary: string, description: string): Command {
-  const command = new Command(name).summary(summary).description(description).argument("<job>", "the ElasticJob: NAME, or ej/NAME");
+function requestCommand(name: string, summary: string, description: string, about = "the ElasticJob: NAME, or ej/NAME"): Command {
+  const command = new Command(name).summary(summary).description(description).argument("<job>", about);
   addFormat(addClusterOptions(command), "json", "yaml", "name");
   return command.option("-w, --wait", "wait for the end, and show how it goes; exit code 1 when it fails");
 }

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { Output } from "../command-context.ts";
 import { runProgram } from "../run-program.ts";
+import { CommandFailure } from "./command-failure.ts";
 import { failureLine } from "./failure-line.ts";
 
 /**
@@ -16,6 +17,6 @@ export async function runPlugin(program: Command, args: readonly string[], outpu
     if (signal.aborted) return 130;
     const line = failureLine(error);
     if (line !== "") output.note(`error: ${line}`);
-    return 1;
+    return error instanceof CommandFailure ? error.exitCode : 1;
   }
 }

@@ -2,6 +2,7 @@ import type { ElasticJob } from "../../api/elastic-job.gen.ts";
 import { givenProblem } from "../../api/option-value.ts";
 import { formatSeconds } from "../../base/time.ts";
 import { UsageError } from "../command-context.ts";
+import { spanOf } from "../flag-values.ts";
 import { parseInstant } from "../instant.ts";
 import { CommandFailure } from "./command-failure.ts";
 import type { Cluster, PluginContext } from "./plugin-context.ts";
@@ -122,11 +123,9 @@ export async function sendSuspend(context: PluginContext, name: string, flags: S
   });
 }
 
-const unitMs: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
 function untilOf(text: string, job: ElasticJob, now: number): number {
-  const match = /^(\d{1,6})([smhd])$/.exec(text);
-  return match === null ? parseInstant("--until", text, zoneOfJob(job)) : now + Number(match[1]) * (unitMs[match[2] as string] as number);
+  const span = spanOf(text);
+  return span === undefined ? parseInstant("--until", text, zoneOfJob(job)) : now + span;
 }
 
 async function send(

@@ -15,7 +15,7 @@ import { watchJob } from "./watch-job.ts";
 import { withCluster } from "./with-cluster.ts";
 
 /** Logs that are open at once: each is a connection. */
-const mostLogs = 50;
+export const mostLogs = 50;
 
 /** Prints the logs of a run. */
 export async function showLogs(context: PluginContext, name: string, flags: LogsFlags): Promise<void> {
@@ -138,7 +138,7 @@ function logQuery(pod: Pod, flags: LogsFlags, follow: boolean) {
 }
 
 /** A container of it runs or has run, so that its log can be opened. */
-function hasBegun(pod: Pod): boolean {
+export function hasBegun(pod: Pod): boolean {
   const name = defaultContainer(pod);
   const state = pod.status?.containerStatuses?.find((status) => status.name === name)?.state;
   return state?.running !== undefined || state?.terminated !== undefined;

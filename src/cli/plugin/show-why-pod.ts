@@ -7,6 +7,7 @@ import { NotFound } from "../../kube/errors.ts";
 import { askLeader, type ExplainService } from "./ask-leader.ts";
 import type { Format } from "./cluster-options.ts";
 import { CommandFailure } from "./command-failure.ts";
+import { appOfPod, explainPodOfApp, print } from "./fleet/show-why-app.ts";
 import type { ClusterFlags, PluginContext } from "./plugin-context.ts";
 import { printValue } from "./print.ts";
 import { waitingLines } from "./waiting-text.ts";
@@ -33,27 +34,30 @@ export function podNameOf(text: string): string | undefined {
   return /^(?:po|pods?)\/(.+)$/.exec(text)?.[1];
 }
 
-/** Prints why a pod that somebody else made waits for its queue. */
+/** Prints why a pod that somebody else made waits for its queue; of the pod of a fleet's instance, why it serves or not. */
 export async function showWhyOfPod(
   context: PluginContext,
   name: string,
   flags: ClusterFlags & { readonly output?: Format; readonly explainService: ExplainService },
 ): Promise<void> {
   const { clock, output, style } = context;
-  const { explanation, problem } = await withCluster(context, flags, async (cluster) => {
+  const { explanation, problem, instance } = await withCluster(context, flags, async (cluster) => {
     const { client, namespace } = cluster;
     const pod = await client.get<Pod>(pods, { namespace, name }).catch((error: unknown) => {
       if (!(error instanceof NotFound) || error.isUnknownKind) throw error;
       throw new CommandFailure(`there is no pod "${name}" in namespace "${namespace}"`, { cause: error });
     });
     const read = explainPod(pod);
-    if (read.state !== "Gated") return { explanation: read, problem: undefined };
+    const app = appOfPod(pod);
+    if (app !== undefined) return { explanation: read, instance: await explainPodOfApp(cluster, app, name, () => clock.now()) };
+    if (read.state !== "Gated") return { explanation: read };
     const query = { kind: pods.kind, namespace, name, uid: pod.metadata.uid ?? "" };
     const word = await askLeader(cluster, flags.explainService, "why", query);
     return word.kind === "silent"
       ? { explanation: read, problem: word.problem }
-      : { explanation: { ...read, workloads: await withNames(cluster, word.answer.workloads) }, problem: undefined };
+      : { explanation: { ...read, workloads: await withNames(cluster, word.answer.workloads) } };
   });
+  if (instance !== undefined) return await print(context, instance, flags);
   if (problem !== undefined) output.note(`the operator cannot be asked for its place in the queue: ${problem}`);
   if (flags.output === "json" || flags.output === "yaml") await printValue(output, flags.output, explanation);
   else for (const line of podText(explanation, style.bold, clock.now())) output.result(line);

@@ -1,16 +1,16 @@
 import type { KubeObject } from "../../api/meta.ts";
 import { type NamedWork, type WaitingWork, workRef } from "../../api/queue-explanation.ts";
-import { elasticJobs } from "../../api/resource.ts";
+import { elasticJobs, runnerApps } from "../../api/resource.ts";
 import { ApiError } from "../../kube/errors.ts";
 import type { Cluster } from "./plugin-context.ts";
 
 const pageSize = 500;
-/** So many jobs are looked through at most. */
+/** So many objects of a kind are looked through at most. */
 const mostPages = 10;
 
 /**
- * Names work that the leader did not name, as far as the caller may list it: the jobs of its namespace, and where they are not enough those of all. Who
- * knows the UID of an object knows its reference. Hands back the way to do so.
+ * Names work that the leader did not name, as far as the caller may list it: the jobs and fleets of its namespace, and where they are not enough those of
+ * all. Who knows the UID of an object knows its reference. Hands back the way to do so.
  */
 export async function readWorkNames(
   { client, namespace }: Pick<Cluster, "client" | "namespace">,
@@ -18,14 +18,15 @@ export async function readWorkNames(
 ): Promise<(work: NamedWork) => NamedWork> {
   const wanted = new Set(works.flatMap(({ ref, name }) => (name === undefined && ref !== undefined ? [ref] : [])));
   const found = new Map<string, { readonly kind: string; readonly namespace: string; readonly name: string }>();
-  for (const scope of [{ namespace }, {}]) {
+  const places = [{ namespace }, {}].flatMap((scope) => [elasticJobs, runnerApps].map((resource) => ({ scope, resource })));
+  for (const { scope, resource } of places) {
     let token: string | undefined;
     for (let page = 0; wanted.size > 0 && page < mostPages; page++) {
       const options = { ...scope, limit: pageSize, ...(token !== undefined && { continue: token }) };
-      const { items, metadata } = await client.list<KubeObject>(elasticJobs, options).catch(nothing);
+      const { items, metadata } = await client.list<KubeObject>(resource, options).catch(nothing);
       for (const { metadata: of } of items) {
         const ref = workRef(of.uid ?? "");
-        if (wanted.delete(ref)) found.set(ref, { kind: elasticJobs.kind, namespace: of.namespace ?? "", name: of.name });
+        if (wanted.delete(ref)) found.set(ref, { kind: resource.kind, namespace: of.namespace ?? "", name: of.name });
       }
       token = metadata.continue;
       if (token === undefined || token === "") break;

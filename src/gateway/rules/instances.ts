@@ -2,8 +2,8 @@
  * What Kubernetes says of endpoints as states of servers. A pod that is not ready gets nothing new, ends what it has for the app's drain time,
  * then nothing at all, and is forgotten a minute later: a pod that only stumbled comes back as the same server. One that was never ready is none.
  */
+import type { EndpointSlice, SliceEndpoint } from "../../api/endpoint-slice.ts";
 import type { Instance } from "../../haproxy/rules/published-service.ts";
-import type { EndpointSlice, SliceEndpoint } from "./published-app.ts";
 
 /** What is remembered of an endpoint that was ready once, by pod UID or address. */
 export type InstanceMemory = ReadonlyMap<string, Remembered>;

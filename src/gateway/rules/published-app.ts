@@ -1,3 +1,4 @@
+import { instancesService } from "../../api/endpoint-slice.ts";
 import type { KubeObject } from "../../api/meta.ts";
 
 /** Of a RunnerApp what the gateway reads. */
@@ -41,23 +42,9 @@ export interface AllocatedService {
   readonly name: string;
   /** From the gateway's pools; absent while it has none. */
   readonly gatewayPort?: number;
-}
-
-/** discovery.k8s.io/v1. */
-export interface EndpointSlice extends KubeObject {
-  readonly addressType: string;
-  readonly endpoints?: readonly SliceEndpoint[] | null;
-  readonly ports?: readonly { readonly name?: string; readonly port?: number; readonly protocol?: string }[] | null;
-}
-
-export interface SliceEndpoint {
-  readonly addresses: readonly string[];
-  readonly conditions?: { readonly ready?: boolean; readonly serving?: boolean; readonly terminating?: boolean };
-  readonly targetRef?: { readonly kind?: string; readonly name?: string; readonly uid?: string };
+  /** Those of spec that it may have; absent = none. */
+  readonly hostnames?: readonly string[];
 }
 
 /** The Service whose slices are those of an app's instances. */
-export const instancesServiceOf = (app: PublishingApp): string => app.spec.endpoints?.serviceName ?? `${app.metadata.name}-instances`;
-
-/** Which Service a slice belongs to, within its namespace. */
-export const sliceServiceLabel = "kubernetes.io/service-name";
+export const instancesServiceOf = (app: PublishingApp): string => app.spec.endpoints?.serviceName ?? instancesService(app.metadata.name);

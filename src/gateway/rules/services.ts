@@ -1,7 +1,9 @@
+import type { EndpointSlice } from "../../api/endpoint-slice.ts";
 import type { SpecProblem } from "../../api/problem.ts";
+import { servicePath } from "../../api/published-names.ts";
 import { type Certificate, type PublishedService, serviceDefaults } from "../../haproxy/rules/published-service.ts";
 import { type InstanceMemory, instanceStates } from "./instances.ts";
-import type { EndpointSlice, PublishingApp, ServiceSpec } from "./published-app.ts";
+import type { PublishingApp, ServiceSpec } from "./published-app.ts";
 
 /** What one app publishes, as of one moment. */
 export interface AppServices {
@@ -33,16 +35,20 @@ export function servicesOfApp(
   let changesAt = Number.POSITIVE_INFINITY;
   const drainMs = 1000 * (app.spec.evacuation?.connectionDrainSeconds ?? defaultDrainSeconds);
   for (const spec of app.spec.services ?? []) {
-    const states = instanceStates(slices, targetPort(spec), before.get(spec.name) ?? new Map(), now, drainMs);
+    const states = instanceStates(
+      slices,
+      targetPort(spec, app.spec.endpoints === undefined),
+      before.get(spec.name) ?? new Map(),
+      now,
+      drainMs,
+    );
     memory.set(spec.name, states.memory);
     changesAt = Math.min(changesAt, states.changesAt);
-    const port = app.status?.services?.find(({ name }) => name === spec.name)?.gatewayPort;
+    const { gatewayPort: port, hostnames = [] } = app.status?.services?.find(({ name }) => name === spec.name) ?? {};
     if (port === undefined) continue;
     const tls = tlsOf(spec, certificateOf);
     if (tls === undefined) {
-      problems.set(spec.name, [
-        { path: `spec.services[${JSON.stringify(spec.name)}].tls.secretName`, message: "the Secret is being read" },
-      ]);
+      problems.set(spec.name, [{ path: `${servicePath(spec.name)}.tls.secretName`, message: "the Secret is being read" }]);
       continue;
     }
     const protocol = spec.protocol ?? "TCP";
@@ -52,7 +58,7 @@ export function servicesOfApp(
       createdAt: app.metadata.creationTimestamp ?? "",
       protocol,
       port,
-      hostnames: spec.hostnames ?? [],
+      hostnames: (spec.hostnames ?? []).filter((host) => hostnames.includes(host)),
       paths: (spec.paths ?? []).map(({ type = "PathPrefix", value }) => ({ type, value })),
       balance: spec.balance ?? serviceDefaults.balance[protocol],
       sticky: spec.sticky === "Cookie",
@@ -68,9 +74,10 @@ export function servicesOfApp(
 }
 
 /** The headless Service of an app names its ports after the services; a fleet of somebody else's has names of its own. */
-function targetPort({ name, port, targetPort }: ServiceSpec): number | readonly string[] {
+function targetPort({ name, port, targetPort }: ServiceSpec, isOwnFleet: boolean): number | readonly string[] {
   const target = targetPort ?? port;
-  return typeof target === "number" ? target : [...(target === undefined ? [] : [target]), name];
+  if (typeof target === "number") return target;
+  return isOwnFleet || target === undefined ? [name] : [target];
 }
 
 function tlsOf({ tls }: ServiceSpec, certificateOf: CertificateOf): PublishedService["tls"] | undefined {

@@ -1,5 +1,5 @@
+import { canonicalAddress } from "../../api/published-names.ts";
 import { type Instance, type PublishedService, serviceDefaults } from "./published-service.ts";
-import { canonicalAddress } from "./service-problems.ts";
 import type { GatewaySettings } from "./settings.ts";
 
 /** A backend as it shall be. Its name is that of the protocol and the port, so that every gateway and every restart find the same. */

@@ -4,10 +4,10 @@
  * The structure is all that a running HAProxy cannot change: everything but servers and map entries. Its hash is the description of the
  * process (`show info` tells it), so that whoever looks at a worker knows which structure it runs, also when somebody else started it.
  */
+import { pathsOrAll, routeKey } from "../../api/published-names.ts";
 import { shortHash } from "../../base/hash.ts";
 import { type Backend, backendName, backendOf, type Server, serversOf, serverWords, spareBackend } from "./backend.ts";
 import { type PublishedService, serviceKey } from "./published-service.ts";
-import { pathsOf, routeKey } from "./selection.ts";
 import { filesOf, type GatewaySettings, type MapName } from "./settings.ts";
 
 export interface Configuration {
@@ -172,7 +172,7 @@ function mapsOf(services: readonly PublishedService[], withTls: boolean): Maps {
     const isTerminated = service.tls.mode === "Terminate";
     if (!isTerminated) maps.get("ports")?.set(String(service.port), backend);
     for (const host of service.hostnames) {
-      for (const { type, value } of pathsOf(service)) {
+      for (const { type, value } of pathsOrAll(service.paths)) {
         const exact = type === "Exact";
         const map = isTerminated ? (exact ? "tlsExact" : "tlsPrefix") : exact ? "exact" : "prefix";
         maps.get(map)?.set(routeKey(host, type, value), backend);

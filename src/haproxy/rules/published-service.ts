@@ -1,3 +1,5 @@
+import type { ServicePath } from "../../api/published-names.ts";
+
 /** What the gateway is to serve: all that is known of one published service, with its instances. Plain values, checked nowhere yet. */
 export interface PublishedService {
   readonly namespace: string;
@@ -27,12 +29,6 @@ export interface PublishedService {
 
 /** LeastConnections: to the instance with the fewest connections. */
 export type Balance = "RoundRobin" | "LeastConnections";
-
-export interface ServicePath {
-  /** PathPrefix goes by whole elements: /v1 has /v1 and /v1/x, not /v10. */
-  readonly type: "Exact" | "PathPrefix";
-  readonly value: string;
-}
 
 /** How each gateway looks for itself whether an instance answers; whether it is ready is Kubernetes' word. */
 export interface HealthCheck {

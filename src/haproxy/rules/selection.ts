@@ -1,5 +1,6 @@
 import type { SpecProblem } from "../../api/problem.ts";
-import { type PublishedService, type ServicePath, serviceKey } from "./published-service.ts";
+import { routesOf, servicePath } from "../../api/published-names.ts";
+import { type PublishedService, serviceKey } from "./published-service.ts";
 import { isServableInstance, serviceProblems } from "./service-problems.ts";
 import type { GatewaySettings } from "./settings.ts";
 
@@ -11,8 +12,6 @@ export interface Selection {
   readonly problems: ReadonlyMap<string, readonly SpecProblem[]>;
 }
 
-const wholeHost: readonly ServicePath[] = [{ type: "PathPrefix", value: "/" }];
-
 /** Leaves out what cannot be rendered, and what an older service has (decision 58: creation time, then namespace/name). */
 export function selectServices(candidates: readonly PublishedService[], settings: Pick<GatewaySettings, "pools">): Selection {
   const problems = new Map<string, SpecProblem[]>();
@@ -23,7 +22,7 @@ export function selectServices(candidates: readonly PublishedService[], settings
   const routes = new Set<string>();
   const services: PublishedService[] = [];
   for (const service of candidates.toSorted(byAge)) {
-    const base = `spec.services[${JSON.stringify(service.name)}]`;
+    const base = servicePath(service.name);
     const found = problemsOf(service, settings);
     if (found.length > 0) {
       refuse(service, found);
@@ -40,7 +39,7 @@ export function selectServices(candidates: readonly PublishedService[], settings
     names.add(serviceKey(service));
     ports.add(service.port);
     const hostnames = service.hostnames.filter((host) => {
-      const keys = routesOf(service, host);
+      const keys = routesOf(host, service.paths, service.tls.mode === "Terminate");
       const taken = keys.some((key) => routes.has(key));
       if (!taken) for (const key of keys) routes.add(key);
       // Of another tenant nothing is told but that it is there.
@@ -79,19 +78,6 @@ function problemsOf(service: PublishedService, settings: Pick<GatewaySettings, "
   known.set(service, found);
   return found;
 }
-
-/** Map keys under which a host's requests come to the service; one kind of key for each of the maps. */
-export function routesOf({ paths, tls }: Pick<PublishedService, "paths" | "tls">, host: string): readonly string[] {
-  const scheme = tls.mode === "Terminate" ? "https" : "http";
-  return (paths.length === 0 ? wholeHost : paths).map(({ type, value }) => `${scheme} ${type} ${routeKey(host, type, value)}`);
-}
-
-/** Prefixes end with a slash, as do the paths that are looked up, so that /v1 is not the beginning of /v10. */
-export function routeKey(host: string, type: ServicePath["type"], value: string): string {
-  return type === "Exact" ? `${host}${value}` : `${host}${value.endsWith("/") ? value : `${value}/`}`;
-}
-
-export const pathsOf = ({ paths }: Pick<PublishedService, "paths">): readonly ServicePath[] => (paths.length === 0 ? wholeHost : paths);
 
 function byAge(one: PublishedService, other: PublishedService): number {
   if (one.createdAt !== other.createdAt) return one.createdAt < other.createdAt ? -1 : 1;

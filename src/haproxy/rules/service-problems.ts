@@ -1,25 +1,22 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
+import { inRange } from "../../api/gateway-ports.ts";
 import type { SpecProblem } from "../../api/problem.ts";
+import { hostnameRule, isDnsLabel, isHostname, isIpAddress, isPath, pathRule, servicePath } from "../../api/published-names.ts";
 import type { Certificate, Instance, PublishedService } from "./published-service.ts";
-import { type GatewaySettings, inRange } from "./settings.ts";
+import type { GatewaySettings } from "./settings.ts";
 
 // All that goes into a configuration passes here first. What is let through holds no character that means anything to HAProxy's parser, so
 // that nothing needs to be escaped, and nothing can be injected.
 
-const label = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 const podName = /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/;
-/** pchar of RFC 3986 and slashes, without the quote, and without the semicolon, which separates commands on HAProxy's socket. */
-const path = /^\/(?:[A-Za-z0-9._~!$&()*+,=:@/-]|%[0-9A-Fa-f]{2})*$/;
-const longestPath = 1024;
 const mostHosts = 32;
 const mostPaths = 32;
-const longestHost = 253;
 const longestCertificate = 256 * 1024;
 
 /** What keeps a service from being rendered; none = it can be. Paths are those of RunnerApp.spec.services[], by name. */
 export function serviceProblems(service: PublishedService, settings: Pick<GatewaySettings, "pools">): readonly SpecProblem[] {
   const problems: SpecProblem[] = [];
-  const base = `spec.services[${JSON.stringify(clip(service.name))}]`;
+  const base = servicePath(service.name);
   const refuse = (field: string, message: string) => problems.push({ path: field === "" ? base : `${base}.${field}`, message });
   const whole = (field: string, value: number, least: number, most: number) => {
     if (!Number.isInteger(value) || value < least || value > most) {
@@ -27,9 +24,9 @@ export function serviceProblems(service: PublishedService, settings: Pick<Gatewa
     }
   };
 
-  if (!label.test(service.name))
+  if (!isDnsLabel(service.name))
     refuse("name", "must be a DNS label: at most 63 of a-z, 0-9 and -, beginning and ending with one of the first two");
-  if (!label.test(service.namespace)) refuse("", "its namespace must be a DNS label");
+  if (!isDnsLabel(service.namespace)) refuse("", "its namespace must be a DNS label");
   if (!settings.pools.some((pool) => inRange(service.port, pool)) || !Number.isInteger(service.port)) {
     refuse(
       "",
@@ -42,8 +39,7 @@ export function serviceProblems(service: PublishedService, settings: Pick<Gatewa
   if (hostnames.length > mostHosts) refuse("hostnames", `at most ${mostHosts} are served`);
   if (paths.length > mostPaths) refuse("paths", `at most ${mostPaths} are served`);
   for (const [index, host] of hostnames.entries()) {
-    if (!isHostname(host))
-      refuse(`hostnames[${index}]`, `must be a host name in lower case without wildcards, such as pig.example, and is ${quoted(host)}`);
+    if (!isHostname(host)) refuse(`hostnames[${index}]`, hostnameRule(host));
   }
   for (const [index, { value }] of paths.entries()) {
     if (!isPath(value)) refuse(`paths[${index}].value`, pathRule(value));
@@ -76,25 +72,6 @@ export function isServableInstance({ address, port, pod, uid }: Instance): boole
     (pod === "" || podName.test(pod)) &&
     /^[A-Za-z0-9-]{0,64}$/.test(uid)
   );
-}
-
-const isHostname = (text: string): boolean =>
-  text.length <= longestHost && text.split(".").every((part) => label.test(part)) && !isIpAddress(text);
-const isPath = (text: string): boolean => text.length <= longestPath && path.test(text);
-const pathRule = (value: string): string =>
-  `must begin with / and hold at most ${longestPath} of the characters of a URL's path, others written as %20, and is ${quoted(value)}`;
-const clip = (text: string): string => (text.length > 80 ? `${text.slice(0, 80)}...` : text);
-const quoted = (text: string): string => JSON.stringify(clip(text));
-
-/** IPv4, or IPv6 without a zone. */
-export function isIpAddress(text: string): boolean {
-  if (/^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$/.test(text)) return true;
-  return /^[0-9a-fA-F:.]{2,45}$/.test(text) && text.includes(":") && URL.canParse(`http://[${text}]/`);
-}
-
-/** One spelling for each address, which is also how HAProxy prints it. */
-export function canonicalAddress(text: string): string {
-  return text.includes(":") && isIpAddress(text) ? new URL(`http://[${text}]/`).hostname.slice(1, -1) : text;
 }
 
 /** What HAProxy would stumble over in a certificate; checked here so that one bad Secret costs no reload. */

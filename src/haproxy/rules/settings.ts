@@ -1,8 +1,4 @@
-/** Ports, both ends inclusive. */
-export interface PortRange {
-  readonly first: number;
-  readonly last: number;
-}
+import { gatewayPools, type PortRange } from "../../api/gateway-ports.ts";
 
 /** What is the same for all services of a gateway. */
 export interface GatewaySettings {
@@ -29,10 +25,7 @@ export interface GatewaySettings {
   readonly sparePorts: number;
 }
 
-export const defaultPools: readonly PortRange[] = [
-  { first: 21_000, last: 23_999 },
-  { first: 24_000, last: 26_999 },
-];
+export const defaultPools: readonly PortRange[] = [gatewayPools.open, gatewayPools.restricted];
 
 /** The files of a gateway. */
 export function filesOf({ folder }: Pick<GatewaySettings, "folder">) {
@@ -54,5 +47,3 @@ export function filesOf({ folder }: Pick<GatewaySettings, "folder">) {
 }
 
 export type MapName = keyof ReturnType<typeof filesOf>["maps"];
-
-export const inRange = (port: number, { first, last }: PortRange): boolean => port >= first && port <= last;

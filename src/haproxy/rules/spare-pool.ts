@@ -1,6 +1,7 @@
+import { inRange } from "../../api/gateway-ports.ts";
 import { backendName, backendOf, portOfBackend, spareBackend } from "./backend.ts";
 import type { PublishedService } from "./published-service.ts";
-import { type GatewaySettings, inRange } from "./settings.ts";
+import type { GatewaySettings } from "./settings.ts";
 
 type PoolSettings = Pick<GatewaySettings, "pools" | "sparePorts" | "gateways">;
 

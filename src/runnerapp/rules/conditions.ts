@@ -6,6 +6,7 @@ import type { ObservedApp } from "./observed.ts";
 import type { QueueTurn } from "./queue-turn.ts";
 import type { RevisionStep } from "./revision.ts";
 import type { Rollout } from "./rollout.ts";
+import { unpublished } from "./services/trouble.ts";
 
 /** What conditions tell of. */
 export interface Situation {
@@ -107,6 +108,8 @@ function verdictOf(observed: ObservedApp, situation: Situation): Verdict {
       message: `the retries of ${exhausted} instances are used up; see status.recoveries, and change spec.template or set spec.restartedAt`,
       isStalled: true,
     };
+  const trouble = unpublished(observed.app);
+  if (trouble !== undefined && enough) return stalled(trouble.reason, trouble.message);
   if (turn.waits !== undefined && living < spec.replicas)
     return {
       isReady: enough && !turn.waits.never,

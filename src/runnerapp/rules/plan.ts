@@ -8,6 +8,7 @@ import { uptakeOf } from "./drain.ts";
 import { type EffectiveSpec, effectiveSpec } from "./effective-spec.ts";
 import { eventsOf } from "./events.ts";
 import { type FleetSteps, fleetSteps, type Side } from "./fleet-arithmetic.ts";
+import { planForeignFleet } from "./foreign-fleet.ts";
 import { type Healing, signalsOf, type Signals, stepHealing } from "./healing.ts";
 import { isChanging } from "./in-place.ts";
 import { candidatesOf, isResizeRefused, prefetchesFor, stepChanges } from "./in-place-step.ts";
@@ -52,6 +53,7 @@ export function planRunnerApp(observed: ObservedApp): RunnerAppPlan {
   const { app, now } = observed;
   if (app.metadata.deletionTimestamp !== undefined) return { ...nothingToDo, reasons: ["being deleted"] };
   if (isClockOff(observed)) return { ...nothingToDo, reasons: ["the clock is off"], wakeAt: now + clockOffWaitMs };
+  if (app.spec.endpoints !== undefined) return { ...planForeignFleet(observed), declines: false };
   const revision = revisionOf(observed);
   const pods = observed.pods.map((pod) => asKnown(observed, pod));
   const existing = pods.filter(({ hasEnded }) => !hasEnded).length;

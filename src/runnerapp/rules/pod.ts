@@ -8,6 +8,7 @@ import { type Placement, withNodeRules } from "./node-rules.ts";
 import { optionAt, withOption } from "./resource-options.ts";
 import type { RevisionData } from "./revision.ts";
 import { needsGate } from "./service-gate.ts";
+import { serviceAnnotations, serviceVariables, servesOn } from "./services/pod-fields.ts";
 
 /** What a pod of an instance is made from. */
 export interface PodOrder {
@@ -38,7 +39,7 @@ export function podNamePrefix(app: string, revision: string): string {
 export function renderPod(order: PodOrder): Pod {
   const { app, data, queue, tries = 0 } = order;
   const template = { ...data.template, spec: withOption(data.template.spec, optionAt(data.resourceOptions, tries)) };
-  const variables = environment();
+  const variables = [...environment(), ...serviceVariables(app)];
   const affinity = order.placement === undefined ? template.spec.affinity : withNodeRules(template.spec.affinity, order.placement);
   const spec: PodSpec = {
     ...template.spec,
@@ -70,10 +71,11 @@ export function renderPod(order: PodOrder): Pod {
         [annotations.instance]: order.instance,
         ...(order.replaces !== undefined && { [annotations.replaces]: order.replaces }),
         ...(tries > 0 && { [annotations.optionTries]: String(tries) }),
+        ...serviceAnnotations(app),
       },
       ownerReferences: ownedBy(app),
     },
-    spec: { ...spec, tolerations: withPatience(spec.tolerations ?? []) },
+    spec: { ...servesOn(app, spec), tolerations: withPatience(spec.tolerations ?? []) },
   };
 }
 

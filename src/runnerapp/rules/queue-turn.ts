@@ -7,6 +7,7 @@ import type { ObservedApp } from "./observed.ts";
 import { withOption } from "./resource-options.ts";
 import type { RevisionData } from "./revision.ts";
 import { needsGate } from "./service-gate.ts";
+import { servesOn } from "./services/pod-fields.ts";
 
 /** How the fleet stands with its queue. */
 export interface QueueTurn {
@@ -86,7 +87,7 @@ export function wantOf(
   const { priority, onReclaim, minCount } = spec.queue;
   const { template } = data;
   const drainSeconds = needsGate(app.spec) ? spec.evacuation.drainMs / 1000 : 0;
-  const goneSeconds = drainSeconds + (template.spec.terminationGracePeriodSeconds ?? defaultGraceSeconds);
+  const goneSeconds = drainSeconds + (servesOn(app, template.spec).terminationGracePeriodSeconds ?? defaultGraceSeconds);
   const admitted = app.status?.admitted;
   return {
     part: fleetPart,

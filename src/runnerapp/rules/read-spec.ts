@@ -12,6 +12,8 @@ export interface ReadSpec {
 /** @param problems what validation found */
 export function readSpec({ spec }: RunnerApp, problems: readonly SpecProblem[]): ReadSpec {
   const options = spec.resourceOptions as RevisionData["resourceOptions"];
-  const data: RevisionData = { template: spec.template, ...(options !== undefined && { resourceOptions: options }) };
+  // A fleet that somebody else runs has no revisions.
+  const template = spec.template ?? { spec: { containers: [] } };
+  const data: RevisionData = { template, ...(options !== undefined && { resourceOptions: options }) };
   return { problems, pinned: { data, canonical: canonicalJson(data) } };
 }

@@ -15,7 +15,8 @@ export interface Gate {
 }
 
 /** Whether new pods of an app carry the gate: they are taken out of service before anything is done to them. */
-export const needsGate = ({ inPlace }: Pick<RunnerAppSpec, "inPlace">): boolean => inPlace === "IfPossible";
+export const needsGate = ({ inPlace, services = [] }: Pick<RunnerAppSpec, "inPlace" | "services">): boolean =>
+  inPlace === "IfPossible" || services.length > 0;
 
 /** A pod's gate; undefined = it has none. */
 export function gateOf({ spec, status }: Pod): Gate | undefined {

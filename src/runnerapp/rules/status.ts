@@ -129,6 +129,8 @@ function nextStatus({ observed, wish, spec, revision, rollout, turn, records, po
     },
     ...(turn.admitted !== undefined && { admitted: turn.admitted }),
     ...recordsStatus(records),
+    // Written by the controller of services.
+    ...(current.services !== undefined && { services: current.services }),
     ...(instances.length > 0 && { instances }),
     conditions: [...conditionsOf(observed, situation)],
   };

@@ -1,5 +1,5 @@
 import type { Clock } from "../../base/clock.ts";
-import { type Random, randomInteger } from "../../base/random.ts";
+import type { Random } from "../../base/random.ts";
 import type { CustomResourceDefinition, CustomResourceVersion } from "../../api/core.ts";
 import type { Status } from "../../api/meta.ts";
 import { customResourceDefinitions, namespaces, type Resource } from "../../api/resource.ts";
@@ -18,12 +18,14 @@ import { type StoredObject, withMetadata } from "./json.ts";
 import { evictPod } from "./kinds/eviction.ts";
 import { builtinType } from "./kinds/builtin-kind.ts";
 import { builtinKinds } from "./kinds/core-kinds.ts";
+import { randomSuffix, randomUid } from "./made-up-names.ts";
 import { admitByQuota } from "./quota.ts";
 import { listObjects, listOf, readObject, selectObjects, selectorOf, watchRequestOf } from "./reads.ts";
 import { type ApiRequest, parsePath, type RequestTarget } from "./request-path.ts";
 import type { ResourceType } from "./resource-type.ts";
 import { patchScale, readScale, replaceScale } from "./scale.ts";
 import { type ServedResource, servedResource } from "./served-resource.ts";
+import { restoredRevisions, type ServerState } from "./server-state.ts";
 import { ApiFailure, failureStatus, forbidden, internalError, methodNotAllowed, notFound, resourceUnknown } from "./status.ts";
 import { bindPod } from "./kinds/binding.ts";
 import { Watches, type WatchHandle, type WatchInfo, type WatchInterceptor } from "./watches.ts";
@@ -68,9 +70,11 @@ export interface ApiServerOptions {
   readonly controllers?: boolean;
   /** How long the controllers take to notice, in milliseconds; default 20. */
   readonly controllerDelayMs?: number;
+  /** What another server stored, to go on from: its objects keep their versions and UIDs, and watches from before end with 410. Absent = nothing. */
+  readonly state?: ServerState;
 }
 
-/** A server with the namespaces that every cluster has. */
+/** A server with the namespaces that every cluster has. Throws RangeError for a state with kinds that it does not serve. */
 export function createApiServer(options: ApiServerOptions): ApiServer {
   return new ApiServer(options);
 }
@@ -96,12 +100,16 @@ export class ApiServer {
   readonly #authorizer: RbacAuthorizer;
   readonly #expiry: EventExpiry;
   #controllers: Controllers | undefined;
+  /** Asked for at every request over HTTP; undefined when the kinds have changed. */
+  #resources: readonly ServedResource[] | undefined;
   #revision = firstRevision;
 
   constructor(options: ApiServerOptions) {
     this.#options = options;
     this.#clock = options.clock;
     this.#random = options.random;
+    // before any collection: what is older than its beginning is forgotten
+    if (options.state !== undefined) this.#revision = options.state.revision + restoredRevisions;
     this.#watches = new Watches(options.clock, options.random, () => this.#revision);
     this.#authorizer = new RbacAuthorizer((group, version, plural) => this.typeOf(group, version, plural));
     this.#writes = {
@@ -122,6 +130,10 @@ export class ApiServer {
     this.#expiry = new EventExpiry(this, this.#clock);
     this.onCommit((commit) => this.#expiry.observe(commit));
     if (options.controllers !== false) this.#controllers = startControllers(this, this.#clock, options.controllerDelayMs ?? 20);
+    if (options.state !== undefined) {
+      this.#restore(options.state);
+      return;
+    }
     for (const name of ["default", "kube-node-lease", "kube-public", "kube-system"]) {
       this.handle({ method: "POST", path: "/api/v1/namespaces", userAgent: "kube-apiserver/embedded", body: { metadata: { name } } });
     }
@@ -136,6 +148,16 @@ export class ApiServer {
   /** The version of the last change. */
   get revision(): number {
     return this.#revision;
+  }
+
+  /** All that is stored now. Costs no more than a list of references. */
+  state(): ServerState {
+    const entries = [...this.#addresses].flatMap(([collection, [type]]) => {
+      if (type === undefined) return [];
+      const { group, plural } = type.resource;
+      return Array.from(collection.all(), (object) => ({ group, plural, object }));
+    });
+    return { revision: this.#revision, entries };
   }
 
   /** All served kinds at all their addresses, built-in ones first. */
@@ -156,7 +178,8 @@ export class ApiServer {
 
   /** What discovery says of all served kinds. */
   resources(): readonly ServedResource[] {
-    return [...this.types().map(servedResource), ...reviewResources];
+    this.#resources ??= [...this.types().map(servedResource), ...reviewResources];
+    return this.#resources;
   }
 
   /** The kind at an address. */
@@ -374,6 +397,20 @@ export class ApiServer {
     return stored;
   }
 
+  /** Takes up what was stored, as if all of it had just been seen for the first time: controllers look at everything. */
+  #restore({ entries }: ServerState): void {
+    for (const { group, plural, object } of entries) {
+      const type = this.types().find(({ resource }) => resource.group === group && resource.plural === plural);
+      if (type === undefined) throw new RangeError(`there is no kind ${group === "" ? plural : `${plural}.${group}`} here`);
+      const { namespace, name, resourceVersion } = object.metadata;
+      type.collection.restore(keyOf(namespace, name), object);
+      if (type.resource === customResourceDefinitions) this.#serveDefinition("ADDED", object as unknown as CustomResourceDefinition);
+      const revision = Number(resourceVersion);
+      const commit: Commit = { type: "ADDED", resource: type.resource, object, revision, userAgent: "", user: "", manager: "" };
+      for (const listener of this.#listeners) listener(commit);
+    }
+  }
+
   #serveBuiltins(): void {
     const collections = new Map<string, Collection>();
     for (const kind of builtinKinds) {
@@ -393,6 +430,7 @@ export class ApiServer {
   #serve(type: ResourceType): void {
     const { group, version, plural } = type.resource;
     this.#types.set(`${group}/${version}/${plural}`, type);
+    this.#resources = undefined;
     const addresses = this.#addresses.get(type.collection) ?? [];
     this.#addresses.set(type.collection, [...addresses, type]);
   }
@@ -400,6 +438,7 @@ export class ApiServer {
   #withdraw(type: ResourceType): void {
     const { group, version, plural } = type.resource;
     this.#types.delete(`${group}/${version}/${plural}`);
+    this.#resources = undefined;
     const left = (this.#addresses.get(type.collection) ?? []).filter((other) => other !== type);
     if (left.length > 0) this.#addresses.set(type.collection, left);
     else this.#addresses.delete(type.collection);
@@ -457,22 +496,4 @@ function durationMs(text: string): number {
   if (match === null) return requestTimeoutMs;
   const unit = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }[match[2] as "ms" | "s" | "m" | "h"];
   return Number(match[1]) * unit;
-}
-
-const suffixLetters = "bcdfghjklmnpqrstvwxz2456789";
-
-function randomSuffix(random: Random): string {
-  let suffix = "";
-  for (let at = 0; at < 5; at++) suffix += suffixLetters[randomInteger(random, suffixLetters.length)];
-  return suffix;
-}
-
-function randomUid(random: Random): string {
-  let digits = "";
-  for (let at = 0; at < 4; at++)
-    digits += randomInteger(random, 2 ** 32)
-      .toString(16)
-      .padStart(8, "0");
-  const variant = "89ab"[randomInteger(random, 4)];
-  return `${digits.slice(0, 8)}-${digits.slice(8, 12)}-4${digits.slice(13, 16)}-${variant}${digits.slice(17, 20)}-${digits.slice(20, 32)}`;
 }

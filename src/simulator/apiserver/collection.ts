@@ -47,6 +47,12 @@ export class Collection {
     for (const key of this.#keys) yield this.#objects.get(key) as StoredObject;
   }
 
+  /** Puts in an object that was stored before, without a change that a watch could tell of. */
+  restore(key: string, object: StoredObject): void {
+    this.#keys.splice(this.#position(key), 0, key);
+    this.#objects.set(key, object);
+  }
+
   record(change: Change): void {
     const { key } = change;
     if (change.type === "ADDED") this.#keys.splice(this.#position(key), 0, key);

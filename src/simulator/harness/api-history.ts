@@ -7,7 +7,7 @@ import { getOrMake } from "../../base/map.ts";
 import { parseTime } from "../../base/time.ts";
 import type { Commit } from "../apiserver/api-server.ts";
 import { type Excluded, fireTimeOfRun, type ScheduleFacts } from "./fire-times.ts";
-import { operatorAgent } from "./operator-process.ts";
+import { operatorAgent } from "./operator-agent.ts";
 import type { RequestFacts } from "./request-oracle.ts";
 
 /** What the API showed of one pod of a run. Instants are milliseconds since the epoch; absent = it has not happened. */

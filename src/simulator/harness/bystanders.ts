@@ -16,7 +16,7 @@ import { formatSeconds } from "../../base/time.ts";
 import type { KubeClient } from "../../kube/client.ts";
 import type { Commit } from "../apiserver/api-server.ts";
 import type { ApiHistory, JobFacts } from "./api-history.ts";
-import { operatorAgent } from "./operator-process.ts";
+import { operatorAgent } from "./operator-agent.ts";
 
 const widgets: Resource = { group: "example.com", version: "v1", plural: "widgets", kind: "Widget", namespaced: true };
 

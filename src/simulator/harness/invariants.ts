@@ -7,7 +7,7 @@ import { checkTouched } from "./bystanders.ts";
 import { judgeDependents } from "./dependency-oracle.ts";
 import { judgeFireTimes } from "./fire-time-oracle.ts";
 import { lateWriteWindow } from "./late-writes.ts";
-import { operatorAgent } from "./operator-process.ts";
+import { operatorAgent } from "./operator-agent.ts";
 import { checkOnTime, checkPodCreated, checkPodDeleted } from "./pod-invariants.ts";
 import { checkReduceCreated, checkResultsDeleted } from "./reduce-invariants.ts";
 import { checkStatusWrite, checkTruth } from "./status-invariants.ts";

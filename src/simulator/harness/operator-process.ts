@@ -13,10 +13,8 @@ import type { ApiServer } from "../apiserver/api-server.ts";
 import { inProcessTransport } from "../apiserver/in-process-transport.ts";
 import { createFaultProcess, type FaultProcess } from "../world/fault-process.ts";
 import type { Faults } from "../world/faults.ts";
+import { operatorAgent } from "./operator-agent.ts";
 import { withServerDate } from "./server-date.ts";
-
-/** By what the operator's requests are told from all others. */
-export const operatorAgent = "nuptse-operator";
 
 export interface OperatorFleetOptions {
   readonly server: ApiServer;

@@ -1,32 +1,35 @@
+import { rmSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Logger, silentLogger } from "../../api/logger.ts";
-import type { KubeObject } from "../../api/meta.ts";
 import { explainService } from "../../api/names.ts";
-import { apiVersionOf, customResourceDefinitions, type Resource } from "../../api/resource.ts";
 import { type Clock, createSystemClock } from "../../base/clock.ts";
 import type { Random } from "../../base/random.ts";
+import { createScaledClock } from "../../base/scaled-clock.ts";
 import type { KubeClient } from "../../kube/client.ts";
 import { createKubeClient } from "../../kube/kube-client.ts";
-import { createServerTime } from "../../kube/server-time.ts";
-import { createOperator, type Operator } from "../../operator/operator.ts";
 import { noMetrics } from "../../runtime/metrics.ts";
 import type { TraceReader } from "../../trace/store.ts";
-import { startTrace, type TraceService } from "../../trace/trace-service.ts";
-import { type ApiServer, createApiServer } from "../apiserver/api-server.ts";
-import { startHttpServer } from "../apiserver/http/http-server.ts";
+import { startTrace } from "../../trace/trace-service.ts";
+import { type ApiServer, type ApiServerOptions, createApiServer } from "../apiserver/api-server.ts";
+import { createIdentity, type HttpServer, type HttpServerOptions, isCurrent, startHttpServer } from "../apiserver/http/http-server.ts";
 import { inProcessTransport } from "../apiserver/in-process-transport.ts";
+import type { NodeSpec } from "../world/node-life.ts";
 import { createWorld, type World } from "../world/world.ts";
-import { readCrds, readRules } from "./crds.ts";
-import { withServerDate } from "./server-date.ts";
+import { startAutosave } from "./autosave.ts";
+import { installPackage } from "./package-objects.ts";
+import { type BreakPlayground, createPlaygroundFaults } from "./playground-faults.ts";
+import { type PlaygroundOperator, startPlaygroundOperator } from "./playground-operator.ts";
+import { loadPlayground } from "./saved-world.ts";
+import { StateFileError, writeStateFile } from "./state-file.ts";
 
 export interface PlaygroundOptions {
   /** process: containers are local processes. stages: pods only play their phases. */
   readonly kubelet: "process" | "stages";
   readonly random: Random;
-  /** Absent = 4. */
-  readonly nodes?: number;
+  /** The nodes, or how many of the usual size; absent = 4, or those of `load`. */
+  readonly nodes?: number | readonly NodeSpec[];
   /** The port on 127.0.0.1; absent or 0 = a free one. */
   readonly port?: number;
   /** Where containers work and log; absent = a temporary folder that goes with the playground. */
@@ -37,6 +40,14 @@ export interface PlaygroundOptions {
   readonly policies?: boolean;
   /** False: only the cluster. */
   readonly operator?: boolean;
+  /** A file to begin with, as `save` wrote it. */
+  readonly load?: string;
+  /** A file in which all of the cluster is saved: at the start, once a minute, and at the end. */
+  readonly save?: string;
+  /** How many of the cluster's seconds pass in a real one; absent = 1. Others are for the kubelet "stages" only. */
+  readonly speed?: number;
+  /** The version of this program, for `load` and `save`; absent = "0". */
+  readonly program?: string;
   readonly logger?: Logger;
   readonly clock?: Clock;
 }
@@ -51,67 +62,93 @@ export interface Playground {
   readonly world: World;
   /** What the operator traced; absent without one. */
   readonly trace?: TraceReader;
-  /** Ends the operator, then the containers, then the API server. */
+  /** Breaks parts of it, which heal. */
+  readonly break: BreakPlayground;
+  /** Ends the operator, then the containers, then the API server. Rejects, with all of that done, when it cannot be saved. */
   close(): Promise<void>;
 }
 
-/** The operator's user, as the policies name it. */
-const operatorUser = "system:serviceaccount:nuptse:nuptse-operator";
+const usualNodes = 4;
+const host = "127.0.0.1";
 
-const policyGroup = "admissionregistration.k8s.io";
-
-/** The kind of a manifest, where the server serves it. */
-function resourceOf(server: ApiServer, { apiVersion, kind }: KubeObject): Resource {
-  const found = server.types().find(({ resource }) => resource.kind === kind && apiVersionOf(resource) === apiVersion);
-  if (found === undefined) throw new Error(`the embedded API server has no kind ${kind} of ${apiVersion}`);
-  return found.resource;
+/**
+ * Starts an embedded cluster on loopback; resolves when kubectl can be used and the operator leads. Rejects when it cannot, with nothing left over;
+ * with StateFileError for a file that cannot be loaded.
+ */
+export async function startPlayground(options: PlaygroundOptions): Promise<Playground> {
+  const ends = new Ends();
+  try {
+    return await start(options, ends);
+  } catch (error) {
+    await ends.all().catch(() => undefined);
+    throw error;
+  }
 }
 
-/** Starts an embedded cluster on loopback; resolves when kubectl can be used and the operator leads. */
-export async function startPlayground(options: PlaygroundOptions): Promise<Playground> {
-  const { random, logger = silentLogger } = options;
-  const clock = options.clock ?? createSystemClock();
-  const ownDir = options.dataDir === undefined ? await mkdtemp(join(tmpdir(), "nuptse-playground-")) : undefined;
-  const dataDir = options.dataDir ?? (ownDir as string);
-  const server = createApiServer({ clock, random });
+async function start(options: PlaygroundOptions, ends: Ends): Promise<Playground> {
+  const { random, logger = silentLogger, speed = 1, program = "0" } = options;
+  const ownClock = options.clock ?? createSystemClock();
+  const loaded = options.load === undefined ? undefined : await loadPlayground(options.load, program);
+  // what is loaded may be ahead of us, if its time ran faster
+  const now = ownClock.now();
+  const startsAt = Math.max(now, loaded?.savedAt ?? now);
+  const clock = speed === 1 && startsAt === now ? ownClock : createScaledClock(ownClock, { speed, startsAt });
+  const identity = loaded !== undefined && isCurrent(loaded.identity, now) ? loaded.identity : createIdentity(host, now);
+  const dataDir = options.dataDir ?? (await ownFolder(ends));
+  await mkdir(dataDir, { recursive: true });
+
+  const server = serverWith({ clock, random, ...(loaded !== undefined && { state: loaded.state }) }, options.load);
+  ends.add(() => server.close());
   const clientOf = (userAgent: string) => createKubeClient(inProcessTransport(server, { userAgent }));
   const client = clientOf("nuptse-playground");
-  for (const crd of readCrds()) await client.create(customResourceDefinitions, crd);
-  for (const rule of readRules()) {
-    const resource = resourceOf(server, rule);
-    if (options.policies === true || resource.group !== policyGroup) await client.create(resource, rule);
-  }
+  await installPackage(client, server, { policies: options.policies === true });
 
-  let operator: Operator | undefined;
+  let operator: PlaygroundOperator | undefined;
   let world: World | undefined;
-  const logs = () => world?.logs;
-  const front = await startHttpServer({
+  const front = await listening({
     server,
     clock,
+    speed,
+    identity,
+    host,
     port: options.port ?? 0,
-    logSource: logs,
+    logSource: () => world?.logs,
     serviceProxy: ({ namespace, name }, url) =>
-      namespace === explainService.namespace && name === explainService.name ? operator?.explain({ method: "GET", url }) : undefined,
+      namespace === explainService.namespace && name === explainService.name
+        ? operator?.current.explain({ method: "GET", url })
+        : undefined,
     streamSource: () => world?.streams,
     onError: (error) => logger.error("the API server failed", { error }),
   });
+  ends.add(() => front.close());
   world = await createWorld({
     client: clientOf("nuptse-kubelet"),
     clock,
     random,
-    nodes: Array.from({ length: options.nodes ?? 4 }, (_, index) => ({ name: `node-${index + 1}` })),
+    nodes: nodesOf(options.nodes, loaded?.nodes),
     kubelet: options.kubelet === "process" ? { kind: "process", dataDir } : { kind: "stages" },
   });
-  await mkdir(dataDir, { recursive: true });
+  const running = world;
+  ends.add(() => running.close());
   const kubeconfigPath = options.kubeconfigOut ?? join(dataDir, "kubeconfig");
   // It holds the token.
   await writeFile(kubeconfigPath, front.kubeconfig(), { mode: 0o600 });
 
-  let operatorEnd: Promise<unknown> = Promise.resolve();
-  let trace: TraceService | undefined;
+  const { save } = options;
+  if (save !== undefined) {
+    const autosave = await startAutosave({
+      revision: () => server.revision,
+      save: () => writeStateFile(save, { state: server.state(), identity, savedAt: clock.now() }, program).catch(unsaved),
+      clock: ownClock,
+      logger,
+    });
+    ends.add(() => autosave.close());
+  }
+  const closing = new AbortController();
+  const faults = createPlaygroundFaults({ server, world, clock, operator: () => operator, signal: closing.signal });
+  let trace: TraceReader | undefined;
   if (options.operator !== false) {
-    const serverTime = createServerTime(clock);
-    trace = await startTrace({
+    const tracing = await startTrace({
       target: { kind: "sqlite", path: join(dataDir, "trace.db") },
       retention: { maxAgeMs: 86_400_000, maxRows: 1_000_000 },
       clock,
@@ -119,39 +156,86 @@ export async function startPlayground(options: PlaygroundOptions): Promise<Playg
       logger,
       metrics: noMetrics,
     });
-    operator = createOperator({
-      transport: withServerDate(inProcessTransport(server, { userAgent: "nuptse-operator", user: operatorUser }), serverTime, clock, clock),
-      clock,
-      random,
-      logger,
-      metrics: noMetrics,
-      serverTime,
-      namespace: "kube-system",
-      leaseName: "nuptse-operator",
-      identity: "playground",
-      maxClockSkewMs: 0,
-      retainedPods: 4000,
-      concurrency: 64,
-      trace: trace.buffer,
-    });
-    operatorEnd = operator.run();
-    while (operator.phase !== "leading") await clock.sleep(5);
+    ends.add(() => tracing.close());
+    trace = tracing.reader;
+    const started = startPlaygroundOperator({ server, clock, random, logger, trace: tracing.buffer, speed });
+    operator = started;
+    ends.add(() => started.stop());
+    await started.leading();
   }
-  const running = world;
   return {
     url: front.url,
     kubeconfigPath,
     client,
     world: running,
-    ...(trace !== undefined && { trace: trace.reader }),
-    async close() {
-      operator?.stop();
-      await operatorEnd;
-      await trace?.close();
-      await running.close();
-      await front.close();
-      server.close();
-      if (ownDir !== undefined) await rm(ownDir, { recursive: true, force: true });
+    ...(trace !== undefined && { trace }),
+    break: faults,
+    close() {
+      closing.abort();
+      return ends.all();
     },
   };
+}
+
+async function listening(options: HttpServerOptions): Promise<HttpServer> {
+  try {
+    return await startHttpServer(options);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
+    throw new Error(`--port: something else listens on ${options.host}:${options.port} already; without --port a free one is taken`);
+  }
+}
+
+/** A server, or why it cannot begin with what the file holds. */
+function serverWith(options: ApiServerOptions, file: string | undefined): ApiServer {
+  try {
+    return createApiServer(options);
+  } catch (error) {
+    if (file === undefined || !(error instanceof RangeError)) throw error;
+    throw new StateFileError(`${file}: ${error.message}; was it saved by a newer nuptse?`);
+  }
+}
+
+function nodesOf(wanted: PlaygroundOptions["nodes"], saved: readonly NodeSpec[] | undefined): readonly NodeSpec[] {
+  if (typeof wanted === "object") return wanted;
+  if (wanted === undefined && saved !== undefined) return saved;
+  return Array.from({ length: wanted ?? usualNodes }, (_, index) => ({ name: `node-${index + 1}` }));
+}
+
+function unsaved(error: Error): never {
+  throw new Error(`--save: ${error.message}`, { cause: error });
+}
+
+/** A temporary folder, which goes with the playground, and also when the process ends without closing it. */
+async function ownFolder(ends: Ends): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "nuptse-playground-"));
+  const remove = (): void => rmSync(folder, { recursive: true, force: true });
+  process.once("exit", remove);
+  ends.add(async () => {
+    process.off("exit", remove);
+    await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+  });
+  return folder;
+}
+
+/** What is to be ended, the last one first. */
+class Ends {
+  readonly #ends: (() => Promise<void> | void)[] = [];
+
+  add(end: () => Promise<void> | void): void {
+    this.#ends.push(end);
+  }
+
+  /** Ends everything, once. Rejects with the first failure, when all is done. */
+  async all(): Promise<void> {
+    const failures: unknown[] = [];
+    for (let end = this.#ends.pop(); end !== undefined; end = this.#ends.pop()) {
+      try {
+        await end();
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
+  }
 }

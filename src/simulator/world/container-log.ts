@@ -1,6 +1,6 @@
 import { closeSync, createReadStream, fstatSync, mkdirSync, openSync, renameSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
-import { createInterface } from "node:readline";
+import { linesOf } from "../../base/lines.ts";
 import type { LogLine, LogOptions } from "../apiserver/http/log-source.ts";
 
 export interface ContainerLogOptions {
@@ -13,10 +13,14 @@ export interface ContainerLogOptions {
 
 /** A line without an end is written out at this length. */
 const longestLineBytes = 256 * 1024;
+const usualMaxBytes = 10 * 2 ** 20;
+/** What a line costs in memory beside its text. */
+const lineCost = 64;
 
 /**
  * The log of one start of one container: a file in the CRI's form ("2026-11-21T12:00:00.123000000Z stdout F text"), one line a line.
- * Writing is synchronous, so that whoever reads later misses nothing of what was written before.
+ * Writing is synchronous, so that whoever reads later misses nothing of what was written before. What cannot be written, on a full disk, is
+ * lost, and so is to a reader what it is too slow for: no program waits for its log.
  */
 export class ContainerLog {
   readonly #options: ContainerLogOptions;
@@ -37,10 +41,12 @@ export class ContainerLog {
   append(stream: "stdout" | "stderr", chunk: Buffer): void {
     if (this.#ended) return;
     let rest = this.#partial[stream].length === 0 ? chunk : Buffer.concat([this.#partial[stream], chunk]);
-    const lines: string[] = [];
-    for (let at = rest.indexOf(10); at >= 0; at = rest.indexOf(10)) {
-      lines.push(rest.toString("utf8", 0, at));
-      rest = rest.subarray(at + 1);
+    let lines: string[] = [];
+    const end = rest.lastIndexOf(10);
+    if (end >= 0) {
+      // all at once: programs print millions of short lines
+      lines = rest.toString("utf8", 0, end).split("\n");
+      rest = rest.subarray(end + 1);
     }
     if (rest.length > longestLineBytes) {
       lines.push(rest.toString("utf8"));
@@ -66,10 +72,17 @@ export class ContainerLog {
 
   /** The lines that there are, then with `follow` those that come. */
   async *read(options: Omit<LogOptions, "previous">): AsyncGenerator<LogLine> {
-    const coming: (LogLine | undefined)[] = [];
+    let coming: (LogLine | undefined)[] = [];
+    let waiting = 0;
     let wake: (() => void) | undefined;
     const follower = (line: LogLine | undefined) => {
       coming.push(line);
+      waiting += lineCost + (line?.line.length ?? 0);
+      // the older half of it, as a generation of the file is lost
+      if (waiting > this.#maxBytes) {
+        coming = coming.slice(coming.length >> 1);
+        waiting = coming.reduce((sum, each) => sum + lineCost + (each?.line.length ?? 0), 0);
+      }
       wake?.();
     };
     const onAbort = () => follower(undefined);
@@ -90,11 +103,14 @@ export class ContainerLog {
       }
       if (options.tailLines !== undefined) yield* tail.slice(-options.tailLines);
       while (follows && !options.signal.aborted) {
-        while (coming.length > 0) {
-          const line = coming.shift();
+        const lines = coming;
+        coming = [];
+        waiting = 0;
+        for (const line of lines) {
           if (line === undefined) return;
           if (line.time >= since) yield line;
         }
+        if (coming.length > 0) continue;
         await new Promise<void>((resolve) => {
           wake = resolve;
         });
@@ -114,39 +130,53 @@ export class ContainerLog {
     return text.subarray(Math.max(0, text.length - 2_048)).toString("utf8");
   }
 
+  get #maxBytes(): number {
+    return this.#options.maxBytes ?? usualMaxBytes;
+  }
+
   #write(stream: string, lines: readonly string[]): void {
     if (lines.length === 0) return;
     const time = this.#options.now();
     const stamp = `${new Date(time).toISOString().slice(0, 23)}000000Z ${stream} F `;
-    const bytes = Buffer.from(`${lines.map((line) => stamp + line).join("\n")}\n`);
-    writeSync(this.#file, bytes);
-    this.#size += bytes.length;
+    this.#keep(Buffer.from(`${stamp}${lines.join(`\n${stamp}`)}\n`));
     for (const line of lines) for (const follower of this.#followers) follower({ time, line });
-    if (this.#size <= (this.#options.maxBytes ?? 10 * 2 ** 20)) return;
-    closeSync(this.#file);
-    renameSync(this.#options.path, `${this.#options.path}.1`);
-    this.#file = openSync(this.#options.path, "w");
-    this.#size = 0;
-    this.#rotated = true;
+  }
+
+  #keep(bytes: Buffer): void {
+    const { path } = this.#options;
+    try {
+      // half a write is written over by the next one
+      if (writeSync(this.#file, bytes, 0, bytes.length, this.#size) < bytes.length) return;
+      this.#size += bytes.length;
+      if (this.#size <= this.#maxBytes) return;
+      renameSync(path, `${path}.1`);
+      const full = this.#file;
+      this.#file = openSync(path, "w");
+      closeSync(full);
+      this.#size = 0;
+      this.#rotated = true;
+    } catch {
+      // a full disk, or a folder that somebody took away: the cluster goes on without these lines
+    }
   }
 
   async *#written(): AsyncGenerator<LogLine> {
     const { path } = this.#options;
     const files = [...(this.#rotated ? [openSync(`${path}.1`, "r")] : []), openSync(path, "r")];
-    const sized = files.map((file) => ({ file, size: fstatSync(file).size }));
+    // what half a write left behind is no line
+    const sized = files.map((file, index) => ({ file, size: index === files.length - 1 ? this.#size : fstatSync(file).size }));
     const open = new Set(files);
     try {
       for (const { file, size } of sized) {
         if (size === 0) continue;
-        const input = createReadStream("", { fd: file, start: 0, end: size - 1, autoClose: false });
-        for await (const text of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
+        // closed by the stream, also when nobody reads on
+        open.delete(file);
+        for await (const text of linesOf(createReadStream("", { fd: file, start: 0, end: size - 1 }))) {
           const first = text.indexOf(" ");
           const second = text.indexOf(" ", first + 1);
           const third = text.indexOf(" ", second + 1);
           yield { time: Date.parse(text.slice(0, first)), line: text.slice(third + 1) };
         }
-        open.delete(file);
-        closeSync(file);
       }
     } finally {
       for (const file of open) closeSync(file);

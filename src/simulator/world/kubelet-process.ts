@@ -1,8 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { constants } from "node:os";
 import { delimiter, dirname, join } from "node:path";
+import type { Readable } from "node:stream";
 import type { Pod } from "../../api/core.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
 import type { KubeClient } from "../../kube/client.ts";
@@ -13,6 +15,8 @@ import { noLog } from "./log-status.ts";
 import { ConfigError, environmentOf, expand } from "./process-environment.ts";
 import { ExecSessions, type Surroundings } from "./process-exec.ts";
 import { ProcessGuard } from "./process-guard.ts";
+import { connectLocally } from "./process-port.ts";
+import { containerIdVariable, ProcessStrays } from "./process-strays.ts";
 import { type LocalMount, mountConfigMaps, withLocalPaths } from "./process-volumes.ts";
 
 export interface ProcessOptions {
@@ -31,6 +35,8 @@ export interface ProcessOptions {
 const configRetryMs = 2_000;
 /** How long the output of a dead program is waited for: something outside of its group may hold the pipe open. */
 const outputMs = 500;
+/** Containers have no network of their own. */
+const loopback = "127.0.0.1";
 
 interface KeptLogs {
   readonly uid: string | undefined;
@@ -45,7 +51,10 @@ interface KeptLogs {
  * (NUPTSE_RESULT_FILE) and the paths of mounts, in the environment, in command and in args, are replaced by local ones.
  */
 export function createProcessRuntime(options: ProcessOptions): ContainerRuntime {
-  const guard = new ProcessGuard();
+  const runtimeId = `${randomBytes(8).toString("hex")}.`;
+  let started = 0;
+  const guard = new ProcessGuard(runtimeId);
+  const strays = new ProcessStrays(options.clock);
   const logs = new Map<string, KeptLogs>();
   const running = new Map<string, ProcessContainer>();
   /** All that run, also those whose key another has by now. */
@@ -62,6 +71,8 @@ export function createProcessRuntime(options: ProcessOptions): ContainerRuntime 
         start,
         listener,
         guard,
+        strays,
+        id: `${runtimeId}${++started}`,
         directory,
         openLog() {
           const maxBytes = options.maxLogBytes === undefined ? {} : { maxBytes: options.maxLogBytes };
@@ -81,7 +92,7 @@ export function createProcessRuntime(options: ProcessOptions): ContainerRuntime 
       void process.begin();
       return process;
     },
-    podIP: () => "127.0.0.1",
+    podIP: () => loopback,
     forget(pod) {
       for (const container of [...(pod.spec.initContainers ?? []), ...pod.spec.containers]) {
         const key = keyOf(pod.metadata.namespace, pod.metadata.name, container.name);
@@ -103,10 +114,19 @@ export function createProcessRuntime(options: ProcessOptions): ContainerRuntime 
         if (found === undefined) return failureStatus(500, "InternalError", `container not found (${JSON.stringify(container)})`);
         return command.length === 0 ? sessions.attach(found) : sessions.run(found, command, { tty, stdin });
       },
+      async connect(pod, port) {
+        const { namespace, name } = pod.metadata;
+        const runs = pod.spec.containers.some(
+          (container) => running.get(keyOf(namespace, name, container.name))?.surroundings !== undefined,
+        );
+        if (!runs) throw new Error(`none of the pod's containers runs`);
+        return connectLocally([pod.status?.podIP ?? loopback, loopback], port);
+      },
     },
     async close() {
       sessions.close();
       await Promise.all([...alive].map((process) => process.destroy()));
+      if (started > 0) strays.close(runtimeId);
       guard.close();
     },
   };
@@ -116,6 +136,9 @@ interface ProcessContainerOptions extends ProcessOptions {
   readonly start: ContainerStart;
   readonly listener: ContainerListener;
   readonly guard: ProcessGuard;
+  readonly strays: ProcessStrays;
+  /** Of this start of the container; no other on this machine has it. */
+  readonly id: string;
   readonly directory: string;
   readonly openLog: () => ContainerLog;
   readonly ends: () => void;
@@ -191,7 +214,7 @@ class ProcessContainer implements ContainerHandle {
   }
 
   #launch(environment: Readonly<Record<string, string>>, mounts: readonly LocalMount[]): void {
-    const { start, listener, guard, openLog, directory } = this.#options;
+    const { start, listener, guard, openLog, directory, id } = this.#options;
     const { pod, container } = start;
     const path = container.terminationMessagePath ?? "/dev/termination-log";
     const word = (text: string) => withLocalPaths(expand(text, environment), mounts).replaceAll(path, this.#terminationLog);
@@ -207,7 +230,7 @@ class ProcessContainer implements ContainerHandle {
     mkdirSync(shared, { recursive: true });
     const own = container.workingDir !== undefined && isDirectory(container.workingDir) ? container.workingDir : shared;
     const search = this.#options.path ?? [dirname(process.execPath), process.env["PATH"] ?? "/usr/bin:/bin"].join(delimiter);
-    const env = { PATH: search, HOSTNAME: pod.metadata.name, HOME: shared, ...environment };
+    const env = { PATH: search, HOSTNAME: pod.metadata.name, HOME: shared, ...environment, [containerIdVariable]: id };
     const child = spawn(program, [...rest, ...(container.args ?? []).map(word)], {
       cwd: own,
       env,
@@ -219,8 +242,8 @@ class ProcessContainer implements ContainerHandle {
     child.stdin?.on("error", () => undefined);
     this.#surroundings = { cwd: own, env, word, child };
     if (child.pid !== undefined) guard.add(child.pid);
-    child.stdout?.on("data", (chunk: Buffer) => log.append("stdout", chunk));
-    child.stderr?.on("data", (chunk: Buffer) => log.append("stderr", chunk));
+    keepOutput(child.stdout, (chunk) => log.append("stdout", chunk));
+    keepOutput(child.stderr, (chunk) => log.append("stderr", chunk));
     child.once("spawn", () => {
       if (this.#silent) return;
       this.#reported = true;
@@ -248,8 +271,9 @@ class ProcessContainer implements ContainerHandle {
   }
 
   async #exited(code: number | null, signal: NodeJS.Signals | null, closed: Promise<void>): Promise<void> {
-    const { clock, guard } = this.#options;
+    const { clock, guard, strays, id } = this.#options;
     const child = this.#child;
+    strays.ended(id);
     // Whatever the program left behind goes with it, as with the first process of a container.
     this.#signal("SIGKILL");
     if (child?.pid !== undefined) guard.remove(child.pid);
@@ -301,6 +325,15 @@ class ProcessContainer implements ContainerHandle {
       // The group is gone already.
     }
   }
+}
+
+/** Takes one chunk in each turn of the loop: a program that prints without end must not keep all others waiting. */
+function keepOutput(stream: Readable | null, keep: (chunk: Buffer) => void): void {
+  stream?.on("data", (chunk: Buffer) => {
+    keep(chunk);
+    stream.pause();
+    setImmediate(() => stream.resume());
+  });
 }
 
 /** At most `limit` bytes, without half a character at the end. */

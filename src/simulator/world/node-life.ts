@@ -31,6 +31,8 @@ export interface NodeLifeOptions {
   readonly tickMs?: number;
 }
 
+/** By what nodes with a kubelet of this world are told from others. */
+export const containerRuntimeVersion = "nuptse://1";
 export const unreachableTaint = "node.kubernetes.io/unreachable";
 const defaultCapacity = { cpu: "8", memory: "32Gi", pods: "110", "ephemeral-storage": "100Gi" };
 const conditionTypes = ["MemoryPressure", "DiskPressure", "PIDPressure", "Ready"] as const;
@@ -65,7 +67,7 @@ export async function registerNode(client: KubeClient, clock: Clock, spec: NodeS
     nodeInfo: {
       architecture: "amd64",
       bootID: "",
-      containerRuntimeVersion: "nuptse://1",
+      containerRuntimeVersion,
       kernelVersion: "",
       kubeProxyVersion: "",
       kubeletVersion: "v1.36.3",
@@ -76,8 +78,10 @@ export async function registerNode(client: KubeClient, clock: Clock, spec: NodeS
     },
   };
   await client.patch(nodeResource, { name: spec.name }, { type: "merge", body: { status } }, { subresource: "status" });
-  // A real API server taints a new node until its controllers saw it ready; where they run they would do this themselves.
-  await changeTaints(client, spec.name, (taints) => taints.filter((taint) => taint.key !== "node.kubernetes.io/not-ready"));
+  // A real API server taints a new node until its controllers saw it ready; where they run they would do this themselves. A node that was saved
+  // while it was silent is heard again.
+  const stale = ["node.kubernetes.io/not-ready", unreachableTaint];
+  await changeTaints(client, spec.name, (taints) => taints.filter(({ key }) => !stale.includes(key)));
 }
 
 /** Renews the node's Lease, as a kubelet does every 10 s where a real node controller is watching. */

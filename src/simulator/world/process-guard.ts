@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { containerIdVariable } from "./process-strays.ts";
 
 /**
  * Reads "add <group>" and "del <group>" lines. At the end of its input, which the kernel brings about however the parent dies, it kills
@@ -13,14 +14,24 @@ while read -r verb group; do
   esac
 done
 for group in $groups; do kill -s KILL -- "-$group" 2>/dev/null; done
+for file in $(grep -s -l -a "${containerIdVariable}=$1" /proc/[0-9]*/environ); do
+  pid=\${file#/proc/}
+  kill -s KILL "\${pid%/environ}" 2>/dev/null
+done
 `;
 
 /**
  * Ends process groups when this process ends, even by kill -9: a watchdog process of its own session holds the other end of a pipe. Not
- * covered are programs that leave their group (setsid) and a group whose start and the death of this process fall into one instant.
+ * covered is a group whose start and the death of this process fall into one instant, and where there is no /proc, programs that leave their group.
  */
 export class ProcessGuard {
+  readonly #idPrefix: string;
   #watchdog: ChildProcess | undefined;
+
+  /** @param idPrefix what the ids of all containers begin with; nobody else's may */
+  constructor(idPrefix: string) {
+    this.#idPrefix = idPrefix;
+  }
 
   add(group: number): void {
     this.#watchdog ??= this.#start();
@@ -38,7 +49,7 @@ export class ProcessGuard {
   }
 
   #start(): ChildProcess {
-    const watchdog = spawn("/bin/sh", ["-c", script], { detached: true, stdio: ["pipe", "ignore", "ignore"] });
+    const watchdog = spawn("/bin/sh", ["-c", script, "sh", this.#idPrefix], { detached: true, stdio: ["pipe", "ignore", "ignore"] });
     // Without a watchdog the playground still works: only a kill -9 of it leaves processes behind.
     watchdog.on("error", () => undefined);
     watchdog.stdin?.on("error", () => undefined);

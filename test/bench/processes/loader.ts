@@ -12,16 +12,17 @@ const width = 32;
 const userAgent = "bench-loader";
 
 const [kubeconfig = "", file = "", beginAt = "0"] = process.argv.slice(2);
-const { server, tls } = await loadCredentials({ clock: createSystemClock(), kubeconfig });
+const credentials = await loadCredentials({ clock: createSystemClock(), kubeconfig });
+const { server, tls } = credentials;
+const common = { ...(await credentials.headers()), "user-agent": userAgent, accept: "application/json" };
 const { method, contentType, watched, requests } = readLoad(await readFile(file, "utf8"));
 const prepared = requests.map(({ path, body }) => ({ path, body: Buffer.from(body) }));
 
 await Promise.all(
   watched.map(async (resource) => {
     const client = new Client(server, { connect: tls, bodyTimeout: 0 });
-    const headers = { "user-agent": userAgent, accept: "application/json" };
     const watch = "watch=true&allowWatchBookmarks=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan";
-    const response = await client.request({ method: "GET", path: `${resource}&${watch}`, headers });
+    const response = await client.request({ method: "GET", path: `${resource}&${watch}`, headers: common });
     if (response.statusCode !== 200) throw new Error(`watch of ${resource}: ${response.statusCode} ${await response.body.text()}`);
     // what comes is taken off the wire and not looked at
     response.body.on("error", () => undefined).resume();
@@ -29,7 +30,7 @@ await Promise.all(
 );
 
 const pool = new Pool(server, { connect: tls, connections: width, pipelining: 1 });
-const headers = { "user-agent": userAgent, "content-type": contentType, accept: "application/json" };
+const headers = { ...common, "content-type": contentType };
 // connections stand before the start, as the operator's do
 await Promise.all(Array.from({ length: width }, async () => (await pool.request({ method: "GET", path: "/readyz", headers })).body.dump()));
 process.stdout.write("up\n");

@@ -3,7 +3,6 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Child } from "./child.ts";
-import type { BenchCluster } from "./cluster.ts";
 import { fullSecondAfter } from "./manifests.ts";
 
 const script = join(import.meta.dirname, "../processes/loader.ts");
@@ -17,6 +16,13 @@ export interface Load {
   /** Paths, with a question mark, of the watches that it holds meanwhile. */
   readonly watched: readonly string[];
   readonly requests: readonly { readonly path: string; readonly body: string }[];
+}
+
+/** Where a load goes; a BenchCluster is one. */
+export interface LoadTarget {
+  readonly plane: { readonly logsFolder: string };
+  /** Of the user that it is sent as. */
+  readonly loaderKubeconfig: string;
 }
 
 /** The user agent of its requests. */
@@ -38,7 +44,7 @@ export function readLoad(text: string): Load {
 }
 
 /** Sends a load by a process of its own; resolves after its last answer with the instant at which it began (ms). */
-export async function sendLoad(cluster: BenchCluster, name: string, load: Load, beforeBegin: () => Promise<void>): Promise<number> {
+export async function sendLoad(cluster: LoadTarget, name: string, load: Load, beforeBegin: () => Promise<void>): Promise<number> {
   const { plane } = cluster;
   const file = join(plane.logsFolder, `${name}.load`);
   await writeFile(file, writtenLoad(load));

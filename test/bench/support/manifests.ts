@@ -1,4 +1,4 @@
-import type { PodTemplateSpec } from "../../../src/api/core.ts";
+import type { Pod, PodTemplateSpec } from "../../../src/api/core.ts";
 
 /** How the bench's kubelet plays the pods of a template: an annotation of this name holds a script as JSON. */
 export const scriptAnnotation = "bench.example/script";
@@ -42,6 +42,28 @@ export function yearlyAt(instant: number): string {
 /** An instant half a year away: a job with it is at rest. */
 export function farAway(now: number): number {
   return now + 180 * 86_400_000;
+}
+
+/** A pod that no scheduler takes, so that creating it is all that happens. */
+export function heldPod(namespace: string, name: string): Pod {
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { namespace, name, labels: { app: "bench" } },
+    spec: {
+      schedulingGates: [{ name: "bench.example/held" }],
+      restartPolicy: "Never",
+      containers: [
+        {
+          name: "work",
+          image: "registry.example/work:1.0",
+          command: ["/bin/work"],
+          env: [{ name: "COLOR", value: "red" }],
+          resources: { requests: { cpu: "500m", memory: "64Mi" } },
+        },
+      ],
+    },
+  };
 }
 
 export function elasticJob(namespace: string, name: string, spec: Readonly<Record<string, unknown>>): unknown {

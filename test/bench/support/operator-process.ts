@@ -1,13 +1,10 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { operatorNodeOptions } from "../../../hack/bundle/node-options.ts";
 import { freePorts } from "../../../hack/control-plane/free-ports.ts";
 import { bundledOperator } from "./bundled-operator.ts";
 import { Child } from "./child.ts";
-
-/** Clock ticks a second in /proc: fixed at 100 for programs, whatever the kernel's own. */
-const ticksPerSecond = 100;
+import { cpuSecondsOf, memoryOf } from "./process-figures.ts";
 
 export interface OperatorChoice {
   readonly kubeconfig: string;
@@ -68,17 +65,13 @@ export class OperatorProcess {
   }
 
   /** Seconds of processor time since its start, of user and system. */
-  async cpuSeconds(): Promise<number> {
-    const text = await readFile(`/proc/${this.pid}/stat`, "utf8");
-    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-    return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
+  cpuSeconds(): Promise<number> {
+    return cpuSecondsOf(this.pid);
   }
 
   /** Resident memory in MB, now and at its highest. */
-  async memory(): Promise<{ readonly now: number; readonly peak: number }> {
-    const text = await readFile(`/proc/${this.pid}/status`, "utf8");
-    const megabytes = (name: string) => Number(text.match(new RegExp(`^${name}:\\s+(\\d+) kB`, "m"))?.[1]) / 1024;
-    return { now: megabytes("VmRSS"), peak: megabytes("VmHWM") };
+  memory(): Promise<{ readonly now: number; readonly peak: number }> {
+    return memoryOf(this.pid);
   }
 
   /** A clean end: the lease is released. */

@@ -106,7 +106,11 @@ spec:
     },
     { name: "both directions", args: ["hourly.yaml", "--cutover", "2026-12-01", "--rollback", "2026-12-01"], want: /cannot be used with/ },
     { name: "an unknown zone", args: ["hourly.yaml", "--time-zone", "CST"], want: /^error: --time-zone: / },
-    { name: "an unknown scheduler", args: ["hourly.yaml", "--from", "airflow"], want: /Allowed choices are cronjob, elasticjob, xxl-job/ },
+    {
+      name: "an unknown scheduler",
+      args: ["hourly.yaml", "--from", "airflow"],
+      want: /Allowed choices are cronjob, deployment, elasticjob, xxl-job/,
+    },
   ];
   for (const tc of refused) {
     it(`refuses ${tc.name} with exit code 2 and one line`, async () => {

@@ -11,6 +11,13 @@ const webhookDefaults = {
   webhookCertificateSeconds: { validMs: 7_776_000_000, renewMs: 2_592_000_000, overlapMs: 600_000 },
 };
 
+const publishingDefaults = {
+  gatewayOpenPorts: { first: 21_000, last: 23_999 },
+  gatewayRestrictedPorts: { first: 24_000, last: 26_999 },
+  gatewayStatePort: 8091,
+  gatewayStateServerName: "nuptse-gateway",
+};
+
 describe("cli/operator", () => {
   it("has defaults for everything", async () => {
     const outcome = await nuptse(["operator"]);
@@ -26,6 +33,7 @@ describe("cli/operator", () => {
         traceRetentionDays: 30,
         traceMaxRows: 10_000_000,
         ...webhookDefaults,
+        ...publishingDefaults,
         logLevel: "info",
       },
     ]);
@@ -41,6 +49,18 @@ describe("cli/operator", () => {
       ...["--webhook-bind-address", ":9443", "--webhook-service", "hooks", "--webhook-host", "10.0.0.7, hooks.example.org"],
       ...["--webhook-secret", "certs", "--webhook-validating-configuration", "v", "--webhook-mutating-configuration", "m"],
       ...["--webhook-certificate-seconds", "3600/60/10"],
+      ...["--gateway-namespace", "edge", "--gateway-open-ports", "2000-2999", "--gateway-restricted-ports", "3000-3999"],
+      ...[
+        "--gateway-host",
+        "*.pig.example=pigs,farm",
+        "--gateway-host",
+        "*=*",
+        "--gateway-state-port",
+        "1",
+        "--gateway-state-ca-file",
+        "/g",
+      ],
+      ...["--gateway-state-server-name", "edge", "--gateway-state-token-file", "/h"],
       ...["--log-level", "debug", "--log-format", "json"],
     ]);
     assert.equal(outcome.code, 0);
@@ -70,6 +90,17 @@ describe("cli/operator", () => {
         webhookValidatingConfiguration: "v",
         webhookMutatingConfiguration: "m",
         webhookCertificateSeconds: { validMs: 3_600_000, renewMs: 60_000, overlapMs: 10_000 },
+        gatewayNamespace: "edge",
+        gatewayOpenPorts: { first: 2000, last: 2999 },
+        gatewayRestrictedPorts: { first: 3000, last: 3999 },
+        gatewayHost: [
+          { pattern: "*.pig.example", namespaces: ["pigs", "farm"] },
+          { pattern: "*", namespaces: ["*"] },
+        ],
+        gatewayStatePort: 1,
+        gatewayStateCaFile: "/g",
+        gatewayStateServerName: "edge",
+        gatewayStateTokenFile: "/h",
         logLevel: "debug",
         logFormat: "json",
       },
@@ -170,7 +201,11 @@ describe("cli/playground", () => {
   it("has defaults for everything", async () => {
     const outcome = await nuptse(["playground"]);
     assert.equal(outcome.code, 0);
-    assert.deepEqual(outcome.playground, [{ kubelet: "process", port: 0, nodes: 4, policies: false, operator: true, logLevel: "warn" }]);
+    const capacity = { cpu: "8", memory: "32Gi", pods: "110" };
+    const nodes = [1, 2, 3, 4].map((number) => ({ name: `node-${number}`, capacity }));
+    assert.deepEqual(outcome.playground, [
+      { kubelet: "process", port: 0, nodes, policies: false, operator: true, speed: 1, logLevel: "warn" },
+    ]);
   });
 
   it("hands on what was typed", async () => {
@@ -180,18 +215,93 @@ describe("cli/playground", () => {
       "stages",
       "--port",
       "6443",
-      "--nodes",
-      "8",
-      "--kubeconfig-out",
-      "k.yaml",
-      "--policies",
-      "--no-operator",
+      ...["--nodes", "1", "--node-cpu", "4", "--node-memory", "8Gi", "--node-pods", "20", "--node-resource", "example.com/fpga=1"],
+      ...["--node-label", "disk=ssd", "--kubeconfig-out", "k.yaml", "--policies", "--no-operator", "--save", "s"],
     ];
     const outcome = await nuptse(args);
+    const capacity = { cpu: "4", memory: "8Gi", pods: "20", "example.com/fpga": "1" };
     assert.deepEqual(outcome.playground, [
-      { kubelet: "stages", port: 6443, nodes: 8, kubeconfigOut: "k.yaml", policies: true, operator: false, logLevel: "warn" },
+      {
+        kubelet: "stages",
+        port: 6443,
+        nodes: [{ name: "node-1", capacity, labels: { disk: "ssd" } }],
+        kubeconfigOut: "k.yaml",
+        policies: true,
+        operator: false,
+        save: "s",
+        speed: 1,
+        logLevel: "warn",
+      },
     ]);
   });
+
+  it("groups of nodes differ from the usual ones in what they say", async () => {
+    const outcome = await nuptse([
+      ...["playground", "--nodes", "0", "--node-cpu", "4", "--node-label", "zone=a"],
+      ...["--node-group", "gpu=2,cpu=16,nvidia.com/gpu=8,label.zone=b,taint.dedicated=gpu:NoSchedule,taint.new=NoExecute"],
+      ...["--node-group", "small=1,pods=5"],
+    ]);
+    const gpu = {
+      capacity: { cpu: "16", memory: "32Gi", pods: "110", "nvidia.com/gpu": "8" },
+      labels: { zone: "b" },
+      taints: [
+        { key: "dedicated", value: "gpu", effect: "NoSchedule" },
+        { key: "new", effect: "NoExecute" },
+      ],
+    };
+    assert.deepEqual(outcome.playground[0]?.nodes, [
+      { name: "gpu-1", ...gpu },
+      { name: "gpu-2", ...gpu },
+      { name: "small-1", capacity: { cpu: "4", memory: "32Gi", pods: "5" }, labels: { zone: "a" } },
+    ]);
+  });
+
+  it("what is loaded brings its nodes", async () => {
+    const [options] = (await nuptse(["playground", "--load", "s"])).playground;
+    assert.deepEqual({ load: options?.load, nodes: options?.nodes }, { load: "s", nodes: undefined });
+  });
+
+  it("time runs faster where pods only play", async () => {
+    for (const text of ["60x", "60"])
+      assert.equal((await nuptse(["playground", "--kubelet", "stages", "--speed", text])).playground[0]?.speed, 60);
+  });
+
+  it("breaks what is named, or asks", async () => {
+    const broken = async (...args: readonly string[]) => (await nuptse(["playground", ...args])).playground[0]?.break;
+    assert.deepEqual(await broken("--break", "kill-node, crash-operator"), ["kill-node", "crash-operator"]);
+    assert.equal(await broken("--break"), "menu");
+    assert.equal(await broken(), undefined);
+  });
+
+  const refused: readonly { readonly args: string; readonly want: RegExp }[] = [
+    { args: "--nodes 0", want: /--nodes: 0, and no --node-group, leave nothing to run on/ },
+    { args: "--nodes many", want: /'--nodes <count>'.*Write a whole number from 0 to 10000/ },
+    { args: "--node-cpu lots", want: /'--node-cpu <quantity>'.*lots/ },
+    { args: "--node-label =x", want: /Write a label such as/ },
+    { args: "--node-group gpu", want: /Begin with a name and how many/ },
+    { args: "--node-group GPU=1", want: /Begin with a name and how many/ },
+    { args: "--node-group node=1", want: /nodes of the name node already/ },
+    { args: "--node-group a=1 --node-group a=2", want: /nodes of the name a already/ },
+    { args: "--node-group a=1,cpu", want: /'--node-group <group>'/ },
+    { args: "--node-group a=1,label.=x", want: /Write a label such as/ },
+    { args: "--node-group a=1,taint.x=y", want: /Write a taint such as .*NoSchedule, PreferNoSchedule, NoExecute/ },
+    { args: "--load s --nodes 3", want: /'--load <file>' cannot be used with option '--nodes <count>'/ },
+    { args: "--load s --node-group a=1", want: /'--load <file>' cannot be used with option '--node-group <group>'/ },
+    { args: "--speed 60x", want: /--speed: processes take the time that they take; add --kubelet stages/ },
+    { args: "--speed 60x --kubelet stages --no-operator", want: /--speed: .* leave out --no-operator/ },
+    { args: "--speed 0.5x --kubelet stages", want: /from 1x to 600x/ },
+    { args: "--break everything", want: /Write some of kill-node, lose-watch, crash-operator/ },
+  ];
+  for (const { args, want } of refused) {
+    it(`refuses ${args}`, async () => {
+      const outcome = await nuptse(["playground", ...args.split(" ")]);
+      assert.deepEqual(
+        { code: outcome.code, lines: outcome.notes.length, asked: outcome.playground.length },
+        { code: 2, lines: 1, asked: 0 },
+      );
+      assert.match(outcome.notes[0] ?? "", want);
+    });
+  }
 
   it("refuses a kubelet that is not there with exit code 2 and one line", async () => {
     const outcome = await nuptse(["playground", "--kubelet", "docker"]);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type InstanceMemory, instanceStates } from "../../../src/gateway/rules/instances.ts";
-import type { EndpointSlice, SliceEndpoint } from "../../../src/gateway/rules/published-app.ts";
+import type { EndpointSlice, SliceEndpoint } from "../../../src/api/endpoint-slice.ts";
 
 const drainMs = 30_000;
 const ready = { ready: true, serving: true, terminating: false };

@@ -7,7 +7,7 @@ import { makeService } from "../../support/builders/published-service.ts";
 const app = (spec: PublishingApp["spec"], ports: Readonly<Record<string, number>> = { api: 21_000 }): PublishingApp => ({
   metadata: { namespace: "default", name: "base", creationTimestamp: "2026-01-01T00:00:00Z" },
   spec,
-  status: { services: Object.entries(ports).map(([name, gatewayPort]) => ({ name, gatewayPort })) },
+  status: { services: Object.entries(ports).map(([name, gatewayPort]) => ({ name, gatewayPort, hostnames: ["a.b"] })) },
 });
 const of = (value: PublishingApp, certificate: ReturnType<Parameters<typeof servicesOfApp>[2]> = null) =>
   servicesOfApp(value, [], () => certificate, new Map(), 0);
@@ -29,7 +29,7 @@ describe("gateway/services: what an app publishes", () => {
             name: "api",
             protocol: "HTTP",
             port: 80,
-            hostnames: ["a.b"],
+            hostnames: ["a.b", "not.granted"],
             paths: [{ value: "/v1" }],
             balance: "LeastConnections",
             sticky: "Cookie",
@@ -69,6 +69,25 @@ describe("gateway/services: what an app publishes", () => {
     const reading = servicesOfApp(value, [], () => undefined, new Map(), 0);
     assert.deepEqual([reading.services.length, [...reading.problems.keys()]], [0, ["api"]]);
     assert.deepEqual(of(value, null).services[0]?.tls, { mode: "Terminate", certificate: { chain: "", key: "" } });
+  });
+
+  it("a port that has a name is found by the service's in slices of our own, where another service may be called as the port is", () => {
+    const slices = [
+      {
+        metadata: { name: "x" },
+        addressType: "IPv4",
+        ports: [
+          { name: "http", port: 81 },
+          { name: "api", port: 80 },
+        ],
+        endpoints: [{ addresses: ["10.0.0.1"] }],
+      },
+    ];
+    const spec = { services: [{ name: "api", targetPort: "http" }] };
+    const portOf = (value: PublishingApp) =>
+      servicesOfApp(value, slices, () => null, new Map(), 0).services[0]?.instances.map(({ port }) => port);
+    assert.deepEqual(portOf(app(spec)), [80]);
+    assert.deepEqual(portOf(app({ ...spec, endpoints: { serviceName: "theirs" } })), [81]);
   });
 
   it("instances are found by the headless Service of the app, or by the fleet's own", () => {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { createAuthority, issueCertificate } from "../../../src/base/x509.ts";
 import type { PublishedService } from "../../../src/haproxy/rules/published-service.ts";
-import { canonicalAddress, isIpAddress, isServableInstance, serviceProblems } from "../../../src/haproxy/rules/service-problems.ts";
+import { canonicalAddress, isIpAddress } from "../../../src/api/published-names.ts";
+import { isServableInstance, serviceProblems } from "../../../src/haproxy/rules/service-problems.ts";
 import { defaultPools } from "../../../src/haproxy/rules/settings.ts";
 import { makeService } from "../../support/builders/published-service.ts";
 

@@ -324,7 +324,7 @@ describe("tenantqueue/explain-endpoint: who is told what", () => {
       name: "a kind that takes part in no queue",
       url: `${mine}&kind=Secret&uid=uid-mine`,
       want: 400,
-      says: /kind must be one of ElasticJob, Deployment/,
+      says: /kind must be one of ElasticJob, RunnerApp, Deployment/,
     },
     { name: "a parameter that is not known", url: `${mine}&job=x`, want: 400, says: /job is not known/ },
     { name: "a parameter twice", url: `${mine}&name=x`, want: 400, says: /name is given twice/ },

@@ -72,16 +72,31 @@ export class EndpointSliceController {
       this.#client.create(endpointSlices, namespace, {
         metadata: {
           generateName: `${name}-`,
-          labels: { [serviceLabel]: name, "endpointslice.kubernetes.io/managed-by": manager },
+          labels: labelsOf(service),
           ownerReferences: [controlledBy(service, services)],
         },
         addressType: "IPv4",
         ...wanted,
       });
-    } else if (!sameJson(held.endpoints ?? [], wanted.endpoints) || !sameJson(held.ports ?? [], wanted.ports)) {
-      this.#client.merge(endpointSlices, held, wanted);
+    } else {
+      const labels = labelsOf(service);
+      const isSame = sameJson(held.endpoints ?? [], wanted.endpoints) && sameJson(held.ports ?? [], wanted.ports);
+      if (isSame && sameJson(held.metadata.labels ?? {}, labels)) return;
+      const gone = Object.fromEntries(Object.keys(held.metadata.labels ?? {}).flatMap((key) => (key in labels ? [] : [[key, null]])));
+      this.#client.merge(endpointSlices, held, { ...wanted, metadata: { labels: { ...gone, ...labels } } });
     }
   }
+}
+
+/** Those of the Service, and what the controller says itself. */
+function labelsOf(service: StoredObject): Readonly<Record<string, string>> {
+  const { name, labels } = service.metadata;
+  return {
+    ...labels,
+    ...(specOf(service).clusterIP === "None" && { "service.kubernetes.io/headless": "" }),
+    [serviceLabel]: name,
+    "endpointslice.kubernetes.io/managed-by": manager,
+  };
 }
 
 function selectorOf(service: StoredObject): ReturnType<typeof requirementsOf> {

@@ -18,7 +18,7 @@ export class NamespaceController {
 
   observe(commit: Commit): void {
     const began = commit.object.metadata.deletionTimestamp !== undefined && commit.previous?.metadata.deletionTimestamp === undefined;
-    if (commit.type === "MODIFIED" && began) this.#later(() => this.#empty(commit.object.metadata.name));
+    if (commit.type !== "DELETED" && began) this.#later(() => this.#empty(commit.object.metadata.name));
   }
 
   #empty(namespace: string): void {

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, X509Certificate } from "node:crypto";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
@@ -18,6 +18,10 @@ export interface HttpServerOptions {
   readonly port?: number;
   /** Absent = made up. */
   readonly token?: string;
+  /** Absent = made up, with `token`. */
+  readonly identity?: ServerIdentity;
+  /** How many seconds of `clock` pass in a second of the clients; absent = 1. */
+  readonly speed?: number;
   /** An address or a name of this machine; absent = 127.0.0.1. */
   readonly host?: string;
   readonly logSource?: () => LogSource | undefined;
@@ -26,6 +30,16 @@ export interface HttpServerOptions {
   readonly onRequest?: (record: RequestRecord) => void;
   /** Told of defects that became a 500. */
   readonly onError?: (error: unknown) => void;
+}
+
+/** How clients know a server, and how it knows its administrator. A server that has it again is the same one to them. */
+export interface ServerIdentity {
+  /** The authority that signed the certificate. */
+  readonly caPem: string;
+  readonly certificatePem: string;
+  readonly privateKeyPem: string;
+  /** Of the administrator. */
+  readonly token: string;
 }
 
 /** An API server that real clients can reach. */
@@ -50,8 +64,8 @@ const LOOPBACK = "127.0.0.1";
  */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const host = options.host ?? LOOPBACK;
-  const token = options.token ?? randomBytes(24).toString("base64url");
-  const { caPem, ...pair } = createCertificates(host, options.clock.now());
+  const identity = options.identity ?? createIdentity(host, options.clock.now(), options.token);
+  const { caPem, certificatePem, privateKeyPem, token } = identity;
   const parts = {
     server: options.server,
     clock: options.clock,
@@ -62,9 +76,13 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     onRequest: options.onRequest,
     onError: options.onError,
     streamSource: options.streamSource ?? (() => undefined),
+    speed: options.speed ?? 1,
   };
   // watches are silent for minutes, and a request's head and body have limits of their own
-  const https = createServer({ ...pair, keepAlive: true, keepAliveTimeout: 120_000 }, createRequestHandler(parts));
+  const https = createServer(
+    { cert: certificatePem, key: privateKeyPem, keepAlive: true, keepAliveTimeout: 120_000 },
+    createRequestHandler(parts),
+  );
   https.on("upgrade", createUpgradeHandler(parts));
   const sockets = new Set<Duplex>();
   https.on("connection", (socket: Duplex) => {
@@ -101,7 +119,8 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   };
 }
 
-function createCertificates(host: string, now: number): { readonly caPem: string; readonly cert: string; readonly key: string } {
+/** Makes up an identity. @param now wall time in milliseconds, as the clients have it */
+export function createIdentity(host: string, now: number, token = randomBytes(24).toString("base64url")): ServerIdentity {
   const authority = createAuthority({ commonName: "nuptse embedded cluster", validDays: CERTIFICATE_DAYS, now });
   const isAddress = /^[\d.]+$/.test(host) || host.includes(":");
   const certificate = issueCertificate(authority, {
@@ -112,7 +131,12 @@ function createCertificates(host: string, now: number): { readonly caPem: string
     validDays: CERTIFICATE_DAYS,
     now,
   });
-  return { caPem: authority.certificatePem, cert: certificate.certificatePem, key: certificate.privateKeyPem };
+  return { caPem: authority.certificatePem, ...certificate, token };
+}
+
+/** Whether clients will believe the certificate for a day yet. */
+export function isCurrent({ certificatePem }: ServerIdentity, now: number): boolean {
+  return new X509Certificate(certificatePem).validToDate.getTime() > now + 86_400_000;
 }
 
 function kubeconfig(server: string, caPem: string, token: string): string {

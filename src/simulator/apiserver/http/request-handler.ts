@@ -15,6 +15,7 @@ import type { LogSource } from "./log-source.ts";
 import { negotiate } from "./negotiation.ts";
 import { sendLog } from "./pod-log.ts";
 import { refuseUpgrade, streamPod, type Upgrade } from "./pod-stream.ts";
+import { forwardPorts } from "./port-forward.ts";
 import { readBody, skipBody } from "./request-body.ts";
 import { type RequestInfo, requestInfo } from "./request-info.ts";
 import { sendJson, sendReply } from "./send.ts";
@@ -55,8 +56,10 @@ export interface HandlerParts {
   readonly logSource: () => LogSource | undefined;
   /** What answers behind services/proxy. */
   readonly serviceProxy?: ServiceProxy | undefined;
-  /** Asked at every exec and attach. */
+  /** Asked at every exec, attach and port-forward. */
   readonly streamSource: () => StreamSource | undefined;
+  /** How many seconds of `clock` pass in a second of the clients. */
+  readonly speed: number;
   readonly onRequest?: ((record: RequestRecord) => void) | undefined;
   /** Told of defects: what is no refusal, but was thrown on the way to an answer. The client got a 500. */
   readonly onError?: ((error: unknown) => void) | undefined;
@@ -76,10 +79,12 @@ interface Exchange {
 /** Paths that tell nothing and are open to everybody, as in Kubernetes. */
 const publicPaths = /^\/(version|healthz|livez|readyz)(\/|$)/;
 /** Parts of a pod that are streams in both directions: their requests are upgrades. */
-const streamedPodParts = new Set(["exec", "attach"]);
-const unsupportedPodParts = new Set(["portforward", "proxy", "ephemeralcontainers"]);
+const streamedPodParts = new Set(["exec", "attach", "portforward"]);
+const unsupportedPodParts = new Set(["proxy", "ephemeralcontainers"]);
 /** Who reads what is open to all. */
 const nobody: User = { name: "system:anonymous", groups: ["system:unauthenticated"] };
+/** For watches that name no time-out: a server may choose. */
+const usualWatchSeconds = 3_600;
 const coreMethods = new Set(["GET", "POST", "PUT", "PATCH", "DELETE"]);
 
 /** Returns what answers a request. It never throws and never rejects: whatever goes wrong becomes an answer, or a closed connection. */
@@ -125,6 +130,7 @@ async function answerUpgrade(parts: HandlerParts, sender: User | undefined, upgr
     userAgent: request.headers["user-agent"] ?? "",
     user: sender.name,
   });
+  if (info.subresource === "portforward") return forwardPorts(pod.body as Pod, upgrade, parts.streamSource());
   await streamPod(pod.body as Pod, info.subresource as "exec" | "attach", new URLSearchParams(search), upgrade, parts.streamSource());
 }
 
@@ -210,10 +216,16 @@ async function answerFromCore(parts: HandlerParts, exchange: Exchange, resource:
     const shaped = reply.status < 300 && isObject(reply.body) ? { ...reply, body: shape(reply.body) } : reply;
     return sendReply(response, shaped, form);
   }
-  const watch = parts.server.watch(coreRequest);
+  const watch = parts.server.watch({ ...coreRequest, query: inServerTime(query, parts.speed) });
   if ("status" in watch) return sendReply(response, watch, form);
   if (response.destroyed) return watch.close();
   streamWatch(watch, response, shapeEvents(form, resource, parts.clock, query));
+}
+
+/** Clients count the time-out of a watch in their own seconds. */
+function inServerTime(query: Exchange["query"], speed: number): Exchange["query"] {
+  const seconds = Number(query.timeoutSeconds ?? usualWatchSeconds);
+  return speed === 1 || Number.isNaN(seconds) ? query : { ...query, timeoutSeconds: String(Math.ceil(seconds * speed)) };
 }
 
 function identity(request: IncomingMessage, user: User): Pick<ApiRequest, "userAgent" | "user" | "groups"> {

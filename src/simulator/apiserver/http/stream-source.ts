@@ -1,3 +1,5 @@
+import type { Duplex } from "node:stream";
+import type { Pod } from "../../../api/core.ts";
 import type { Status } from "../../../api/meta.ts";
 
 /** What is to be run beside a container, or which of its streams are wanted. */
@@ -29,4 +31,6 @@ export interface StreamedProcess {
 export interface StreamSource {
   /** Starts a command beside a container, or attaches to it; or a Status that says why not. The server has checked that pod and container exist. */
   open(request: StreamRequest): StreamedProcess | Status | Promise<StreamedProcess | Status>;
+  /** Connects to a port of a pod; both directions end apart. Rejects with why that cannot be done. */
+  connect(pod: Pod, port: number): Promise<Duplex>;
 }

@@ -11,6 +11,9 @@ export interface WebSocketPeer {
   /** False when the peer reads slowly; then `onDrain` tells when to go on. */
   send(message: Buffer): boolean;
   onDrain(listener: () => void): void;
+  /** Reads nothing more until `resume`, so that the peer has to wait. */
+  pause(): void;
+  resume(): void;
   /** Ends the conversation with a code of RFC 6455. */
   close(code: number): void;
 }
@@ -73,6 +76,14 @@ class Peer implements WebSocketPeer {
 
   send(message: Buffer): boolean {
     return this.#closing || this.#frame(opcodes.binary, message);
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
   }
 
   close(code: number): void {

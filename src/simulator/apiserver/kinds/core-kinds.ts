@@ -326,6 +326,11 @@ export const builtinKinds: readonly BuiltinKind[] = [
         ? []
         : [unsupportedValue("addressType", slice.addressType ?? "", ["FQDN", "IPv4", "IPv6"])],
   }),
+  held("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy", "networking.v1.NetworkPolicy", {
+    shortNames: ["netpol"],
+    counted: true,
+    emptyObject: { spec: {} },
+  }),
   clusterWide("scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass", "scheduling.v1.PriorityClass", {
     shortNames: ["pc"],
     counted: true,

@@ -6,7 +6,7 @@ import type { RunnerApp } from "../../../api/runner-app.gen.ts";
 import { formatSeconds } from "../../../base/time.ts";
 import type { ApiServer, Commit } from "../../apiserver/api-server.ts";
 import { lateWriteWindow } from "../late-writes.ts";
-import { operatorAgent } from "../operator-process.ts";
+import { operatorAgent } from "../operator-agent.ts";
 import { MoveJudge } from "./move-judge.ts";
 import { type FleetTerms, imageOf, instanceOf, instancesOf, isInstance, isLiving, readySince, termsOf } from "./terms.ts";
 

@@ -41,7 +41,7 @@ const scripts: Readonly<Record<Behaviour, object>> = {
 };
 
 /** A template by which a revision is told from all others: its image. */
-export function fleetTemplate(image: string, behaviour: Behaviour = "good"): RunnerApp["spec"]["template"] {
+export function fleetTemplate(image: string, behaviour: Behaviour = "good"): NonNullable<RunnerApp["spec"]["template"]> {
   return {
     metadata: { annotations: { [simulateAnnotation]: JSON.stringify(scripts[behaviour]) } },
     spec: {

@@ -46,7 +46,7 @@ export function termsOf(app: RunnerApp): FleetTerms {
     most: wanted + Math.max(surge, moving),
     target: targetOf(spec, wanted),
     minReadyMs: (spec.minReadySeconds ?? 0) * 1000,
-    image: spec.template.spec.containers[0]?.image ?? "",
+    image: spec.template?.spec.containers[0]?.image ?? "",
     paused: spec.paused === true,
     ...(restartedAt !== undefined && { restartedAt }),
     moves: spec.retry?.storm?.moves ?? 5,

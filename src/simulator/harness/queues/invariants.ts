@@ -10,7 +10,7 @@ import type { Ledger } from "../../world/ledger.ts";
 import type { ApiHistory } from "../api-history.ts";
 import { checkTouched } from "../bystanders.ts";
 import { lateWriteWindow } from "../late-writes.ts";
-import { operatorAgent } from "../operator-process.ts";
+import { operatorAgent } from "../operator-agent.ts";
 import { checkPodDeleted } from "../pod-invariants.ts";
 import { judgeWork } from "../work-invariants.ts";
 import {

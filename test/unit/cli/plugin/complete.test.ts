@@ -21,7 +21,7 @@ describe("cli/plugin completion", () => {
     { name: "the same with =", words: ["status", "--namespace=shop", ""], want: ["far", ":4"] },
     { name: "namespaces", words: ["status", "-n", "s"], want: ["shop", ":4"] },
     { name: "formats", words: ["history", "nightly", "-o", ""], want: ["json", "yaml", "wide", "name", ":4"] },
-    { name: "options", words: ["logs", "nightly", "--fol"], want: ["--follow\tgo on until the run ends", ":4"] },
+    { name: "options", words: ["logs", "nightly", "--fol"], want: ["--follow\tgo on until the run ends; of a fleet, for ever", ":4"] },
     { name: "runs of the job", words: ["logs", "nightly", "--run", ""], want: ["20261121t110000z\tFailed", ":4"] },
     { name: "files", words: ["validate", "-f", ""], want: [":0"] },
     { name: "commands of a group", words: ["cron", "n"], want: ["next\tthe coming fire times of an expression", ":4"] },

@@ -5,7 +5,7 @@ import type { Cluster } from "../../../../src/cli/plugin/plugin-context.ts";
 import { runPlugin } from "../../../../src/cli/plugin/run-plugin.ts";
 import { createStyle } from "../../../../src/cli/plugin/style.ts";
 import { createPluginProgram } from "../../../../src/cli/plugin-program.ts";
-import type { KubeClient } from "../../../../src/kube/client.ts";
+import type { KubeClient, Patch } from "../../../../src/kube/client.ts";
 import { errorFromResponse } from "../../../../src/kube/errors.ts";
 
 /** What a run of the plugin did. */
@@ -13,7 +13,7 @@ export interface Outcome {
   readonly code: number;
   readonly results: readonly string[];
   readonly notes: readonly string[];
-  /** What it created and deleted: "create jobrequests.nuptse.dev", with the object. */
+  /** What it created, patched and deleted, with the object: "create jobrequests.nuptse.dev"; and programs that it ran. */
   readonly writes: readonly { readonly verb: string; readonly resource: string; readonly object: unknown }[];
 }
 
@@ -31,6 +31,8 @@ export interface Given {
   readonly leader?: (path: string, query: Readonly<Record<string, string>>) => { readonly status: number; readonly body: unknown };
   readonly namespace?: string;
   readonly colours?: boolean;
+  /** The exit code of a program that is run in our place; absent = there is no such program. */
+  readonly handedOver?: number;
 }
 
 const after: Clock["after"] = () => ({ cancel() {} });
@@ -52,6 +54,10 @@ export async function kubectlNuptse(args: readonly string[], given: Given = {}):
     style: createStyle(given.colours ?? false),
     signal,
     openCluster: (flags) => Promise.resolve(pictureOf(given, writes, flags.namespace)),
+    handOver: (program, words) => {
+      writes.push({ verb: "run", resource: program, object: words });
+      return Promise.resolve(given.handedOver);
+    },
     readInput: () => Promise.resolve(given.input ?? ""),
   });
   const code = await runPlugin(program, args, output, signal);
@@ -97,7 +103,15 @@ function pictureOf(given: Given, writes: { verb: string; resource: string; objec
       };
     },
     replace: refuse,
-    patch: refuse,
+    async patch<T extends KubeObject>(
+      resource: Resource,
+      ref: { readonly namespace?: string; readonly name: string },
+      patch: Patch,
+    ): Promise<T> {
+      fail("patch", resource);
+      writes.push({ verb: "patch", resource: resourceName(resource), object: { ...ref, ...patch } });
+      return client.get<T>(resource, ref);
+    },
     async delete(resource, ref) {
       fail("delete", resource);
       writes.push({ verb: "delete", resource: resourceName(resource), object: ref.name });
@@ -112,13 +126,14 @@ function pictureOf(given: Given, writes: { verb: string; resource: string; objec
     const missing = { kind: "Status", apiVersion: "v1", status: "Failure", code: 404, reason: "NotFound", message: "not found" };
     return Promise.resolve({ headers: {}, ...(given.leader?.(rest, query) ?? { status: 404, body: missing }) });
   };
-  return { client, transport: { request, stream: refuse }, namespace: namespace ?? given.namespace ?? "tenant", close() {} };
+  const serverNow = () => Date.parse(given.now ?? "2026-11-21T12:30:00Z");
+  return { client, serverNow, transport: { request, stream: refuse }, namespace: namespace ?? given.namespace ?? "tenant", close() {} };
 }
 
 function matches(selector: string | undefined, read: (key: string) => unknown): boolean {
   return (selector ?? "").split(",").every((part) => {
     const [key = "", value] = part.split("=");
-    return key === "" || read(key) === value;
+    return key === "" || (value === undefined ? read(key) !== undefined : read(key) === value);
   });
 }
 

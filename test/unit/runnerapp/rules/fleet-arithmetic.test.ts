@@ -240,15 +240,15 @@ describe("the arithmetic of a fleet", () => {
       fc.property(anyNumbers, (drawn) => {
         const numbers = { ...drawn, update: calm(drawn.update), others: calm(drawn.others) };
         const { create, remove } = fleetSteps(numbers);
-        const sideThen = (side: Side, made: number, { unavailable, available }: typeof remove.update): Side => ({
+        const later = (side: Side, made: number, { unavailable, available }: typeof remove.update): Side => ({
           living: side.living + made - unavailable,
           available: side.available - available,
           due: 0,
         });
         const next = fleetSteps({
           ...numbers,
-          update: sideThen(numbers.update, create.update, remove.update),
-          others: sideThen(numbers.others, create.stable, remove.others),
+          update: later(numbers.update, create.update, remove.update),
+          others: later(numbers.others, create.stable, remove.others),
           mayCreate: numbers.mayCreate - create.update - create.stable,
         });
         for (const name of ["update", "others"] as const) assert.ok(next.remove[name].unavailable >= remove[name].available, name);

@@ -158,5 +158,6 @@ describe("who is in service", () => {
     assert.equal(needsGate(runnerApp().spec), false);
     assert.equal(needsGate({ inPlace: "Never" }), false);
     assert.equal(needsGate({ inPlace: "IfPossible" }), true);
+    assert.equal(needsGate({ services: [{ name: "api", port: 80 }] }), true);
   });
 });

@@ -8,7 +8,7 @@ import { load } from "js-yaml";
 import type { Status } from "../../../../src/api/meta.ts";
 import { createSystemClock } from "../../../../src/base/clock.ts";
 import type { ApiReply } from "../../../../src/simulator/apiserver/api-server.ts";
-import { type HttpServer, startHttpServer } from "../../../../src/simulator/apiserver/http/http-server.ts";
+import { createIdentity, type HttpServer, isCurrent, startHttpServer } from "../../../../src/simulator/apiserver/http/http-server.ts";
 import type { LogLine, LogOptions, LogSource } from "../../../../src/simulator/apiserver/http/log-source.ts";
 import type { RequestRecord } from "../../../../src/simulator/apiserver/http/request-handler.ts";
 import type { ApiRequest } from "../../../../src/simulator/apiserver/request-path.ts";
@@ -151,9 +151,12 @@ describe("the HTTPS front", () => {
       assert.equal(failureOf(await call("/api/v1/nothings?watch=1")), "404 NotFound: m");
     });
     it("an unknown method", async () => assert.equal((await call(jobs, { method: "PROPFIND" })).status, 405));
-    it("port-forward, in words", async () => {
+    it("port-forward where no containers run, in words", async () => {
       const path = "/api/v1/namespaces/default/pods/p/portforward";
-      assert.match(failureOf(await call(path, { headers: { connection: "Upgrade", upgrade: "websocket" } })), /^400 .*pods\/portforward/);
+      assert.match(
+        failureOf(await call(path, { headers: { connection: "Upgrade", upgrade: "websocket" } })),
+        /^501 .*this cluster runs no containers/,
+      );
     });
     it("a form that it does not have", async () => assert.equal((await call(jobs, { headers: { accept: "text/html" } })).status, 406));
     it("nothing of what the core refuses: its words are handed on", async () => {
@@ -388,6 +391,39 @@ describe("the HTTPS front", () => {
     assert.ok(replies.every((reply) => reply.status === 200));
   });
 
+  it("of a cluster whose time runs faster ends watches by the clients' time", async () => {
+    const fast = await startHttpServer({ server: core, clock: createSystemClock({ background: true }), speed: 60 });
+    const own = new Agent({ ca: fast.caPem });
+    const wanted: [string, string][] = [
+      ["watch=true&timeoutSeconds=10", "600"],
+      ["watch=true", "216000"],
+      ["watch=true&timeoutSeconds=soon", "soon"],
+    ];
+    for (const [query, want] of wanted) {
+      const sent = request(`${fast.url}${jobs}?${query}`, { agent: own, headers: { authorization: `Bearer ${fast.token}` } });
+      sent.end();
+      const [response] = (await once(sent, "response")) as [IncomingMessage];
+      assert.equal(core.requests.at(-1)?.query?.["timeoutSeconds"], want);
+      response.destroy();
+    }
+    own.destroy();
+    await fast.close();
+  });
+  it("that is made again with its identity is the same one to its clients", async () => {
+    const identity = createIdentity("127.0.0.1", Date.now());
+    assert.deepEqual([isCurrent(identity, Date.now()), isCurrent(identity, Date.now() + 364.5 * 86_400_000)], [true, false]);
+    for (const _ of ["first", "second"]) {
+      const again = await startHttpServer({ server: core, clock: createSystemClock({ background: true }), identity });
+      const own = new Agent({ ca: identity.caPem });
+      const sent = request(`${again.url}${jobs}`, { agent: own, headers: { authorization: `Bearer ${identity.token}` } });
+      sent.end();
+      const [response] = (await once(sent, "response")) as [IncomingMessage];
+      assert.equal(response.statusCode, 200);
+      response.destroy();
+      own.destroy();
+      await again.close();
+    }
+  });
   it("closes although a watch is open", async () => {
     const other = await startHttpServer({ server: core, clock: createSystemClock({ background: true }), token: "secret" });
     const sent = request(`${other.url}${jobs}?watch=true`, { ca: other.caPem, headers: { authorization: "Bearer secret" } });

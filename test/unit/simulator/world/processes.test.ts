@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { configMaps, pods, secrets } from "../../../../src/api/resource.ts";
 import { createSystemClock } from "../../../../src/base/clock.ts";
 import { createSeededRandom } from "../../../../src/base/random.ts";
@@ -327,6 +327,31 @@ describe("containers as processes", () => {
     assert.deepEqual([missing.kind, missing.code], ["Status", 400]);
   });
 
+  it("what a program leaves behind goes with it, also what left its group", async () => {
+    const daemon = `require("child_process").spawn("sleep", ["300"], { detached: true, stdio: "ignore" })`;
+    await add(sh(`sleep 300 & echo $!; exec node -e 'const child = ${daemon}; console.log(child.pid); child.unref()'`));
+    await over();
+    const pids = (await textOf(await log({}))).split("\n").map(Number);
+    assert.equal(pids.length, 2);
+    await until("all gone", () => pids.every((pid) => !isAlive(pid)));
+  });
+
+  it("a program that prints without end is stopped by its deletion, and fills no disk", async () => {
+    await add(sh("yes"), { terminationGracePeriodSeconds: 0 });
+    await running();
+    await until("the log to be full once", () => readdirSync(dirname(logFile(dataDir))).includes("0.log.1"));
+    // others have their turn meanwhile: a pod comes and goes
+    await cluster.client.create(pods, {
+      metadata: { namespace: "shop", name: "other" },
+      spec: { restartPolicy: "Never", containers: [{ name: "main", image: "x", ...sh("echo hello") }] },
+    } as never);
+    await until("the other pod to be done", () => cluster.object("pods", "other", "shop")?.status.phase === "Succeeded");
+    const sizes = readdirSync(dirname(logFile(dataDir))).map((name) => statSync(join(dirname(logFile(dataDir)), name)).size);
+    assert.ok(Math.max(...sizes) < 14_000_000, String(sizes));
+    await cluster.client.delete(pods, { namespace: "shop", name: "p" });
+    await until("gone", () => pod() === undefined);
+  });
+
   it("nothing survives the end of the world", async () => {
     await add(sh("echo $$$$; sleep 300"));
     await running();
@@ -349,7 +374,7 @@ describe("the process guard", () => {
     const script = `
       import { spawn } from "node:child_process";
       import { ProcessGuard } from ${JSON.stringify(guard)};
-      const guard = new ProcessGuard();
+      const guard = new ProcessGuard("none.");
       for (let n = 0; n < 3; n++) {
         const child = spawn("sh", ["-c", "sleep 300 & wait"], { detached: true });
         guard.add(child.pid);
@@ -386,6 +411,66 @@ describe("a container's log", () => {
     assert.match(readFileSync(join(directory, "0.log"), "utf8"), /^1970-01-01T00:00:01\.000000000Z stdout F line 85\n/);
     rmSync(directory, { recursive: true });
   });
+
+  const inFolder = async (act: (path: string) => Promise<void>) => {
+    const directory = mkdtempSync(join(tmpdir(), "nuptse-log-"));
+    try {
+      await act(join(directory, "0.log"));
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  };
+
+  it("has the lines of the program, whatever else ends lines elsewhere", () =>
+    inFolder(async (path) => {
+      const written = new ContainerLog({ path, now: () => 1_000 });
+      written.append("stdout", Buffer.from("10%\r20%\r\nodd \u2028 one\n"));
+      written.end();
+      const lines = await Array.fromAsync(written.read({ signal: forever }));
+      assert.deepEqual(lines, [
+        { time: 1_000, line: "10%\r20%\r" },
+        { time: 1_000, line: "odd \u2028 one" },
+      ]);
+    }));
+
+  it("on a full disk loses its lines, and nobody else anything", () =>
+    inFolder(async (path) => {
+      // every write to it says that there is no room
+      symlinkSync("/dev/full", path);
+      const written = new ContainerLog({ path, now: () => 1_000 });
+      const stop = new AbortController();
+      const followed = written.read({ follow: true, signal: stop.signal });
+      const first = followed.next();
+      for (let line = 0; line < 10; line++) written.append("stdout", Buffer.from(`line ${line}\n`));
+      assert.deepEqual((await first).value?.line, "line 0");
+      stop.abort();
+      written.end();
+      assert.equal(await textOf(written.read({ signal: forever })), "");
+    }));
+
+  it("goes on without its folder", () =>
+    inFolder(async (path) => {
+      mkdirSync(join(path, ".."), { recursive: true });
+      const folder = `${path}.d`;
+      const written = new ContainerLog({ path: join(folder, "0.log"), now: () => 1_000, maxBytes: 100 });
+      rmSync(folder, { recursive: true });
+      for (let line = 0; line < 10; line++) written.append("stdout", Buffer.from(`line ${line}\n`));
+      written.end();
+    }));
+
+  it("keeps no more for a slow reader than for others: it misses lines, and has the last ones", () =>
+    inFolder(async (path) => {
+      const written = new ContainerLog({ path, now: () => 1_000, maxBytes: 10_000 });
+      written.append("stdout", Buffer.from("first\n"));
+      const lines = written.read({ follow: true, signal: forever });
+      assert.equal((await lines.next()).value?.line, "first");
+      for (let line = 0; line < 1_000; line++) written.append("stdout", Buffer.from(`line ${line}\n`));
+      written.end();
+      const seen = (await Array.fromAsync(lines)).map(({ line }) => line);
+      assert.equal(seen.at(-1), "line 999");
+      // 10,000 bytes at 64 and some each
+      assert.ok(seen.length <= 160, String(seen.length));
+    }));
 });
 
 describe("expansion of $(NAME)", () => {

@@ -1,0 +1,40 @@
+import type { Plan } from "../../api/action.ts";
+import { withCondition } from "../../api/condition.ts";
+import { appReasons, conditionTypes } from "../../api/reasons.ts";
+import { runnerApps } from "../../api/resource.ts";
+import { mergePatch } from "../../base/diff.ts";
+import type { ObservedApp } from "./observed.ts";
+import { unpublished } from "./services/trouble.ts";
+
+/** A fleet that somebody else runs (spec.endpoints): nothing is done about it, and status tells whether it is published. */
+export function planForeignFleet({ app, problems, now }: ObservedApp): Plan {
+  const generation = app.metadata.generation ?? 1;
+  const before = app.status ?? {};
+  const verdict = verdictOf(app, problems);
+  const isReady = verdict.reason === appReasons.serving;
+  let conditions = withCondition(before.conditions ?? [], now, generation, {
+    type: conditionTypes.ready,
+    status: isReady ? "True" : "False",
+    ...verdict,
+  });
+  if (!isReady || conditions.some(({ type }) => type === conditionTypes.stalled))
+    conditions = withCondition(conditions, now, generation, {
+      type: conditionTypes.stalled,
+      status: isReady ? "False" : "True",
+      reason: verdict.reason,
+      message: isReady ? "" : verdict.message,
+    });
+  const patch = mergePatch({ ...before }, { ...before, observedGeneration: generation, conditions });
+  return {
+    actions: [],
+    ...(patch !== undefined && { status: { resource: runnerApps, object: app, status: patch } }),
+    reasons: [],
+  };
+}
+
+function verdictOf(app: ObservedApp["app"], problems: ObservedApp["problems"]): { readonly reason: string; readonly message: string } {
+  if (problems.length > 0)
+    return { reason: appReasons.invalidSpec, message: problems.map(({ path, message }) => `${path}: ${message}`).join("; ") };
+  const message = `the fleet of the Service ${app.spec.endpoints?.serviceName}, which somebody else runs, is published`;
+  return unpublished(app) ?? { reason: appReasons.serving, message };
+}

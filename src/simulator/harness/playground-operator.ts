@@ -1,0 +1,126 @@
+import { randomBytes } from "node:crypto";
+import type { Logger } from "../../api/logger.ts";
+import type { Clock } from "../../base/clock.ts";
+import type { Random } from "../../base/random.ts";
+import { createServerTime } from "../../kube/server-time.ts";
+import type { Transport } from "../../kube/transport.ts";
+import { createOperator, type Operator } from "../../operator/operator.ts";
+import { defaultLeaseTimings } from "../../runtime/lease-protocol.ts";
+import { noMetrics } from "../../runtime/metrics.ts";
+import type { TraceBuffer } from "../../trace/buffer.ts";
+import type { ApiServer } from "../apiserver/api-server.ts";
+import { inProcessTransport } from "../apiserver/in-process-transport.ts";
+import { operatorAgent } from "./operator-agent.ts";
+import { withServerDate } from "./server-date.ts";
+
+/** The operator's user, as the policies name it. */
+const operatorUser = "system:serviceaccount:nuptse:nuptse-operator";
+
+/** Where the operator's lease is. */
+export const operatorLease = { namespace: "kube-system", name: "nuptse-operator" } as const;
+
+export interface PlaygroundOperatorOptions {
+  readonly server: ApiServer;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly trace?: TraceBuffer;
+  /** How many seconds of `clock` pass in a real one: the process stalls in real time, and its lease must bear that. */
+  readonly speed: number;
+}
+
+/** The operator as a Deployment keeps it: when it ends by itself, or is killed, another one begins. */
+export interface PlaygroundOperator {
+  /** The one that lives now. */
+  readonly current: Operator;
+  /** Resolves when one leads that is not `but`, or when it is stopped. */
+  leading(but?: Operator): Promise<void>;
+  /** As kill -9: what it has sent may be done, nothing more is sent, and its lease stays held until it has run out. */
+  kill(): void;
+  /** Ends it cleanly, for good. */
+  stop(): Promise<void>;
+}
+
+/** Kubernetes starts a container that has ended anew at once, and the program takes its time. */
+const restartMs = 1_000;
+const pollMs = 5;
+
+/** Starts an operator in this process. */
+export function startPlaygroundOperator(options: PlaygroundOperatorOptions): PlaygroundOperator {
+  const { clock, logger, speed } = options;
+  let stopping = false;
+  let current = create();
+  const life = live();
+
+  async function live(): Promise<void> {
+    while (!stopping) {
+      const end = await current.operator.run();
+      if (stopping) return;
+      logger.warn("the operator has ended, another one begins", { end });
+      await clock.sleep(restartMs * speed);
+      if (stopping) return;
+      current = create();
+    }
+  }
+
+  function create(): { readonly operator: Operator; kill(): void } {
+    const { server, random, trace } = options;
+    const serverTime = createServerTime(clock);
+    const inner = inProcessTransport(server, { userAgent: operatorAgent, user: operatorUser });
+    const { durationMs, renewDeadlineMs, retryMs } = defaultLeaseTimings;
+    let dead = false;
+    const operator = createOperator({
+      transport: severable(withServerDate(inner, serverTime, clock, clock), () => dead),
+      clock,
+      random,
+      logger,
+      metrics: noMetrics,
+      serverTime,
+      namespace: operatorLease.namespace,
+      leaseName: operatorLease.name,
+      identity: `playground_${randomBytes(5).toString("hex")}`,
+      leaseTimings: { durationMs: durationMs * speed, renewDeadlineMs: renewDeadlineMs * speed, retryMs: retryMs * speed },
+      maxClockSkewMs: 0,
+      retainedPods: 4000,
+      concurrency: 64,
+      ...(trace !== undefined && { trace }),
+    });
+    const kill = (): void => {
+      dead = true;
+      operator.kill("killed");
+    };
+    return { operator, kill };
+  }
+
+  return {
+    get current() {
+      return current.operator;
+    },
+    async leading(but) {
+      while (!stopping && (current.operator === but || current.operator.phase !== "leading")) await clock.sleep(pollMs);
+    },
+    kill: () => current.kill(),
+    async stop() {
+      stopping = true;
+      current.operator.stop();
+      await life;
+    },
+  };
+}
+
+/** Lets nothing through any more once its process is dead. */
+function severable(inner: Transport, dead: () => boolean): Transport {
+  const check = (): void => {
+    if (dead()) throw new Error("the process is dead");
+  };
+  return {
+    async request(request) {
+      check();
+      return inner.request(request);
+    },
+    async stream(request, signal) {
+      check();
+      return inner.stream(request, signal);
+    },
+  };
+}
