@@ -176,6 +176,12 @@ const replacing: readonly Row[] = [
     want: "nothing",
   },
   {
+    name: "a change in the middle of a restart that fails: what was made for the restart and does not serve makes room",
+    others: "6/4 d4",
+    numbers: { replicas: 4, target: 4, maxSurge: 2, maxUnavailable: 0 },
+    want: "-2u old",
+  },
+  {
     name: "a restart beside a canary that fails: what is made for the old one stays until it serves",
     update: "1/0",
     others: "8/7 d1",
