@@ -73,8 +73,8 @@ export function fleetSteps(numbers: FleetNumbers): FleetSteps {
 
   const carried = rolling && numbers.heals ? leastAvailable - update.available : 0;
   const othersNow = Math.max(replicas - updatedNow, carried);
-  // Those that leave are replaced by new ones where these come anyway: one move, not two.
-  const staying = createUpdate > 0 ? others.living : lasting(others);
+  // Those that leave are replaced by new ones where these come anyway, be it when there is room: one move, not two.
+  const staying = updatedNow > lasting(update) ? others.living : lasting(others);
   const createStable = numbers.heals ? clamp(othersNow - staying, 0, room - createUpdate) : 0;
 
   const surplus = Math.max(0, others.living - (replicas - updatedNow));

@@ -204,8 +204,12 @@ export function watchFleets({ server, now, delayedWrites, clocksOff }: FleetWatc
   function checkLeast(app: string, pod: Pod, late: boolean): void {
     if (late) return;
     const known = fleets.get(app)?.recent ?? [];
-    const left = podsOf(app).filter((each) => each !== pod && isLiving(each));
-    const serving = instancesOf(left).filter((instance) => instance.some((each) => readySince(each) !== undefined)).length;
+    const servingOf = (all: readonly Pod[]) =>
+      instancesOf(all.filter(isLiving)).filter((instance) => instance.some((each) => readySince(each) !== undefined)).length;
+    const all = podsOf(app);
+    const serving = servingOf(all.filter((each) => each !== pod));
+    // Another one serves in its stead.
+    if (serving === servingOf(all)) return;
     const losses = (lost.get(app) ?? []).filter((at) => at > now() - staleMs).length;
     const least = Math.min(...known.map(({ terms }) => terms.least));
     if (serving + losses < least) say(`${pod.metadata.name} went, and ${serving} instances serve where ${least} should`);

@@ -176,6 +176,12 @@ const replacing: readonly Row[] = [
     want: "nothing",
   },
   {
+    name: "a change in the middle of a restart that fails: what was made for the restart and does not serve makes room",
+    others: "6/4 d4",
+    numbers: { replicas: 4, target: 4, maxSurge: 2, maxUnavailable: 0 },
+    want: "-2u old",
+  },
+  {
     name: "a restart beside a canary that fails: what is made for the old one stays until it serves",
     update: "1/0",
     others: "8/7 d1",
@@ -240,15 +246,15 @@ describe("the arithmetic of a fleet", () => {
       fc.property(anyNumbers, (drawn) => {
         const numbers = { ...drawn, update: calm(drawn.update), others: calm(drawn.others) };
         const { create, remove } = fleetSteps(numbers);
-        const sideThen = (side: Side, made: number, { unavailable, available }: typeof remove.update): Side => ({
+        const later = (side: Side, made: number, { unavailable, available }: typeof remove.update): Side => ({
           living: side.living + made - unavailable,
           available: side.available - available,
           due: 0,
         });
         const next = fleetSteps({
           ...numbers,
-          update: sideThen(numbers.update, create.update, remove.update),
-          others: sideThen(numbers.others, create.stable, remove.others),
+          update: later(numbers.update, create.update, remove.update),
+          others: later(numbers.others, create.stable, remove.others),
           mayCreate: numbers.mayCreate - create.update - create.stable,
         });
         for (const name of ["update", "others"] as const) assert.ok(next.remove[name].unavailable >= remove[name].available, name);
