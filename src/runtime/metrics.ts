@@ -28,8 +28,9 @@ export const noMetrics: Metrics = { count() {}, set() {}, observe() {} };
  * @param options.process also measure the process: memory, CPU, event-loop lag, garbage collection
  */
 export async function createPrometheusMetrics(options: { readonly process: boolean }): Promise<ScrapedMetrics> {
-  // Imported late: short commands never scrape, and must not pay for it at their start.
-  const { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } = await import("prom-client");
+  // Imported late: short commands never scrape, and must not pay for it at their start. As a part of a bundle it has a default export only.
+  const { default: prometheus } = await import("prom-client");
+  const { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } = prometheus;
   const registry = new Registry();
   if (options.process) collectDefaultMetrics({ register: registry });
   const counters = new Map<MetricName, InstanceType<typeof Counter>>();
