@@ -1,36 +1,17 @@
-import {
-  configMaps,
-  controllerRevisions,
-  leases,
-  namespaces,
-  nodes,
-  type Resource,
-  resourceQuotas,
-  secrets,
-  services,
-} from "../../../api/resource.ts";
+import { configMaps, controllerRevisions, leases, namespaces, nodes, resourceQuotas, secrets } from "../../../api/resource.ts";
 import { policyKinds } from "../admission/policy-kinds.ts";
-import { type Fields, isFields, type StoredObject, sameJson, withField } from "../json.ts";
+import { isFields, type StoredObject, sameJson } from "../json.ts";
 import { labelNameErrors, pathSegmentErrors } from "../object-meta.ts";
 import { type FieldError, forbiddenField, invalidValue, requiredValue, unsupportedValue } from "../status.ts";
-import { type BuiltinKind, textAt } from "./builtin-kind.ts";
+import { type BuiltinKind, resourceOf, section, textAt } from "./builtin-kind.ts";
 import { disruptionBudgetKind } from "./disruption-budget-kind.ts";
 import { coreEventKind, newEventKind } from "./event-kind.ts";
-import { defaultTemplate, podKind, podTemplateKind, templateErrors } from "./pod-kind.ts";
+import { jobKinds } from "./job-kinds.ts";
+import { podKind, podTemplateKind } from "./pod-kind.ts";
+import { serviceKind } from "./service-kind.ts";
+import { workloadKinds } from "./workload-kinds.ts";
 
 /** The built-in kinds that are served, besides CustomResourceDefinition. */
-
-const resource = (group: string, version: string, plural: string, kind: string, namespaced = true): Resource => ({
-  group,
-  version,
-  plural,
-  kind,
-  namespaced,
-});
-const section = (object: Fields, name: string): Fields => {
-  const found = object[name];
-  return isFields(found) ? found : {};
-};
 
 const namespaceKind: BuiltinKind = {
   resource: namespaces,
@@ -149,53 +130,6 @@ const secretKind: BuiltinKind = {
   validateUpdate: immutableErrors,
 };
 
-const serviceKind: BuiltinKind = {
-  resource: services,
-  typeName: "core.v1.Service",
-  shortNames: ["svc"],
-  categories: ["all"],
-  subresources: ["status"],
-  createOnUpdate: true,
-  returnsDeleted: true,
-  emptyObject: { spec: {}, status: { loadBalancer: {} } },
-  nameErrors: (name, generated) => labelNameErrors(name, generated),
-  fieldReaders: { "spec.clusterIP": textAt("spec", "clusterIP"), "spec.type": textAt("spec", "type") },
-  defaults(object) {
-    const spec = section(object, "spec");
-    const ports = Array.isArray(spec.ports)
-      ? spec.ports.map((port: unknown) => (isFields(port) ? { protocol: "TCP", targetPort: port.port, ...port } : port))
-      : undefined;
-    return {
-      ...object,
-      spec: {
-        sessionAffinity: "None",
-        type: "ClusterIP",
-        internalTrafficPolicy: "Cluster",
-        ...spec,
-        ...(ports === undefined ? {} : { ports }),
-      },
-    };
-  },
-  prepareCreate: (object) => ({ ...object, status: { loadBalancer: {} } }),
-  prepareUpdate: (next, live) => ({
-    ...next,
-    spec: {
-      ...(section(live, "spec").clusterIP === undefined ? {} : { clusterIP: section(live, "spec").clusterIP }),
-      ...section(next, "spec"),
-    },
-  }),
-  validate(service) {
-    const ports = section(service, "spec").ports;
-    const errors: FieldError[] = [];
-    (Array.isArray(ports) ? ports : []).forEach((port: unknown, at) => {
-      const number = isFields(port) ? port.port : undefined;
-      if (typeof number !== "number" || number < 1 || number > 65535)
-        errors.push(invalidValue(`spec.ports[${at}].port`, number ?? 0, "must be between 1 and 65535, inclusive"));
-    });
-    return errors;
-  },
-};
-
 const revisionKind: BuiltinKind = {
   resource: controllerRevisions,
   typeName: "apps.v1.ControllerRevision",
@@ -208,52 +142,6 @@ const revisionKind: BuiltinKind = {
   validateUpdate: (next, live) => (sameJson(next.data, live.data) ? [] : [invalidValue("data", next.data, "field is immutable")]),
 };
 
-/** How a Deployment goes from one template to the next where it does not say. */
-function defaultRollout(spec: Fields): Fields {
-  const strategy: Fields = { type: "RollingUpdate", ...section(spec, "strategy") };
-  const rollingUpdate = { maxUnavailable: "25%", maxSurge: "25%", ...section(strategy, "rollingUpdate") };
-  return {
-    revisionHistoryLimit: 10,
-    progressDeadlineSeconds: 600,
-    ...spec,
-    strategy: strategy.type === "RollingUpdate" ? { ...strategy, rollingUpdate } : strategy,
-  };
-}
-
-const workload = (plural: string, kind: string, shortName: string): BuiltinKind => ({
-  resource: resource("apps", "v1", plural, kind),
-  typeName: `apps.v1.${kind}`,
-  shortNames: [shortName],
-  categories: ["all"],
-  subresources: ["status", "scale"],
-  scale: { specReplicas: ["spec", "replicas"], statusReplicas: ["status", "replicas"] },
-  counted: true,
-  emptyObject: { spec: { selector: null, template: { metadata: {}, spec: { containers: null } } }, status: {} },
-  defaults(object) {
-    const spec = section(object, "spec");
-    return {
-      ...object,
-      spec: {
-        replicas: 1,
-        ...(kind === "Deployment" ? defaultRollout(spec) : spec),
-        ...(spec.template === undefined ? {} : { template: defaultTemplate(spec.template) }),
-      },
-    };
-  },
-  prepareCreate: (object) => withField(object, "status", kind === "ReplicaSet" ? { replicas: 0 } : {}),
-  validate(object) {
-    const spec = section(object, "spec");
-    const errors: FieldError[] = [...templateErrors(spec.template, "spec.template")];
-    const labels = section(section(section(spec, "template"), "metadata"), "labels");
-    const wanted = section(section(spec, "selector"), "matchLabels");
-    if (spec.selector === undefined) errors.push(requiredValue("spec.selector"));
-    else if (Object.entries(wanted).some(([key, value]) => labels[key] !== value)) {
-      errors.push(invalidValue("spec.template.metadata.labels", labels, "`selector` does not match template `labels`"));
-    }
-    return errors;
-  },
-});
-
 /** Kinds that are only held. */
 const held = (
   group: string,
@@ -263,7 +151,7 @@ const held = (
   typeName: string,
   more: Partial<BuiltinKind> = {},
 ): BuiltinKind => ({
-  resource: resource(group, version, plural, kind),
+  resource: resourceOf(group, version, plural, kind),
   typeName,
   ...more,
 });
@@ -277,7 +165,7 @@ const clusterWide = (
   more: Partial<BuiltinKind> = {},
 ): BuiltinKind => ({
   ...held(group, version, plural, kind, typeName, more),
-  resource: resource(group, version, plural, kind, false),
+  resource: resourceOf(group, version, plural, kind, false),
 });
 
 const rbacNames = { nameErrors: (name: string) => pathSegmentErrors(name), createOnUpdate: true };
@@ -316,8 +204,8 @@ export const builtinKinds: readonly BuiltinKind[] = [
   }),
   leaseKind,
   revisionKind,
-  workload("deployments", "Deployment", "deploy"),
-  workload("replicasets", "ReplicaSet", "rs"),
+  ...workloadKinds,
+  ...jobKinds,
   held("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice", "discovery.v1.EndpointSlice", {
     counted: true,
     emptyObject: { endpoints: null, ports: null },
