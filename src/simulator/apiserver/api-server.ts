@@ -3,8 +3,11 @@ import type { Random } from "../../base/random.ts";
 import type { CustomResourceDefinition, CustomResourceVersion } from "../../api/core.ts";
 import type { Status } from "../../api/meta.ts";
 import { customResourceDefinitions, namespaces, type Resource } from "../../api/resource.ts";
+import { allOf, userOf } from "./admission/attributes.ts";
 import { PolicyAdmission } from "./admission/policies.ts";
-import { userOf } from "./admission/attributes.ts";
+import { type AskWebhook, type LocalService, webhookClient } from "./admission/webhook-client.ts";
+import { PendingCalls, WebhookSession } from "./admission/webhook-session.ts";
+import { WebhookAdmission } from "./admission/webhooks.ts";
 import { type Access, type Decision, RbacAuthorizer, type User } from "./authorization/rbac.ts";
 import { answerReview, reviewResources } from "./authorization/reviews.ts";
 import { userOfToken } from "./authorization/tokens.ts";
@@ -68,6 +71,8 @@ export interface ApiServerOptions {
   readonly managedFields?: boolean;
   /** Garbage collection, namespace contents, quota usage, budgets, ReplicaSets, Deployments, EndpointSlices: false leaves them to somebody else, as a server without a controller-manager. Default true. */
   readonly controllers?: boolean;
+  /** Services that webhooks are asked at and that something in this process stands for. */
+  readonly localService?: LocalService;
   /** How long the controllers take to notice, in milliseconds; default 20. */
   readonly controllerDelayMs?: number;
   /** What another server stored, to go on from: its objects keep their versions and UIDs, and watches from before end with 410. Absent = nothing. */
@@ -81,6 +86,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
 
 const firstRevision = 1_000;
 const requestTimeoutMs = 60_000;
+/** A request for which webhooks were called so often gets no further: what it writes to changes all the time, or they never agree. */
+const mostCalls = 200;
 
 /**
  * An in-memory Kubernetes API server on one thread and one clock: what a request does is done when `handle` returns. It is meant to
@@ -99,6 +106,10 @@ export class ApiServer {
   readonly #writes: WriteEnvironment & DeleteEnvironment;
   readonly #authorizer: RbacAuthorizer;
   readonly #expiry: EventExpiry;
+  readonly #webhooks: WebhookAdmission;
+  readonly #askWebhook: AskWebhook;
+  /** Of the request that is being carried out, where it can wait for webhooks. */
+  #session: WebhookSession | undefined;
   #controllers: Controllers | undefined;
   /** Asked for at every request over HTTP; undefined when the kinds have changed. */
   #resources: readonly ServedResource[] | undefined;
@@ -112,16 +123,20 @@ export class ApiServer {
     if (options.state !== undefined) this.#revision = options.state.revision + restoredRevisions;
     this.#watches = new Watches(options.clock, options.random, () => this.#revision);
     this.#authorizer = new RbacAuthorizer((group, version, plural) => this.typeOf(group, version, plural));
+    const newUid = options.uid ?? (() => randomUid(this.#random));
+    const judged = {
+      authorizer: this.#authorizer,
+      typeOf: (group: string, version: string, plural: string) => this.typeOf(group, version, plural),
+      types: () => this.types(),
+    };
+    this.#askWebhook = webhookClient(this, options.localService ?? (() => undefined));
+    this.#webhooks = new WebhookAdmission(judged, () => this.#session, newUid);
     this.#writes = {
-      admission: new PolicyAdmission({
-        authorizer: this.#authorizer,
-        typeOf: (group, version, plural) => this.typeOf(group, version, plural),
-        types: () => this.types(),
-      }),
+      admission: allOf([new PolicyAdmission(judged), this.#webhooks]),
       managesFields: options.managedFields !== false,
-      now: () => this.#clock.now(),
-      newUid: options.uid ?? (() => randomUid(this.#random)),
-      nameSuffix: () => randomSuffix(this.#random),
+      now: () => this.#session?.now ?? this.#clock.now(),
+      newUid: () => this.#session?.draw("uid", newUid) ?? newUid(),
+      nameSuffix: () => this.#session?.draw("suffix", () => randomSuffix(this.#random)) ?? randomSuffix(this.#random),
       admitCreate: (type, object, dryRun) => this.#admitCreate(type, object, dryRun),
       admitNamespace: (type, namespace, name) => this.#admitNamespace(type, namespace, name),
       commit: (type, change, object, previous, request) => this.#commit(type, change, object, previous, request),
@@ -208,12 +223,41 @@ export class ApiServer {
     for (const collection of this.#addresses.keys()) collection.forget(this.#revision);
   }
 
-  /** Answers a request that is no watch. Never throws for what a client can do wrong. */
+  /** Answers a request that is no watch, and whose maker cannot wait: where a webhook must be asked it fails. Never throws for what a client can do wrong. */
   handle(request: ApiRequest): ApiReply {
     try {
       return this.#route(request);
     } catch (error) {
       return failureReply(error);
+    }
+  }
+
+  /** Answers a request that is no watch: at once, unless a webhook must be asked. Never throws or rejects for what a client can do wrong. */
+  respond(request: ApiRequest): ApiReply | Promise<ApiReply> {
+    if (!this.#webhooks.active || request.method === "GET") return this.handle(request);
+    return this.#respondInTurns(request, new WebhookSession(this.#clock.now()));
+  }
+
+  /** Each turn carries the request out from its beginning, until no question is open. Nothing is written before that. */
+  async #respondInTurns(request: ApiRequest, session: WebhookSession): Promise<ApiReply> {
+    while (session.count < mostCalls) {
+      try {
+        return this.#inSession(session, () => this.#route(request));
+      } catch (error) {
+        if (!(error instanceof PendingCalls)) return failureReply(error);
+        await Promise.all(error.calls.map(async ({ key, call }) => session.remember(key, await this.#askWebhook(call))));
+      }
+    }
+    return failureReply(internalError(`webhooks were called ${session.count} times for one request`));
+  }
+
+  #inSession(session: WebhookSession, route: () => ApiReply): ApiReply {
+    session.begin();
+    this.#session = session;
+    try {
+      return route();
+    } finally {
+      this.#session = undefined;
     }
   }
 

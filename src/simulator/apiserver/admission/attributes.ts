@@ -37,6 +37,22 @@ export interface Admission {
   validate(attributes: AdmissionAttributes): readonly string[];
 }
 
+/** Asks one after the other: each sees what those before it made of the object. */
+export function allOf(members: readonly Admission[]): Admission {
+  const asked = (): readonly Admission[] => members.filter((member) => member.active);
+  return {
+    get active() {
+      return members.some((member) => member.active);
+    },
+    mutate: (attributes) =>
+      asked().reduce<Fields | undefined>(
+        (object, member) => member.mutate({ ...attributes, ...(object === undefined ? {} : { object }) }),
+        attributes.object,
+      ),
+    validate: (attributes) => asked().flatMap((member) => member.validate(attributes)),
+  };
+}
+
 export const userOf = (request: ApiRequest): User =>
   request.groups === undefined
     ? { ...trustedUser, name: request.user ?? trustedUser.name }

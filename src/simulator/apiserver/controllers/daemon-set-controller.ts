@@ -36,7 +36,11 @@ export class DaemonSetController {
     this.#server = server;
     this.#client = new ControllerClient(server, agent);
     this.#revisions = new Revisions(server, this.#client, daemonSets);
-    this.#work = new KeyedWork(later, (key) => this.#sync(key));
+    this.#work = new KeyedWork(
+      later,
+      (key) => this.#sync(key),
+      () => this.#client.busy(),
+    );
   }
 
   observe(commit: Commit): void {

@@ -26,7 +26,11 @@ export class DeploymentController {
     this.#server = server;
     this.#now = now;
     this.#client = new ControllerClient(server, agent);
-    this.#work = new KeyedWork(later, (key) => this.#sync(key));
+    this.#work = new KeyedWork(
+      later,
+      (key) => this.#sync(key),
+      () => this.#client.busy(),
+    );
   }
 
   observe(commit: Commit): void {

@@ -45,8 +45,12 @@ export class JobController {
     this.#server = server;
     this.#clock = clock;
     this.#client = new ControllerClient(server, agent);
-    this.#work = new KeyedWork(later, (key) => this.#sync(key));
-    this.#rechecks = new Rechecks(clock, (key) => this.#sync(key));
+    this.#work = new KeyedWork(
+      later,
+      (key) => this.#sync(key),
+      () => this.#client.busy(),
+    );
+    this.#rechecks = new Rechecks(clock, (key) => this.#work.enqueue(key));
   }
 
   /** Ends what it would look at later. */

@@ -4,11 +4,14 @@ import type { Clock, Timer } from "../../../base/clock.ts";
 export class KeyedWork {
   readonly #later: (action: () => void) => Timer;
   readonly #act: (key: string) => void;
+  readonly #busy: () => Promise<unknown> | undefined;
   readonly #waiting = new Set<string>();
 
-  constructor(later: (action: () => void) => Timer, act: (key: string) => void) {
+  /** @param busy what must be over before anything is done: writes that wait for webhooks, whose outcome is not to be seen yet */
+  constructor(later: (action: () => void) => Timer, act: (key: string) => void, busy: () => Promise<unknown> | undefined) {
     this.#later = later;
     this.#act = act;
+    this.#busy = busy;
   }
 
   enqueue(key: string): void {
@@ -16,7 +19,9 @@ export class KeyedWork {
     this.#waiting.add(key);
     this.#later(() => {
       this.#waiting.delete(key);
-      this.#act(key);
+      const busy = this.#busy();
+      if (busy === undefined) this.#act(key);
+      else void busy.then(() => this.enqueue(key));
     });
   }
 }

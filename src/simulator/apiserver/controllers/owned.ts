@@ -1,9 +1,10 @@
 import { controllerUser } from "../authorization/rbac.ts";
 import type { Resource } from "../../../api/resource.ts";
 import { apiVersionOf, resourcePath } from "../../../api/resource.ts";
-import type { ApiServer } from "../api-server.ts";
+import type { ApiReply, ApiServer } from "../api-server.ts";
 import { type Fields, isFields, type StoredObject, sameJson } from "../json.ts";
 import { isReady } from "../kinds/eviction.ts";
+import type { ApiRequest } from "../request-path.ts";
 
 /** What controllers of workloads share: objects that another owns, and writes by their own name. */
 
@@ -90,50 +91,49 @@ export function ownedBy(server: ApiServer, kind: Resource, owner: StoredObject):
 export class ControllerClient {
   readonly #server: ApiServer;
   readonly #agent: string;
+  readonly #open = new Set<Promise<unknown>>();
 
   constructor(server: ApiServer, agent: string) {
     this.#server = server;
     this.#agent = agent;
   }
 
-  /** Whether it was made. */
+  /** Resolves when the writes are over that wait for webhooks now; undefined where none does. */
+  busy(): Promise<unknown> | undefined {
+    return this.#open.size === 0 ? undefined : Promise.all(this.#open);
+  }
+
+  /** Whether it was made, or may be: a webhook is asked. */
   create(kind: Resource, namespace: string | undefined, body: Fields): boolean {
-    return (
-      this.#server.handle({ method: "POST", path: resourcePath(kind, namespace), body, userAgent: this.#agent, user: controllerUser })
-        .status === 201
-    );
+    const reply = this.#send({ method: "POST", path: resourcePath(kind, namespace), body });
+    return reply === undefined || reply.status === 201;
   }
 
   delete(kind: Resource, object: StoredObject): void {
     const { namespace, name, uid } = object.metadata;
     const body = { kind: "DeleteOptions", apiVersion: "v1", preconditions: { uid }, propagationPolicy: "Background" };
-    this.#server.handle({
-      method: "DELETE",
-      path: resourcePath(kind, namespace, name),
-      body,
-      userAgent: this.#agent,
-      user: controllerUser,
-    });
+    this.#send({ method: "DELETE", path: resourcePath(kind, namespace, name), body });
   }
 
   merge(kind: Resource, object: StoredObject, body: Fields): void {
     const { namespace, name } = object.metadata;
     const contentType = "application/merge-patch+json";
-    this.#server.handle({
-      method: "PATCH",
-      path: resourcePath(kind, namespace, name),
-      contentType,
-      body,
-      userAgent: this.#agent,
-      user: controllerUser,
-    });
+    this.#send({ method: "PATCH", path: resourcePath(kind, namespace, name), contentType, body });
   }
 
   /** Replaces the status, unless it is that already. */
   writeStatus(kind: Resource, object: StoredObject, status: Fields): void {
     if (sameJson(object.status, status)) return;
     const { namespace, name } = object.metadata;
-    const path = resourcePath(kind, namespace, name, "status");
-    this.#server.handle({ method: "PUT", path, body: { ...object, status }, userAgent: this.#agent, user: controllerUser });
+    this.#send({ method: "PUT", path: resourcePath(kind, namespace, name, "status"), body: { ...object, status } });
+  }
+
+  /** The answer, where it need not be waited for. */
+  #send(request: ApiRequest): ApiReply | undefined {
+    const reply = this.#server.respond({ ...request, userAgent: this.#agent, user: controllerUser });
+    if (!(reply instanceof Promise)) return reply;
+    const open = reply.finally(() => this.#open.delete(open));
+    this.#open.add(open);
+    return undefined;
   }
 }

@@ -23,7 +23,11 @@ export class StatefulSetController {
     this.#server = server;
     this.#client = new ControllerClient(server, agent);
     this.#revisions = new Revisions(server, this.#client, statefulSets);
-    this.#work = new KeyedWork(later, (key) => this.#sync(key));
+    this.#work = new KeyedWork(
+      later,
+      (key) => this.#sync(key),
+      () => this.#client.busy(),
+    );
   }
 
   observe(commit: Commit): void {

@@ -137,7 +137,7 @@ async function answerUpgrade(parts: HandlerParts, sender: User | undefined, upgr
 /** The pod that a part of a path belongs to. */
 async function readPod(parts: HandlerParts, info: RequestInfo, request: IncomingMessage, user: User): Promise<ApiReply> {
   const path = `/api/v1/namespaces/${encodeURIComponent(info.namespace)}/pods/${encodeURIComponent(info.name)}`;
-  return parts.server.handle({ method: "GET", path, ...identity(request, user) });
+  return parts.server.respond({ method: "GET", path, ...identity(request, user) });
 }
 
 async function answer(parts: HandlerParts, exchange: Exchange, sender: User | undefined): Promise<void> {
@@ -164,7 +164,7 @@ async function answer(parts: HandlerParts, exchange: Exchange, sender: User | un
 /** What nobody serves: the core knows whether its group is one that tells so in a Status or in plain text. */
 async function answerUnknown(parts: HandlerParts, { request, response, path, query, user }: Exchange): Promise<void> {
   // asked before the body is read: by then the kind may be served
-  const asked = parts.server.handle({ method: "GET", path, query, ...identity(request, user) });
+  const asked = parts.server.respond({ method: "GET", path, query, ...identity(request, user) });
   await skipBody(request);
   sendReply(response, await asked, "json");
 }
@@ -212,7 +212,7 @@ async function answerFromCore(parts: HandlerParts, exchange: Exchange, resource:
   };
   const shape = shaper(form, resource, parts.clock, includeObject(query));
   if (info.verb !== "watch") {
-    const reply = await parts.server.handle(coreRequest);
+    const reply = await parts.server.respond(coreRequest);
     const shaped = reply.status < 300 && isObject(reply.body) ? { ...reply, body: shape(reply.body) } : reply;
     return sendReply(response, shaped, form);
   }

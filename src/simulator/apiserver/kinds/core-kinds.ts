@@ -1,5 +1,6 @@
 import { configMaps, controllerRevisions, leases, namespaces, nodes, resourceQuotas, secrets } from "../../../api/resource.ts";
 import { policyKinds } from "../admission/policy-kinds.ts";
+import { webhookKinds } from "../admission/webhook-kinds.ts";
 import { isFields, type StoredObject, sameJson } from "../json.ts";
 import { labelNameErrors, pathSegmentErrors } from "../object-meta.ts";
 import { type FieldError, forbiddenField, invalidValue, requiredValue, unsupportedValue } from "../status.ts";
@@ -221,6 +222,7 @@ export const builtinKinds: readonly BuiltinKind[] = [
   }),
   disruptionBudgetKind,
   ...policyKinds,
+  ...webhookKinds,
   held("rbac.authorization.k8s.io", "v1", "roles", "Role", "rbac.v1.Role", rbacNames),
   held("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding", "rbac.v1.RoleBinding", {
     ...rbacNames,

@@ -64,7 +64,7 @@ export function createFakeCore(reply: (request: ApiRequest) => ApiReply | Promis
     requests: [],
     closed: 0,
     resources: () => fakeResources,
-    handle(request) {
+    respond(request) {
       core.requests.push(request);
       return reply(request);
     },
