@@ -1,7 +1,6 @@
 import type { Clock } from "../../base/clock.ts";
 import type { Random } from "../../base/random.ts";
 import type { CustomResourceDefinition, CustomResourceVersion } from "../../api/core.ts";
-import type { Status } from "../../api/meta.ts";
 import { customResourceDefinitions, namespaces, type Resource } from "../../api/resource.ts";
 import { allOf, userOf } from "./admission/attributes.ts";
 import { PolicyAdmission } from "./admission/policies.ts";
@@ -23,6 +22,8 @@ import { builtinType } from "./kinds/builtin-kind.ts";
 import { builtinKinds } from "./kinds/core-kinds.ts";
 import { randomSuffix, randomUid } from "./made-up-names.ts";
 import { admitByQuota } from "./quota.ts";
+import { randomSuffix, randomUid } from "./random-names.ts";
+import { type ApiReply, failureReply, pageNotFound, reply, writeReply } from "./reply.ts";
 import { listObjects, listOf, readObject, selectObjects, selectorOf, watchRequestOf } from "./reads.ts";
 import { type ApiRequest, parsePath, type RequestTarget } from "./request-path.ts";
 import type { ResourceType } from "./resource-type.ts";
@@ -32,15 +33,7 @@ import { restoredRevisions, type ServerState } from "./server-state.ts";
 import { ApiFailure, failureStatus, forbidden, internalError, methodNotAllowed, notFound, resourceUnknown } from "./status.ts";
 import { bindPod } from "./kinds/binding.ts";
 import { Watches, type WatchHandle, type WatchInfo, type WatchInterceptor } from "./watches.ts";
-import { createObject, managerOf, patchObject, replaceObject, type WriteEnvironment, type WriteReply, type WriteTarget } from "./writes.ts";
-
-/** An answer. The body is shared with the store, with watchers and with other readers: nobody may change it. */
-export interface ApiReply {
-  readonly status: number;
-  /** Lower-case names. */
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: unknown;
-}
+import { createObject, managerOf, patchObject, replaceObject, type WriteEnvironment, type WriteTarget } from "./writes.ts";
 
 /** A committed change, for ledgers, controllers and worlds. */
 export interface Commit {
@@ -511,27 +504,6 @@ export class ApiServer {
     for (const type of before) this.#withdraw(type);
     for (const version of served) this.#serve(customType(definition, version, collection));
   }
-}
-
-/** What paths answer that nobody serves. */
-const pageNotFound: ApiReply = { status: 404, headers: { "content-type": "text/plain; charset=utf-8" }, body: "404 page not found\n" };
-
-function reply(status: number, body: unknown, warnings: readonly string[] = []): ApiReply {
-  const headers: Record<string, string> = { "content-type": "application/json" };
-  if (warnings.length > 0) headers.warning = warnings.map((warning) => `299 - ${JSON.stringify(warning)}`).join(", ");
-  return { status, headers, body };
-}
-
-const writeReply = (written: WriteReply): ApiReply => reply(written.code, written.object, written.warnings);
-
-function failureReply(error: unknown): ApiReply {
-  const failure =
-    error instanceof ApiFailure ? error : internalError(error instanceof Error ? (error.stack ?? error.message) : String(error));
-  const status: Status = failure.status;
-  const retryAfter = status.details?.retryAfterSeconds;
-  const headers: Record<string, string> = { "content-type": "application/json", ...failure.headers };
-  if (retryAfter !== undefined && retryAfter > 0) headers["retry-after"] = String(retryAfter);
-  return { status: status.code ?? 500, headers, body: status };
 }
 
 /** "1s", "500ms", "1m": durations as Go writes them. */

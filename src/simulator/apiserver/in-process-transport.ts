@@ -1,5 +1,6 @@
 import type { Transport, TransportRequest, TransportResponse, TransportStream } from "../../kube/transport.ts";
-import type { ApiReply, ApiServer } from "./api-server.ts";
+import type { ApiServer } from "./api-server.ts";
+import type { ApiReply } from "./reply.ts";
 import { cloneJson } from "./json.ts";
 import type { ApiRequest } from "./request-path.ts";
 import type { WatchEventOut } from "./watches.ts";

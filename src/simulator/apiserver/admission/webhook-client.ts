@@ -1,5 +1,7 @@
 import { request } from "node:https";
-import { endpointOf, type Endpoint, type ServiceReader } from "../service-endpoints.ts";
+import { keyOf } from "../collection.ts";
+import type { ResourceType } from "../resource-type.ts";
+import { type Endpoint, endpointOf, sliceLabel } from "../service-endpoints.ts";
 import type { WebhookAnswer, WebhookCall, WebhookTarget } from "./webhook-session.ts";
 
 /** Asks a webhook. Never rejects: what goes wrong is an answer too. */
@@ -7,6 +9,11 @@ export type AskWebhook = (call: WebhookCall) => Promise<WebhookAnswer>;
 
 /** A Service that something in this process stands for; undefined = no such one. */
 export type LocalService = (service: { readonly namespace: string; readonly name: string }) => Endpoint | undefined;
+
+/** What the search for a Service needs of the server. */
+export interface ServiceReader {
+  typeOf(group: string, version: string, plural: string): ResourceType | undefined;
+}
 
 /** What an answer of a webhook may be long. */
 const maxBytes = 3 * 1024 * 1024;
@@ -53,14 +60,22 @@ function destinationOf(
   const { namespace, name, port, path } = target;
   const servername = `${name}.${namespace}.svc`;
   const url = `https://${servername}:${port}${path}`;
-  const found = local({ namespace, name }) ?? endpointOf(server, namespace, name, String(port));
+  const own = local({ namespace, name });
+  if (own !== undefined) return { url, ...own, path, servername };
+  const service = server.typeOf("", "v1", "services")?.collection.get(keyOf(namespace, name));
+  if (service === undefined) return { url, why: `service ${JSON.stringify(name)} not found` };
+  const slices = server.typeOf("discovery.k8s.io", "v1", "endpointslices")?.collection.list({ namespace }) ?? [];
+  const found = endpointOf(
+    service,
+    slices.filter(({ metadata }) => metadata.labels?.[sliceLabel] === name),
+    String(port),
+  );
   if (typeof found !== "string") return { url, ...found, path, servername };
-  const why = {
-    "no service": `service ${JSON.stringify(name)} not found`,
-    "no port": `no service port ${port} found for service ${JSON.stringify(name)}`,
-    "no endpoints": `no endpoints available for service ${JSON.stringify(name)}`,
+  const named = JSON.stringify(name);
+  return {
+    url,
+    why: found === "no port" ? `no service port ${port} found for service ${named}` : `no endpoints available for service ${named}`,
   };
-  return { url, why: why[found] };
 }
 
 function post({ host, port, path, servername }: Destination, call: WebhookCall): Promise<unknown> {

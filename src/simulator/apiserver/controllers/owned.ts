@@ -1,7 +1,8 @@
 import { controllerUser } from "../authorization/rbac.ts";
 import type { Resource } from "../../../api/resource.ts";
 import { apiVersionOf, resourcePath } from "../../../api/resource.ts";
-import type { ApiReply, ApiServer } from "../api-server.ts";
+import type { ApiServer } from "../api-server.ts";
+import type { ApiReply } from "../reply.ts";
 import { type Fields, isFields, type StoredObject, sameJson } from "../json.ts";
 import { isReady } from "../kinds/eviction.ts";
 import type { ApiRequest } from "../request-path.ts";

@@ -1,4 +1,4 @@
-import type { ApiReply } from "../api-server.ts";
+import type { ApiReply } from "../reply.ts";
 import type { Access, Decision, User } from "../authorization/rbac.ts";
 import type { ApiRequest } from "../request-path.ts";
 import type { ServedResource } from "../served-resource.ts";
