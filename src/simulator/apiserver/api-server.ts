@@ -5,8 +5,10 @@ import { customResourceDefinitions, namespaces, type Resource } from "../../api/
 import { allOf, userOf } from "./admission/attributes.ts";
 import { PolicyAdmission } from "./admission/policies.ts";
 import { type AskWebhook, type LocalService, webhookClient } from "./admission/webhook-client.ts";
+import { ServiceAccountAdmission } from "./admission/service-account-admission.ts";
 import { PendingCalls, WebhookSession } from "./admission/webhook-session.ts";
 import { WebhookAdmission } from "./admission/webhooks.ts";
+import { AccountTokens } from "./authorization/account-tokens.ts";
 import { type Access, type Decision, RbacAuthorizer, type User } from "./authorization/rbac.ts";
 import { answerReview, reviewResources } from "./authorization/reviews.ts";
 import { userOfToken } from "./authorization/tokens.ts";
@@ -64,6 +66,8 @@ export interface ApiServerOptions {
   readonly managedFields?: boolean;
   /** Garbage collection, namespace contents, quota usage, budgets, ReplicaSets, Deployments, EndpointSlices: false leaves them to somebody else, as a server without a controller-manager. Default true. */
   readonly controllers?: boolean;
+  /** Whether pods are given a service account and its token, which somebody must make (startServiceAccounts); default false. */
+  readonly serviceAccounts?: boolean;
   /** Services that webhooks are asked at and that something in this process stands for. */
   readonly localService?: LocalService;
   /** How long the controllers take to notice, in milliseconds; default 20. */
@@ -99,6 +103,7 @@ export class ApiServer {
   readonly #writes: WriteEnvironment & DeleteEnvironment;
   readonly #authorizer: RbacAuthorizer;
   readonly #expiry: EventExpiry;
+  readonly #tokens: AccountTokens;
   readonly #webhooks: WebhookAdmission;
   readonly #askWebhook: AskWebhook;
   /** Of the request that is being carried out, where it can wait for webhooks. */
@@ -123,13 +128,16 @@ export class ApiServer {
       types: () => this.types(),
     };
     this.#askWebhook = webhookClient(this, options.localService ?? (() => undefined));
+    this.#tokens = new AccountTokens(this, () => this.#clock.now());
     this.#webhooks = new WebhookAdmission(judged, () => this.#session, newUid);
+    const suffix = (): string => this.#session?.draw("suffix", () => randomSuffix(this.#random)) ?? randomSuffix(this.#random);
+    const accounts = options.serviceAccounts === true ? [new ServiceAccountAdmission(judged.typeOf, suffix)] : [];
     this.#writes = {
-      admission: allOf([new PolicyAdmission(judged), this.#webhooks]),
+      admission: allOf([...accounts, new PolicyAdmission(judged), this.#webhooks]),
       managesFields: options.managedFields !== false,
       now: () => this.#session?.now ?? this.#clock.now(),
       newUid: () => this.#session?.draw("uid", newUid) ?? newUid(),
-      nameSuffix: () => this.#session?.draw("suffix", () => randomSuffix(this.#random)) ?? randomSuffix(this.#random),
+      nameSuffix: suffix,
       admitCreate: (type, object, dryRun) => this.#admitCreate(type, object, dryRun),
       admitNamespace: (type, namespace, name) => this.#admitNamespace(type, namespace, name),
       commit: (type, change, object, previous, request) => this.#commit(type, change, object, previous, request),
@@ -173,10 +181,10 @@ export class ApiServer {
     return [...this.#types.values()];
   }
 
-  /** Whose token it is, by the Secrets that make tokens known. */
+  /** Whose token it is: a service account's, or one that a Secret makes known. */
   authenticate(token: string): User | undefined {
     const secrets = this.#types.get("/v1/secrets");
-    return secrets === undefined ? undefined : userOfToken(secrets, token);
+    return this.#tokens.userOf(token) ?? (secrets === undefined ? undefined : userOfToken(secrets, token));
   }
 
   /** Whether the user may, by the roles and bindings that are stored now. `handle` itself does not ask: its callers are trusted. */
@@ -282,6 +290,12 @@ export class ApiServer {
     // logs are the business of whoever runs containers: the HTTPS front asks the kubelet
     if (subresource === "log") throw methodNotAllowed();
     if (subresource === "scale") return this.#scaleRequest(type, target, request);
+    if (subresource === "token") {
+      if (request.method !== "POST") throw methodNotAllowed();
+      const account = type.collection.get(keyOf(target.namespace, target.name));
+      if (account === undefined) throw notFound(type.resource, target.name);
+      return reply(201, this.#tokens.create(account, request.body));
+    }
     if (subresource === "binding") {
       if (request.method !== "POST") throw methodNotAllowed();
       return reply(201, bindPod(this.#writes, type, target.namespace, target.name, request));

@@ -69,15 +69,14 @@ export function admitPart(
 }
 
 /** The options of a request as policies see them. */
-export function optionsAsObject(kind: "CreateOptions" | "UpdateOptions" | "PatchOptions" | "DeleteOptions", request: ApiRequest): Fields {
-  const { fieldManager, fieldValidation, dryRun, force } = request.query ?? {};
+export function optionsAsObject(kind: "CreateOptions" | "UpdateOptions" | "DeleteOptions", request: ApiRequest): Fields {
+  const { fieldManager, fieldValidation, dryRun } = request.query ?? {};
   return {
     kind,
     apiVersion: "meta.k8s.io/v1",
     ...(dryRun === undefined || dryRun === "" ? {} : { dryRun: [dryRun] }),
     ...(fieldManager === undefined ? {} : { fieldManager }),
     ...(fieldValidation === undefined ? {} : { fieldValidation }),
-    ...(force === undefined ? {} : { force: force === "true" }),
   };
 }
 

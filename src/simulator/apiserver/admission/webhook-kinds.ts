@@ -47,7 +47,9 @@ function urlErrors(text: string, path: string): readonly FieldError[] {
 
 function serviceErrors(service: Fields, path: string): readonly FieldError[] {
   const errors: FieldError[] = [];
-  for (const field of ["name", "namespace"]) if ((service[field] ?? "") === "") errors.push(requiredValue(`${path}.${field}`));
+  // the real server names the one where it means the other
+  if ((service.name ?? "") === "") errors.push(requiredValue(`${path}.namespace`));
+  if ((service.namespace ?? "") === "") errors.push(requiredValue(`${path}.name`));
   const { port, path: where } = service;
   if (typeof port !== "number" || port < 1 || port > 65535)
     errors.push(invalidValue(`${path}.port`, port ?? 0, "port is not valid: must be between 1 and 65535, inclusive"));

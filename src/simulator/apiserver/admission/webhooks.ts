@@ -161,7 +161,9 @@ export class WebhookAdmission implements Admission {
   /** What the webhook allowed; undefined where it could not be asked and is passed over. Throws ApiFailure where it refuses. */
   #response({ webhook }: Hook, answer: WebhookAnswer, mutating: boolean): Fields | undefined {
     const name = JSON.stringify(webhook.name);
-    const failure = "failure" in answer ? `failed to call webhook: ${answer.failure}` : reviewFailure(answer.review, mutating);
+    const invalid = "failure" in answer ? undefined : reviewFailure(answer.review, mutating);
+    const unreached = "failure" in answer ? `failed to call webhook: ${answer.failure}` : undefined;
+    const failure = unreached ?? (invalid === undefined ? undefined : `received invalid webhook response: ${invalid}`);
     if (failure !== undefined) {
       if (webhook.failurePolicy === "Ignore") return undefined;
       throw internalError(`failed calling webhook ${name}: ${failure}`);

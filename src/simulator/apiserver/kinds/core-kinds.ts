@@ -1,4 +1,14 @@
-import { configMaps, controllerRevisions, leases, namespaces, nodes, resourceQuotas, secrets } from "../../../api/resource.ts";
+import {
+  configMaps,
+  controllerRevisions,
+  leases,
+  namespaces,
+  nodes,
+  persistentVolumeClaims,
+  resourceQuotas,
+  secrets,
+  serviceAccounts,
+} from "../../../api/resource.ts";
 import { policyKinds } from "../admission/policy-kinds.ts";
 import { webhookKinds } from "../admission/webhook-kinds.ts";
 import { isFields, type StoredObject, sameJson } from "../json.ts";
@@ -179,14 +189,18 @@ export const builtinKinds: readonly BuiltinKind[] = [
   configMapKind,
   secretKind,
   serviceKind,
-  held("", "v1", "serviceaccounts", "ServiceAccount", "core.v1.ServiceAccount", { shortNames: ["sa"], returnsDeleted: true }),
+  { resource: serviceAccounts, typeName: "core.v1.ServiceAccount", shortNames: ["sa"], subresources: ["token"], returnsDeleted: true },
   held("", "v1", "endpoints", "Endpoints", "core.v1.Endpoints", { shortNames: ["ep"], createOnUpdate: true }),
-  held("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", "core.v1.PersistentVolumeClaim", {
+  {
+    resource: persistentVolumeClaims,
+    typeName: "core.v1.PersistentVolumeClaim",
     shortNames: ["pvc"],
     subresources: ["status"],
     returnsDeleted: true,
     emptyObject: { spec: { resources: {} }, status: {} },
-  }),
+    defaults: (object) => ({ ...object, spec: { volumeMode: "Filesystem", ...section(object, "spec") } }),
+    prepareCreate: (object) => ({ ...object, status: { phase: "Pending" } }),
+  },
   coreEventKind,
   newEventKind,
   {

@@ -1,5 +1,5 @@
 import { cronJobs, jobs } from "../../../api/resource.ts";
-import { type Fields, type StoredObject, sameJson, withField } from "../json.ts";
+import { type Fields, isFields, type StoredObject, sameJson, withField } from "../json.ts";
 import { type FieldError, invalidValue, requiredValue, unsupportedValue } from "../status.ts";
 import { type BuiltinKind, section } from "./builtin-kind.ts";
 import { defaultTemplate, templateErrors } from "./pod-kind.ts";
@@ -47,7 +47,13 @@ function withSelector(job: StoredObject): StoredObject {
   };
   const labels = { ...owner, ...section(metadata, "labels") };
   const selector = spec.selector ?? { matchLabels: { "batch.kubernetes.io/controller-uid": uid } };
-  return { ...job, spec: { ...spec, selector, template: { ...template, metadata: { ...metadata, labels } } } };
+  // labels that were taken from the template are the template's own
+  const own = metadata.labels !== undefined && job.metadata.labels === metadata.labels ? { ...job.metadata, labels } : job.metadata;
+  return {
+    ...job,
+    metadata: own as StoredObject["metadata"],
+    spec: { ...spec, selector, template: { ...template, metadata: { ...metadata, labels } } },
+  };
 }
 
 const amounts = ["parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished", "backoffLimitPerIndex"];
@@ -80,6 +86,16 @@ function jobErrors(job: StoredObject): readonly FieldError[] {
     : [...errors, invalidValue("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")];
 }
 
+/** What of its template stays even while a Job is suspended and has not begun: all but where its pods may go and what they may use. */
+function settled(template: unknown): Fields {
+  const { nodeSelector: _1, tolerations: _2, affinity: _3, schedulingGates: _4, ...spec } = section(isFields(template) ? template : {}, "spec");
+  const bare = (containers: unknown): unknown =>
+    Array.isArray(containers)
+      ? containers.map((one: unknown) => (isFields(one) ? withField(one, "resources", undefined) : one))
+      : containers;
+  return { ...spec, containers: bare(spec.containers), initContainers: bare(spec.initContainers) };
+}
+
 function jobChangeErrors(next: StoredObject, live: StoredObject): readonly FieldError[] {
   const errors = [...jobErrors(next)];
   const now = section(next, "spec");
@@ -91,8 +107,9 @@ function jobChangeErrors(next: StoredObject, live: StoredObject): readonly Field
   const elastic = now.completionMode === "Indexed" && now.completions === now.parallelism;
   if (!elastic) fixed("completions");
   fixed("selector");
-  // of a suspended Job that has not begun, where its pods may go can change
   if (was.suspend !== true || section(live, "status").startTime !== undefined) fixed("template");
+  else if (!sameJson(settled(now.template), settled(was.template)))
+    errors.push(invalidValue("spec.template.spec", section(section(now, "template"), "spec"), "only container resources can be updated"));
   for (const field of ["completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy"]) fixed(field);
   return errors;
 }

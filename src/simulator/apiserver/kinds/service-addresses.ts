@@ -5,9 +5,9 @@ import { section } from "./builtin-kind.ts";
 
 /** The addresses and node ports of Services (pkg/registry/core/service): given out once, and free again when the Service is gone. */
 
-/** Service addresses are 10.96.0.1 to 10.96.255.254; the first is the API server's own. */
-const firstAddress = 1;
-const addressCount = 65_534;
+/** Service addresses are 10.96.0.1 to 10.96.255.254; the first is the API server's own, and given to nobody who does not ask for it. */
+const firstAddress = 2;
+const addressCount = 65_533;
 const firstNodePort = 30_000;
 const nodePortCount = 2_768;
 
@@ -19,7 +19,7 @@ export function isServiceAddress(text: string): boolean {
   if (match === null) return false;
   const [high, low] = [Number(match[1]), Number(match[2])];
   const index = high * 256 + low;
-  return high <= 255 && low <= 255 && index >= firstAddress && index < firstAddress + addressCount;
+  return high <= 255 && low <= 255 && index >= 1 && index < firstAddress + addressCount;
 }
 
 export const portsOf = (service: StoredObject): readonly Fields[] => {
@@ -33,7 +33,7 @@ export const needsNodePorts = (spec: Fields): boolean =>
 
 /** What the other Services hold. */
 function heldBy(services: Collection, except: StoredObject): { readonly addresses: Set<unknown>; readonly nodePorts: Set<unknown> } {
-  const addresses = new Set<unknown>([addressOf(firstAddress)]);
+  const addresses = new Set<unknown>();
   const nodePorts = new Set<unknown>();
   for (const service of services.all()) {
     const { metadata } = service;

@@ -16,13 +16,13 @@ function defaultService(object: Fields): Fields {
   const ports = Array.isArray(spec.ports)
     ? spec.ports.map((port: unknown) => (isFields(port) ? { protocol: "TCP", targetPort: port.port, ...port } : port))
     : undefined;
-  const { sessionAffinityConfig, ...plain } = spec;
+  const { sessionAffinityConfig, internalTrafficPolicy, ...plain } = spec;
   const affinity =
     spec.sessionAffinity === "ClientIP" ? { sessionAffinityConfig: sessionAffinityConfig ?? { clientIP: { timeoutSeconds: 10_800 } } } : {};
   return {
     ...object,
     spec: {
-      ...(spec.type === "ExternalName" ? {} : { internalTrafficPolicy: "Cluster" }),
+      ...(spec.type === "ExternalName" ? {} : { internalTrafficPolicy: internalTrafficPolicy ?? "Cluster" }),
       ...(isExternal(spec) ? { externalTrafficPolicy: "Cluster" } : {}),
       ...(spec.type === "LoadBalancer" ? { allocateLoadBalancerNodePorts: true } : {}),
       ...plain,
@@ -96,7 +96,7 @@ function portErrors(service: StoredObject): readonly FieldError[] {
   const errors: FieldError[] = [];
   if (ports.length === 0 && spec.clusterIP !== "None" && spec.type !== "ExternalName") errors.push(requiredValue("spec.ports"));
   const names = new Set<unknown>();
-  for (const [at, { name, port, protocol }] of ports.entries()) {
+  for (const [at, { name, port, protocol, targetPort }] of ports.entries()) {
     const path = `spec.ports[${at}]`;
     if (typeof name === "string" && name !== "") {
       errors.push(...labelNameErrors(name).map((error) => invalidValue(`${path}.name`, name, error)));
@@ -105,6 +105,8 @@ function portErrors(service: StoredObject): readonly FieldError[] {
     } else if (ports.length > 1) errors.push(requiredValue(`${path}.name`));
     if (typeof port !== "number" || port < 1 || port > 65535)
       errors.push(invalidValue(`${path}.port`, port ?? 0, "must be between 1 and 65535, inclusive"));
+    if (typeof targetPort === "number" && (targetPort < 1 || targetPort > 65535))
+      errors.push(invalidValue(`${path}.targetPort`, targetPort, "must be between 1 and 65535, inclusive"));
     if (!protocols.includes(String(protocol))) errors.push(unsupportedValue(`${path}.protocol`, protocol, protocols));
   }
   return errors;

@@ -32,12 +32,14 @@ function keptErrors(spec: Fields, kind: string): readonly FieldError[] {
   return errors;
 }
 
-function selectorErrors(spec: Fields): readonly FieldError[] {
-  if (spec.selector === undefined) return [requiredValue("spec.selector")];
+function selectorErrors(spec: Fields, kind: string): readonly FieldError[] {
   const labels = section(section(section(spec, "template"), "metadata"), "labels");
   const wanted = section(section(spec, "selector"), "matchLabels");
+  const isAbsent = spec.selector === undefined;
   const errors = [...labelSelectorErrors(spec.selector, "spec.selector")];
-  if (Object.entries(wanted).some(([key, value]) => labels[key] !== value))
+  if (isAbsent && kind !== "DaemonSet") errors.push(requiredValue("spec.selector"));
+  // no selector selects nothing
+  if (isAbsent || Object.entries(wanted).some(([key, value]) => labels[key] !== value))
     errors.push(invalidValue("spec.template.metadata.labels", labels, "`selector` does not match template `labels`"));
   return errors;
 }
@@ -50,7 +52,7 @@ function workloadErrors(object: StoredObject, kind: string): readonly FieldError
     ...(typeof replicas === "number" && replicas < 0
       ? [invalidValue("spec.replicas", replicas, "must be greater than or equal to 0")]
       : []),
-    ...selectorErrors(spec),
+    ...selectorErrors(spec, kind),
     ...keptErrors(spec, kind),
   ];
 }
