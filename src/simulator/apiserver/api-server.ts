@@ -32,7 +32,7 @@ import type { ResourceType } from "./resource-type.ts";
 import { patchScale, readScale, replaceScale } from "./scale.ts";
 import { type ServedResource, servedResource } from "./served-resource.ts";
 import { restoredRevisions, type ServerState } from "./server-state.ts";
-import { ApiFailure, failureStatus, forbidden, internalError, methodNotAllowed, notFound, resourceUnknown } from "./status.ts";
+import { ApiFailure, failureStatus, forbidden, internalError, methodNotAllowed, notFound, resourceUnknown, unknownError } from "./status.ts";
 import { bindPod } from "./kinds/binding.ts";
 import { Watches, type WatchHandle, type WatchInfo, type WatchInterceptor } from "./watches.ts";
 import { createObject, managerOf, patchObject, replaceObject, type WriteEnvironment, type WriteTarget } from "./writes.ts";
@@ -83,6 +83,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
 
 const firstRevision = 1_000;
 const requestTimeoutMs = 60_000;
+/** What etcd takes at once by default. */
+const mostObjectBytes = 1.5 * 1024 * 1024;
 /** A request for which webhooks were called so often gets no further: what it writes to changes all the time, or they never agree. */
 const mostCalls = 200;
 
@@ -426,6 +428,9 @@ export class ApiServer {
     previous: StoredObject | undefined,
     request: ApiRequest,
   ): StoredObject {
+    // measured only where it may matter: what never was on a wire is made by parts of this process
+    if ((request.bodyBytes ?? 0) > mostObjectBytes && JSON.stringify(object).length > mostObjectBytes)
+      throw unknownError("etcdserver: request is too large");
     const revision = ++this.#revision;
     const stored = withMetadata(object, { resourceVersion: String(revision) });
     const key = keyOf(stored.metadata.namespace, stored.metadata.name);

@@ -6,6 +6,8 @@ export interface ApiRequest extends TransportRequest {
   readonly user?: string;
   /** The groups of the user; absent = one of the server's own parts, who may do everything. */
   readonly groups?: readonly string[];
+  /** How long its body was on the wire; absent where it never was on one. */
+  readonly bodyBytes?: number;
 }
 
 /** What a path under /api or /apis names. */

@@ -2,9 +2,18 @@ import { services } from "../../../src/api/resource.ts";
 import type { Reply } from "../api.ts";
 import { type Row, row } from "../row.ts";
 
-const service = (name: string, spec: object): Record<string, unknown> => ({ metadata: { name }, spec: { selector: { app: "a" }, ...spec } });
+const service = (name: string, spec: object): Record<string, unknown> => ({
+  metadata: { name },
+  spec: { selector: { app: "a" }, ...spec },
+});
 const http = { name: "http", port: 80 };
-const shape = ["spec.ipFamilies", "spec.ipFamilyPolicy", "spec.internalTrafficPolicy", "spec.externalTrafficPolicy", "spec.sessionAffinity"];
+const shape = [
+  "spec.ipFamilies",
+  "spec.ipFamilyPolicy",
+  "spec.internalTrafficPolicy",
+  "spec.externalTrafficPolicy",
+  "spec.sessionAffinity",
+];
 const address = ({ body }: Reply): unknown => [
   /^10\.96\.\d+\.\d+$/.test(body.spec.clusterIP) ? "an address" : (body.spec.clusterIP ?? null),
   body.spec.clusterIPs?.length ?? null,
@@ -27,7 +36,11 @@ export const serviceRows: readonly Row[] = [
   row("a headless service has none; without a selector it is of both families", async (api) => {
     const made = await api.create(services, service("a", { clusterIP: "None", ports: [http] }), { show: shape });
     api.note("address", address(made));
-    await api.create(services, { metadata: { name: "b" }, spec: { clusterIP: "None", ports: [http] } }, { show: [...shape, "spec.clusterIPs"] });
+    await api.create(
+      services,
+      { metadata: { name: "b" }, spec: { clusterIP: "None", ports: [http] } },
+      { show: [...shape, "spec.clusterIPs"] },
+    );
     await api.create(services, service("c", { clusterIP: "None" }), { show: ["spec.clusterIPs", "spec.ports"] });
   }),
   row("a service of a name has none either", async (api) => {
@@ -48,19 +61,28 @@ export const serviceRows: readonly Row[] = [
     await api.create(services, service("b", { clusterIP: "nowhere", ports: [http] }), { show: "reason" });
   }),
   row("a service at a port of every node is given the port, and loses it with its type", async (api) => {
-    const made = await api.create(services, service("a", { type: "NodePort", ports: [http, { name: "https", port: 443 }] }), { show: shape });
+    const made = await api.create(services, service("a", { type: "NodePort", ports: [http, { name: "https", port: 443 }] }), {
+      show: shape,
+    });
     const [one, two] = made.body.spec.ports;
     api.note("ports", [isNodePort(one.nodePort), isNodePort(two.nodePort), one.nodePort !== two.nodePort]);
     const kept = await api.merge(services, "a", { spec: { selector: { app: "b" } } }, { show: "nothing" });
     api.note("the same", kept.body.spec.ports[0].nodePort === one.nodePort);
     const changed = await api.merge(services, "a", { spec: { type: "ClusterIP" } }, { show: shape });
     api.note("ports", changed.body.spec.ports[0].nodePort ?? null);
-    await api.create(services, service("b", { type: "LoadBalancer", ports: [http] }), { show: [...shape, "spec.allocateLoadBalancerNodePorts", "status"] });
+    await api.create(services, service("b", { type: "LoadBalancer", ports: [http] }), {
+      show: [...shape, "spec.allocateLoadBalancerNodePorts", "status"],
+    });
     await api.create(services, service("c", { type: "NodePort", clusterIP: "None", ports: [http] }));
   }),
   row("a service becomes one of a name, and one with an address again", async (api) => {
     await api.create(services, service("a", { ports: [http] }), { show: "nothing" });
-    await api.merge(services, "a", { spec: { type: "ExternalName", externalName: "db.example.test" } }, { show: [...shape, "spec.clusterIP"] });
+    await api.merge(
+      services,
+      "a",
+      { spec: { type: "ExternalName", externalName: "db.example.test" } },
+      { show: [...shape, "spec.clusterIP"] },
+    );
     const back = await api.merge(services, "a", { spec: { type: "ClusterIP", externalName: null } }, { show: shape });
     api.note("address", address(back));
   }),

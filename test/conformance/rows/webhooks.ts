@@ -34,7 +34,10 @@ async function under(
   const namespaceSelector = { matchLabels: { "kubernetes.io/metadata.name": api.namespace } };
   const hook = { ...plain, rules: [rule(["CREATE", "UPDATE", "DELETE"])], namespaceSelector, clientConfig: webhook.clientConfig, ...more };
   const refused = async (): Promise<boolean> => {
-    const reply = await api.create(configMaps, configMap(probe, {}, { labels: { judged: "yes" } }), { query: { dryRun: "All" }, show: "nothing" });
+    const reply = await api.create(configMaps, configMap(probe, {}, { labels: { judged: "yes" } }), {
+      query: { dryRun: "All" },
+      show: "nothing",
+    });
     return reply.status >= 400;
   };
   // what the waits answered is nobody's business
@@ -72,7 +75,8 @@ export const webhookRows: readonly Row[] = [
     await api.create(mutatingWebhookConfigurations, { metadata: { name }, webhooks }, { show: ["webhooks"] });
     const patch = [{ op: "replace", path: "/webhooks/0/timeoutSeconds", value: 3 }];
     await api.json(validatingWebhookConfigurations, name, patch, { show: ["metadata.generation", "webhooks.*.timeoutSeconds"] });
-    for (const kind of [validatingWebhookConfigurations, mutatingWebhookConfigurations]) await api.delete(kind, name, undefined, { show: "nothing" });
+    for (const kind of [validatingWebhookConfigurations, mutatingWebhookConfigurations])
+      await api.delete(kind, name, undefined, { show: "nothing" });
   }),
   row("a webhook that cannot be asked is refused", async (api) => {
     const refuse = (webhook: object, show: "reason" | readonly string[] = []) =>
@@ -91,30 +95,48 @@ export const webhookRows: readonly Row[] = [
     await refuse({ ...plain, clientConfig, matchConditions: [{ name: "c", expression: "object." }] }, "reason");
   }),
   row("a validating webhook is asked about creations, changes and deletions", async (api) => {
-    await under(api, validatingWebhookConfigurations, () => ({ allowed: true }), async ({ requests }) => {
-      await api.create(configMaps, configMap("a"), { query: { fieldManager: "m" }, show: ["data"] });
-      await api.merge(configMaps, "a", { data: { a: "2" } }, { show: ["data"] });
-      await api.merge(configMaps, "a", { data: { a: "2" } }, { show: ["data"], query: { dryRun: "All" } });
-      await api.delete(configMaps, "a", undefined, { show: "nothing" });
-      api.note("requests", requests.map(told));
-    });
+    await under(
+      api,
+      validatingWebhookConfigurations,
+      () => ({ allowed: true }),
+      async ({ requests }) => {
+        await api.create(configMaps, configMap("a"), { query: { fieldManager: "m" }, show: ["data"] });
+        await api.merge(configMaps, "a", { data: { a: "2" } }, { show: ["data"] });
+        await api.merge(configMaps, "a", { data: { a: "2" } }, { show: ["data"], query: { dryRun: "All" } });
+        await api.delete(configMaps, "a", undefined, { show: "nothing" });
+        api.note("requests", requests.map(told));
+      },
+    );
   }),
   row("a validating webhook refuses in its own words", async (api) => {
     const words: Record<string, Record<string, unknown>> = {
       bare: { allowed: false },
       said: { allowed: false, status: { message: "not today" } },
-      coded: { allowed: false, status: { code: 403, reason: "Forbidden", message: "no", details: { causes: [{ message: "why", field: "data" }] } } },
+      coded: {
+        allowed: false,
+        status: { code: 403, reason: "Forbidden", message: "no", details: { causes: [{ message: "why", field: "data" }] } },
+      },
       reasoned: { allowed: false, status: { reason: "Conflict" } },
       warned: { allowed: true, warnings: ["take care", "really"] },
       patched: patchOf([{ op: "add", path: "/data/b", value: "2" }]),
     };
-    await under(api, validatingWebhookConfigurations, (request) => words[request.name], async () => {
-      for (const name of Object.keys(words)) await api.create(configMaps, configMap(name), { show: ["data"] });
-    });
+    await under(
+      api,
+      validatingWebhookConfigurations,
+      (request) => words[request.name],
+      async () => {
+        for (const name of Object.keys(words)) await api.create(configMaps, configMap(name), { show: ["data"] });
+      },
+    );
   }),
   row("a mutating webhook changes what is written", async (api) => {
     const judge: Judge = (request) =>
-      request.operation === "CREATE" ? patchOf([{ op: "add", path: "/data/b", value: "2" }, { op: "add", path: "/metadata/labels", value: { by: "webhook" } }]) : { allowed: true };
+      request.operation === "CREATE"
+        ? patchOf([
+            { op: "add", path: "/data/b", value: "2" },
+            { op: "add", path: "/metadata/labels", value: { by: "webhook" } },
+          ])
+        : { allowed: true };
     await under(api, mutatingWebhookConfigurations, judge, async ({ requests }) => {
       await api.create(configMaps, configMap("a"), { show: ["data", "metadata.labels"] });
       await api.create(configMaps, configMap("b"), { query: { dryRun: "All" }, show: ["data"] });
@@ -124,7 +146,10 @@ export const webhookRows: readonly Row[] = [
       api.note("of the name that it saw", seen === undefined || seen === body.metadata.name);
       await api.apply(configMaps, "c", "m", { data: { a: "1" } }, { show: ["data"] });
       await api.delete(configMaps, "a", undefined, { show: "nothing" });
-      api.note("operations", requests.map((request) => [request.operation, request.options.kind]));
+      api.note(
+        "operations",
+        requests.map((request) => [request.operation, request.options.kind]),
+      );
     });
   }),
   row("a mutating webhook refuses, and says what does not fit", async (api) => {
@@ -133,9 +158,14 @@ export const webhookRows: readonly Row[] = [
       untyped: { allowed: true, patch: Buffer.from("[]").toString("base64") },
       warned: { allowed: true, warnings: ["take care"] },
     };
-    await under(api, mutatingWebhookConfigurations, (request) => words[request.name], async () => {
-      for (const name of Object.keys(words)) await api.create(configMaps, configMap(name), { show: ["data"] });
-    });
+    await under(
+      api,
+      mutatingWebhookConfigurations,
+      (request) => words[request.name],
+      async () => {
+        for (const name of Object.keys(words)) await api.create(configMaps, configMap(name), { show: ["data"] });
+      },
+    );
   }),
   row("a webhook that fails stops the write, unless it may be passed over", async (api) => {
     const failing: Judge = () => undefined;
@@ -143,33 +173,59 @@ export const webhookRows: readonly Row[] = [
       const reply = await api.create(configMaps, configMap("a"), { show: "reason" });
       api.note("why", [reply.body.code, String(reply.body.message).split(": ").slice(0, 2)]);
     });
-    await under(api, validatingWebhookConfigurations, failing, async () => {
-      await api.create(configMaps, configMap("a"), { show: ["data"] });
-    }, { failurePolicy: "Ignore" });
+    await under(
+      api,
+      validatingWebhookConfigurations,
+      failing,
+      async () => {
+        await api.create(configMaps, configMap("a"), { show: ["data"] });
+      },
+      { failurePolicy: "Ignore" },
+    );
   }),
   row("selectors, rules and conditions say what a webhook is asked about", async (api) => {
     const refuse: Judge = (request) => ({ allowed: false, status: { message: `asked about ${request.name}` } });
     const objectSelector = { matchLabels: { judged: "yes" } };
-    await under(api, validatingWebhookConfigurations, refuse, async () => {
-      await api.create(configMaps, configMap("a"), { show: ["data"] });
-      await api.create(configMaps, configMap("b", {}, { labels: { judged: "yes" } }));
-      await api.merge(configMaps, "a", { metadata: { labels: { judged: "yes" } } });
-    }, { objectSelector });
+    await under(
+      api,
+      validatingWebhookConfigurations,
+      refuse,
+      async () => {
+        await api.create(configMaps, configMap("a"), { show: ["data"] });
+        await api.create(configMaps, configMap("b", {}, { labels: { judged: "yes" } }));
+        await api.merge(configMaps, "a", { metadata: { labels: { judged: "yes" } } });
+      },
+      { objectSelector },
+    );
     const matchConditions = [{ name: "big", expression: `request.name == "${probe}" || object.data.size() > 1` }];
-    await under(api, validatingWebhookConfigurations, refuse, async () => {
-      await api.create(configMaps, configMap("c", { a: "1" }), { show: ["data"] });
-      await api.create(configMaps, configMap("d", { a: "1", b: "2" }));
-    }, { matchConditions, rules: [rule(["CREATE"])] });
+    await under(
+      api,
+      validatingWebhookConfigurations,
+      refuse,
+      async () => {
+        await api.create(configMaps, configMap("c", { a: "1" }), { show: ["data"] });
+        await api.create(configMaps, configMap("d", { a: "1", b: "2" }));
+      },
+      { matchConditions, rules: [rule(["CREATE"])] },
+    );
   }),
   row("a change that comes between a question and its answer is asked about again", async (api) => {
-    await under(api, validatingWebhookConfigurations, () => ({ allowed: true }), async () => {
-      await api.create(configMaps, configMap("a"), { show: "nothing" });
-      const both = await Promise.all([
-        api.merge(configMaps, "a", { data: { a: "2" } }, { show: "nothing" }),
-        api.merge(configMaps, "a", { data: { b: "3" } }, { show: "nothing" }),
-      ]);
-      api.note("both were written", both.every((reply) => reply.status === 200));
-      await api.get(configMaps, "a", { show: ["data"] });
-    });
+    await under(
+      api,
+      validatingWebhookConfigurations,
+      () => ({ allowed: true }),
+      async () => {
+        await api.create(configMaps, configMap("a"), { show: "nothing" });
+        const both = await Promise.all([
+          api.merge(configMaps, "a", { data: { a: "2" } }, { show: "nothing" }),
+          api.merge(configMaps, "a", { data: { b: "3" } }, { show: "nothing" }),
+        ]);
+        api.note(
+          "both were written",
+          both.every((reply) => reply.status === 200),
+        );
+        await api.get(configMaps, "a", { show: ["data"] });
+      },
+    );
   }),
 ];

@@ -82,7 +82,12 @@ export const workloadRows: readonly Row[] = [
       show: ["spec.revisionHistoryLimit", "spec.updateStrategy", "status", "metadata.annotations", "metadata.generation"],
     });
     await api.merge(daemonSets, "it", { spec: { minReadySeconds: 1 } }, { show: ["metadata.annotations", "metadata.generation"] });
-    await api.merge(daemonSets, "it", { spec: { template: template({}, "x:2") } }, { show: ["metadata.annotations", "metadata.generation"] });
+    await api.merge(
+      daemonSets,
+      "it",
+      { spec: { template: template({}, "x:2") } },
+      { show: ["metadata.annotations", "metadata.generation"] },
+    );
   }),
   row("the pods of a workload are started again", async (api) => {
     const spec = { template: template({ restartPolicy: "Never" }) };
@@ -130,7 +135,10 @@ export const workloadRows: readonly Row[] = [
   row("a CronJob is completed, and refused without a schedule", async (api) => {
     await api.create(
       cronJobs,
-      { metadata: { name: "it" }, spec: { schedule: "* * * * *", jobTemplate: { spec: { template: template({ restartPolicy: "Never" }) } } } },
+      {
+        metadata: { name: "it" },
+        spec: { schedule: "* * * * *", jobTemplate: { spec: { template: template({ restartPolicy: "Never" }) } } },
+      },
       {
         show: [
           "spec.concurrencyPolicy",
@@ -142,8 +150,14 @@ export const workloadRows: readonly Row[] = [
         ],
       },
     );
-    await api.create(cronJobs, { metadata: { name: "b" }, spec: { jobTemplate: { spec: { template: template({ restartPolicy: "Never" }) } } } });
-    await api.create(cronJobs, { metadata: { name: "c" }, spec: { schedule: "* * * * *", jobTemplate: { spec: { template: template() } } } });
+    await api.create(cronJobs, {
+      metadata: { name: "b" },
+      spec: { jobTemplate: { spec: { template: template({ restartPolicy: "Never" }) } } },
+    });
+    await api.create(cronJobs, {
+      metadata: { name: "c" },
+      spec: { schedule: "* * * * *", jobTemplate: { spec: { template: template() } } },
+    });
   }),
 
   controllerRow("a StatefulSet makes its pods one after the other, with names of their own", async (api) => {
@@ -158,12 +172,20 @@ export const workloadRows: readonly Row[] = [
     await play(api, "it-1", "Running");
     await api.until("both are ready", async () => (await api.peek(statefulSets, "it")).body.status.readyReplicas === 2);
     const { status } = (await api.peek(statefulSets, "it")).body;
-    api.note("status", [status.replicas, status.availableReplicas, status.updatedReplicas, status.currentRevision === status.updateRevision]);
+    api.note("status", [
+      status.replicas,
+      status.availableReplicas,
+      status.updatedReplicas,
+      status.currentRevision === status.updateRevision,
+    ]);
     await api.merge(statefulSets, "it", { spec: { replicas: 1 } }, { show: "nothing" });
     const [left] = await count(api, 1);
     api.note("left", left.metadata.name);
     const revisions = await listed(api, controllerRevisions);
-    api.note("revisions", revisions.map((one) => [one.revision, Object.keys(one.data.spec.template).sort()]));
+    api.note(
+      "revisions",
+      revisions.map((one) => [one.revision, Object.keys(one.data.spec.template).sort()]),
+    );
   }),
   controllerRow("a StatefulSet's new template begins at the highest number", async (api) => {
     await warm(api);
@@ -238,8 +260,16 @@ export const workloadRows: readonly Row[] = [
     await api.create(jobs, once({ completionMode: "Indexed", completions: 3, parallelism: 3 }), { show: "nothing" });
     const made = await count(api, 3);
     const key = "batch.kubernetes.io/job-completion-index";
-    const told = made.map((pod) => [pod.metadata.annotations[key], pod.metadata.labels[key], pod.spec.hostname, pod.spec.containers[0].env]);
-    api.note("pods", told.sort((one, other) => (one[0] < other[0] ? -1 : 1)));
+    const told = made.map((pod) => [
+      pod.metadata.annotations[key],
+      pod.metadata.labels[key],
+      pod.spec.hostname,
+      pod.spec.containers[0].env,
+    ]);
+    api.note(
+      "pods",
+      told.sort((one, other) => (one[0] < other[0] ? -1 : 1)),
+    );
     for (const pod of made) if (pod.metadata.annotations[key] !== "1") await play(api, pod.metadata.name, "Succeeded");
     await api.until("two are counted", async () => (await api.peek(jobs, "it")).body.status.succeeded === 2);
     await api.get(jobs, "it", { show: ["status.completedIndexes", "status.active"] });

@@ -211,6 +211,7 @@ async function answerFromCore(parts: HandlerParts, exchange: Exchange, resource:
     query,
     ...(body.contentType === undefined ? {} : { contentType: body.contentType }),
     ...(body.value === undefined ? {} : { body: body.value }),
+    ...(body.bytes === undefined ? {} : { bodyBytes: body.bytes }),
     ...identity(request, exchange.user),
   };
   const shape = shaper(form, resource, parts.clock, includeObject(query));

@@ -13,7 +13,7 @@ import { policyKinds } from "../admission/policy-kinds.ts";
 import { webhookKinds } from "../admission/webhook-kinds.ts";
 import { isFields, type StoredObject, sameJson } from "../json.ts";
 import { labelNameErrors, pathSegmentErrors } from "../object-meta.ts";
-import { type FieldError, forbiddenField, invalidValue, requiredValue, unsupportedValue } from "../status.ts";
+import { type FieldError, forbiddenField, invalidValue, requiredValue, tooLong, unsupportedValue } from "../status.ts";
 import { type BuiltinKind, resourceOf, section, textAt } from "./builtin-kind.ts";
 import { disruptionBudgetKind } from "./disruption-budget-kind.ts";
 import { coreEventKind, newEventKind } from "./event-kind.ts";
@@ -95,7 +95,22 @@ const leaseKind: BuiltinKind = {
 
 const dataKey = /^[-._a-zA-Z0-9]+$/;
 
-function dataErrors(object: StoredObject): readonly FieldError[] {
+/** What all values of a ConfigMap or a Secret may be long, in bytes. */
+const mostDataBytes = 1_048_576;
+
+/** Errors in keys, and too much in all; `field` is how that is told. */
+function dataErrors(object: StoredObject, bytesOf: (value: unknown) => number, field: string): readonly FieldError[] {
+  let size = 0;
+  for (const value of Object.values(section(object, "data"))) size += bytesOf(value);
+  for (const value of Object.values(section(object, "binaryData"))) size += decodedBytes(value);
+  const surplus = size > mostDataBytes ? [tooLong(field, mostDataBytes)] : [];
+  return [...keyErrors(object), ...surplus];
+}
+
+const textBytes = (value: unknown): number => Buffer.byteLength(String(value));
+const decodedBytes = (value: unknown): number => Buffer.byteLength(String(value), "base64");
+
+function keyErrors(object: StoredObject): readonly FieldError[] {
   return Object.keys(section(object, "data"))
     .filter((key) => !dataKey.test(key) || key.length > 253)
     .map((key) =>
@@ -108,20 +123,23 @@ function dataErrors(object: StoredObject): readonly FieldError[] {
 }
 
 /** What is marked immutable stays as it is. */
-function immutableErrors(next: StoredObject, live: StoredObject): readonly FieldError[] {
-  if (live.immutable !== true) return dataErrors(next);
+function immutableErrors(found: readonly FieldError[], next: StoredObject, live: StoredObject): readonly FieldError[] {
+  if (live.immutable !== true) return found;
   const errors: FieldError[] = [];
   if (next.immutable !== true) errors.push(forbiddenField("immutable", "field is immutable when `immutable` is set"));
   if (!sameJson(next.data, live.data)) errors.push(forbiddenField("data", "field is immutable when `immutable` is set"));
   return errors;
 }
 
+const configMapErrors = (object: StoredObject): readonly FieldError[] => dataErrors(object, textBytes, "");
+const secretErrors = (object: StoredObject): readonly FieldError[] => dataErrors(object, decodedBytes, "data");
+
 const configMapKind: BuiltinKind = {
   resource: configMaps,
   typeName: "core.v1.ConfigMap",
   shortNames: ["cm"],
-  validate: dataErrors,
-  validateUpdate: immutableErrors,
+  validate: configMapErrors,
+  validateUpdate: (next, live) => immutableErrors(configMapErrors(next), next, live),
 };
 
 const secretKind: BuiltinKind = {
@@ -137,8 +155,8 @@ const secretKind: BuiltinKind = {
     );
     return { ...typed, data: { ...section(rest, "data"), ...encoded } };
   },
-  validate: dataErrors,
-  validateUpdate: immutableErrors,
+  validate: secretErrors,
+  validateUpdate: (next, live) => immutableErrors(secretErrors(next), next, live),
 };
 
 const revisionKind: BuiltinKind = {

@@ -88,7 +88,13 @@ function jobErrors(job: StoredObject): readonly FieldError[] {
 
 /** What of its template stays even while a Job is suspended and has not begun: all but where its pods may go and what they may use. */
 function settled(template: unknown): Fields {
-  const { nodeSelector: _1, tolerations: _2, affinity: _3, schedulingGates: _4, ...spec } = section(isFields(template) ? template : {}, "spec");
+  const {
+    nodeSelector: _1,
+    tolerations: _2,
+    affinity: _3,
+    schedulingGates: _4,
+    ...spec
+  } = section(isFields(template) ? template : {}, "spec");
   const bare = (containers: unknown): unknown =>
     Array.isArray(containers)
       ? containers.map((one: unknown) => (isFields(one) ? withField(one, "resources", undefined) : one))
