@@ -52,7 +52,6 @@ const cases: Readonly<Record<string, Case>> = {
   "YAML with a tab": { path: configMaps, type: "application/yaml", body: "a:\n\t- b" },
   "protobuf without its beginning": { path: configMaps, type: protobuf, body: Buffer.from([1, 2, 3, 4, 5]) },
   "protobuf that ends too early": { path: configMaps, type: protobuf, body: Buffer.from([0x6b, 0x38, 0x73, 0, 0x0a, 0x7f, 1]) },
-  "protobuf for a custom resource": { path: things, type: protobuf, body: Buffer.from([0x6b, 0x38, 0x73, 0, 0x0a, 0, 0x12, 0]) },
   "an empty body": { path: configMaps, type: json, body: "" },
   "plain text": { path: configMaps, type: "text/plain", body: "hello" },
   XML: { path: configMaps, type: "application/xml", body: "<a/>" },

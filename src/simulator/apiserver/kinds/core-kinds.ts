@@ -247,6 +247,25 @@ export const builtinKinds: readonly BuiltinKind[] = [
         ? []
         : [unsupportedValue("addressType", slice.addressType ?? "", ["FQDN", "IPv4", "IPv6"])],
   }),
+  // charts bring these; nobody acts on them here
+  held("networking.k8s.io", "v1", "ingresses", "Ingress", "networking.v1.Ingress", {
+    shortNames: ["ing"],
+    subresources: ["status"],
+    counted: true,
+    emptyObject: { spec: {}, status: { loadBalancer: {} } },
+    prepareCreate: (object) => ({ ...object, status: { loadBalancer: {} } }),
+  }),
+  held("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy", "networking.v1.NetworkPolicy", {
+    shortNames: ["netpol"],
+    counted: true,
+    emptyObject: { spec: { podSelector: {} } },
+  }),
+  held("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler", "autoscaling.v2.HorizontalPodAutoscaler", {
+    shortNames: ["hpa"],
+    categories: ["all"],
+    subresources: ["status"],
+    emptyObject: { spec: { scaleTargetRef: {}, maxReplicas: 0 }, status: {} },
+  }),
   clusterWide("scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass", "scheduling.v1.PriorityClass", {
     shortNames: ["pc"],
     counted: true,

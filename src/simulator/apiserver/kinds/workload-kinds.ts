@@ -1,5 +1,5 @@
 import { daemonSets, statefulSets } from "../../../api/resource.ts";
-import { type Fields, type StoredObject, sameJson, withField, withMetadata } from "../json.ts";
+import { type Fields, isFields, type StoredObject, sameJson, withField, withMetadata } from "../json.ts";
 import { type FieldError, forbiddenField, invalidValue, requiredValue, unsupportedValue } from "../status.ts";
 import { type BuiltinKind, resourceOf, section } from "./builtin-kind.ts";
 import { labelSelectorErrors } from "./label-selector-validation.ts";
@@ -44,11 +44,20 @@ function selectorErrors(spec: Fields, kind: string): readonly FieldError[] {
   return errors;
 }
 
+/** The template with the volumes that the claims of a StatefulSet give its pods. */
+function withClaimVolumes({ template, volumeClaimTemplates }: Fields): unknown {
+  if (!isFields(template) || !Array.isArray(volumeClaimTemplates)) return template;
+  const spec = section(template, "spec");
+  const names = new Set(volumeClaimTemplates.filter(isFields).map((claim) => section(claim, "metadata").name));
+  const others = (Array.isArray(spec.volumes) ? spec.volumes : []).filter((volume: unknown) => isFields(volume) && !names.has(volume.name));
+  return { ...template, spec: { ...spec, volumes: [...others, ...[...names].map((name) => ({ name, emptyDir: {} }))] } };
+}
+
 function workloadErrors(object: StoredObject, kind: string): readonly FieldError[] {
   const spec = section(object, "spec");
   const { replicas } = spec;
   return [
-    ...templateErrors(spec.template, "spec.template"),
+    ...templateErrors(withClaimVolumes(spec), "spec.template"),
     ...(typeof replicas === "number" && replicas < 0
       ? [invalidValue("spec.replicas", replicas, "must be greater than or equal to 0")]
       : []),
