@@ -77,7 +77,10 @@ export function describeHelmTranscripts(stage: () => HelmStage): void {
     assert.deepEqual([before, after], ["1", "2"]);
   });
   it("an upgrade that the server refuses leaves the release as it was", async () => {
-    assert.match(await stage().helm.fails(["upgrade", "plain", chart, "--set", "greeting=goodbye,replicas=3,port=0"]), /spec\.ports\[0\]\.port/);
+    assert.match(
+      await stage().helm.fails(["upgrade", "plain", chart, "--set", "greeting=goodbye,replicas=3,port=0"]),
+      /spec\.ports\[0\]\.port/,
+    );
     assert.equal(await field("deployment/plain-web", ".spec.replicas"), "3");
   });
   it("rollback goes back", async () => {

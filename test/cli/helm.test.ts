@@ -55,7 +55,7 @@ describe("helm on the real API server", function () {
   let helm: Helm;
 
   before(async () => {
-    cluster = await TestCluster.start(plane(), { bare: true, namespaces: [namespace] });
+    cluster = await TestCluster.start(plane(), { bare: true, namespaces: [namespace], nodes: [], processNodes: [{ name: "n1" }] });
     kubectl = await createKubectl(binaries().kubectl, plane().kubeconfigContent, namespace);
     helm = await createHelm(binaries().helm, plane().kubeconfigContent, namespace);
   });

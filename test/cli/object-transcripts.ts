@@ -35,11 +35,17 @@ export function describeObjectTranscripts(stage: () => Stage): void {
       await ok("delete job,cronjob --all");
     });
     it("statefulsets and daemonsets are made, scaled, set and shown", async () => {
-      assert.equal(await ok("apply -f -", workload("StatefulSet", "ordered", { serviceName: "ordered", replicas: 0 })), "statefulset.apps/ordered created\n");
+      assert.equal(
+        await ok("apply -f -", workload("StatefulSet", "ordered", { serviceName: "ordered", replicas: 0 })),
+        "statefulset.apps/ordered created\n",
+      );
       assert.equal(await ok("scale sts ordered --replicas=0 --current-replicas=0"), "statefulset.apps/ordered scaled\n");
       assert.equal(await ok("set image sts/ordered main=busybox:2"), "statefulset.apps/ordered image updated\n");
       assert.equal(await heads("get sts -o wide"), "NAME | READY | AGE | CONTAINERS | IMAGES");
-      assert.match(await fails("apply -f -", workload("StatefulSet", "ordered", { serviceName: "other", replicas: 0 })), /updates to statefulset spec for fields other than/);
+      assert.match(
+        await fails("apply -f -", workload("StatefulSet", "ordered", { serviceName: "other", replicas: 0 })),
+        /updates to statefulset spec for fields other than/,
+      );
       assert.equal(await ok("apply -f -", workload("DaemonSet", "everywhere")), "daemonset.apps/everywhere created\n");
       assert.equal(
         await heads("get ds -o wide"),
@@ -50,7 +56,10 @@ export function describeObjectTranscripts(stage: () => Stage): void {
     });
     it("set changes resources, accounts and selectors", async () => {
       await ok("create deployment worn --image=busybox:1 --replicas=0");
-      assert.equal(await ok("set resources deployment/worn --limits=cpu=200m,memory=64Mi"), "deployment.apps/worn resource requirements updated\n");
+      assert.equal(
+        await ok("set resources deployment/worn --limits=cpu=200m,memory=64Mi"),
+        "deployment.apps/worn resource requirements updated\n",
+      );
       assert.equal(await ok("set serviceaccount deployment/worn builder"), "deployment.apps/worn serviceaccount updated\n");
       const pod = (await json("get deployment worn")).spec.template.spec;
       assert.deepEqual([pod.containers[0].resources.limits, pod.serviceAccountName], [{ cpu: "200m", memory: "64Mi" }, "builder"]);
@@ -85,20 +94,29 @@ export function describeObjectTranscripts(stage: () => Stage): void {
       assert.match(await ok("create token bearer --duration=10m"), /^ey[\w-]+\.[\w-]+\.[\w-]+\n$/);
       assert.match(await fails("create token nobody"), /serviceaccounts "nobody" not found/);
       assert.match(await fails("create token bearer --duration=1m"), /may not specify a duration less than 10 minutes/);
-      assert.equal(await ok("create clusterrole transcript-reader --verb=get --resource=pods"), "clusterrole.rbac.authorization.k8s.io/transcript-reader created\n");
-      const bound = await ok(`create clusterrolebinding transcript-reader --clusterrole=transcript-reader --serviceaccount=${stage().namespace}:bearer`);
+      assert.equal(
+        await ok("create clusterrole transcript-reader --verb=get --resource=pods"),
+        "clusterrole.rbac.authorization.k8s.io/transcript-reader created\n",
+      );
+      const bound = await ok(
+        `create clusterrolebinding transcript-reader --clusterrole=transcript-reader --serviceaccount=${stage().namespace}:bearer`,
+      );
       assert.equal(bound, "clusterrolebinding.rbac.authorization.k8s.io/transcript-reader created\n");
       await ok("delete clusterrolebinding,clusterrole transcript-reader");
     });
     it("api-versions and cluster-info", async () => {
       const versions = (await ok("api-versions")).split("\n");
-      for (const version of ["v1", "apps/v1", "batch/v1", "admissionregistration.k8s.io/v1"]) assert.ok(versions.includes(version), version);
+      for (const version of ["v1", "apps/v1", "batch/v1", "admissionregistration.k8s.io/v1"])
+        assert.ok(versions.includes(version), version);
       assert.match(await ok("cluster-info"), /Kubernetes control plane.* is running at .*https:\/\/127\.0\.0\.1:/);
     });
     it("apply -k applies what a kustomization names", async () => {
       const { kubectl } = stage();
       await kubectl.file("kustom/kustomization.yaml", "namePrefix: k-\nresources: [map.yaml]\n");
-      const path = await kubectl.file("kustom/map.yaml", dump({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "map" }, data: { a: "1" } }));
+      const path = await kubectl.file(
+        "kustom/map.yaml",
+        dump({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "map" }, data: { a: "1" } }),
+      );
       assert.equal(await ok(`apply -k ${path.replace("/map.yaml", "")}`), "configmap/k-map created\n");
     });
     it("get -w tells what comes", async () => {

@@ -101,7 +101,12 @@ describe("objects of the playground", function () {
   it("a claim keeps what is in it when its pod goes", async () => {
     const claim = { metadata: { name: "data" }, spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Gi" } } } };
     const volumeMounts = [{ name: "data", mountPath: "/data" }];
-    const container = { name: "main", image: "x", command: ["sh", "-c", "echo start >> /data/log; cat /data/log; sleep 600"], volumeMounts };
+    const container = {
+      name: "main",
+      image: "x",
+      command: ["sh", "-c", "echo start >> /data/log; cat /data/log; sleep 600"],
+      volumeMounts,
+    };
     const template = { metadata: { labels: { app: "kept" } }, spec: { terminationGracePeriodSeconds: 0, containers: [container] } };
     const spec = { serviceName: "kept", selector: { matchLabels: { app: "kept" } }, template, volumeClaimTemplates: [claim] };
     await create("StatefulSet", "kept", spec, "apps/v1");
@@ -137,16 +142,31 @@ describe("objects of the playground", function () {
 
   it("the proxy reaches the process behind a pod and behind a Service", async () => {
     const port = await freePort();
-    const container = { name: "main", image: "x", command: ["node", "-e", responder(port)], ports: [{ name: "http", containerPort: port }] };
+    const container = {
+      name: "main",
+      image: "x",
+      command: ["node", "-e", responder(port)],
+      ports: [{ name: "http", containerPort: port }],
+    };
     await create("Pod", "web", { terminationGracePeriodSeconds: 0, containers: [container] });
-    await kubectl.ok(["create", "-f", "-"], dump({
-      apiVersion: "v1",
-      kind: "Service",
-      metadata: { name: "web" },
-      spec: { selector: { app: "web" }, ports: [{ port: 80, targetPort: "http" }] },
-    }));
+    await kubectl.ok(
+      ["create", "-f", "-"],
+      dump({
+        apiVersion: "v1",
+        kind: "Service",
+        metadata: { name: "web" },
+        spec: { selector: { app: "web" }, ports: [{ port: 80, targetPort: "http" }] },
+      }),
+    );
     await kubectl.ok(["wait", "pod/web", "--for=condition=Ready", "--timeout=20s"]);
-    await kubectl.ok(["wait", "endpointslice", "-l", "kubernetes.io/service-name=web", "--for=jsonpath={.endpoints[0].conditions.ready}=true", "--timeout=20s"]);
+    await kubectl.ok([
+      "wait",
+      "endpointslice",
+      "-l",
+      "kubernetes.io/service-name=web",
+      "--for=jsonpath={.endpoints[0].conditions.ready}=true",
+      "--timeout=20s",
+    ]);
     const base = "/api/v1/namespaces/default";
     // the process may listen a moment after it is said to run
     for (let tries = 0; tries < 50 && !(await kubectl.ok(["logs", "web"])).includes("listening"); tries++)
@@ -194,7 +214,10 @@ describe("objects of the playground", function () {
         metadata: { name: "judged" },
         spec: { schedule: { crons }, template: { spec: { containers: [{ name: "main", image: "busybox" }] } } },
       });
-    assert.match(await kubectl.fails(["create", "-f", "-"], job(["61 * * * *"])), /spec\.schedule\.crons\[0\]: minute, character 1: 61 is out of range/);
+    assert.match(
+      await kubectl.fails(["create", "-f", "-"], job(["61 * * * *"])),
+      /spec\.schedule\.crons\[0\]: minute, character 1: 61 is out of range/,
+    );
     await kubectl.ok(["create", "-f", "-"], job(["0 3 * * *"]));
     const queued = { metadata: { name: "queued", labels: { "nuptse.dev/queue": "somewhere" } } };
     const spec = { containers: [{ name: "main", image: "x", command: ["true"] }] };
