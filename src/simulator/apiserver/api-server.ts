@@ -4,9 +4,9 @@ import type { CustomResourceDefinition, CustomResourceVersion } from "../../api/
 import { customResourceDefinitions, namespaces, type Resource } from "../../api/resource.ts";
 import { allOf, userOf } from "./admission/attributes.ts";
 import { PolicyAdmission } from "./admission/policies.ts";
-import { type AskWebhook, type LocalService, webhookClient } from "./admission/webhook-client.ts";
+import { webhookClient } from "./admission/webhook-client.ts";
 import { ServiceAccountAdmission } from "./admission/service-account-admission.ts";
-import { PendingCalls, WebhookSession } from "./admission/webhook-session.ts";
+import { WebhookTurns } from "./admission/webhook-turns.ts";
 import { WebhookAdmission } from "./admission/webhooks.ts";
 import { AccountTokens } from "./authorization/account-tokens.ts";
 import { type Access, type Decision, RbacAuthorizer, type User } from "./authorization/rbac.ts";
@@ -24,15 +24,15 @@ import { builtinType } from "./kinds/builtin-kind.ts";
 import { builtinKinds } from "./kinds/core-kinds.ts";
 import { randomSuffix, randomUid } from "./made-up-names.ts";
 import { admitByQuota } from "./quota.ts";
-import { randomSuffix, randomUid } from "./random-names.ts";
 import { type ApiReply, failureReply, pageNotFound, reply, writeReply } from "./reply.ts";
 import { listObjects, listOf, readObject, selectObjects, selectorOf, watchRequestOf } from "./reads.ts";
-import { type ApiRequest, parsePath, type RequestTarget } from "./request-path.ts";
+import { type ApiRequest, durationMs, parsePath, requestTimeoutMs, type RequestTarget } from "./request-path.ts";
 import type { ResourceType } from "./resource-type.ts";
 import { patchScale, readScale, replaceScale } from "./scale.ts";
 import { type ServedResource, servedResource } from "./served-resource.ts";
+import type { ApiServerOptions } from "./server-options.ts";
 import { restoredRevisions, type ServerState } from "./server-state.ts";
-import { ApiFailure, failureStatus, forbidden, internalError, methodNotAllowed, notFound, resourceUnknown, unknownError } from "./status.ts";
+import { ApiFailure, failureStatus, forbidden, methodNotAllowed, notFound, resourceUnknown, unknownError } from "./status.ts";
 import { bindPod } from "./kinds/binding.ts";
 import { Watches, type WatchHandle, type WatchInfo, type WatchInterceptor } from "./watches.ts";
 import { createObject, managerOf, patchObject, replaceObject, type WriteEnvironment, type WriteTarget } from "./writes.ts";
@@ -53,40 +53,14 @@ export interface Commit {
   readonly manager: string;
 }
 
-export interface ApiServerOptions {
-  readonly clock: Clock;
-  readonly random: Random;
-  /** Makes UIDs; absent = version 4 UUIDs from `random`. */
-  readonly uid?: () => string;
-  /** How many changes of a kind are remembered for watches and continued lists; default 4,096. */
-  readonly historyLength?: number;
-  /** What a deletion of one object of a collection costs in milliseconds; with it a deletecollection stops after 60 s. Default 0. */
-  readonly deleteCostMs?: number;
-  /** Whether metadata.managedFields is kept for writes other than applies; false saves a sixth of the time. Default true. */
-  readonly managedFields?: boolean;
-  /** Garbage collection, namespace contents, quota usage, budgets, ReplicaSets, Deployments, EndpointSlices: false leaves them to somebody else, as a server without a controller-manager. Default true. */
-  readonly controllers?: boolean;
-  /** Whether pods are given a service account and its token, which somebody must make (startServiceAccounts); default false. */
-  readonly serviceAccounts?: boolean;
-  /** Services that webhooks are asked at and that something in this process stands for. */
-  readonly localService?: LocalService;
-  /** How long the controllers take to notice, in milliseconds; default 20. */
-  readonly controllerDelayMs?: number;
-  /** What another server stored, to go on from: its objects keep their versions and UIDs, and watches from before end with 410. Absent = nothing. */
-  readonly state?: ServerState;
-}
-
 /** A server with the namespaces that every cluster has. Throws RangeError for a state with kinds that it does not serve. */
 export function createApiServer(options: ApiServerOptions): ApiServer {
   return new ApiServer(options);
 }
 
 const firstRevision = 1_000;
-const requestTimeoutMs = 60_000;
 /** What etcd takes at once by default. */
 const mostObjectBytes = 1.5 * 1024 * 1024;
-/** A request for which webhooks were called so often gets no further: what it writes to changes all the time, or they never agree. */
-const mostCalls = 200;
 
 /**
  * An in-memory Kubernetes API server on one thread and one clock: what a request does is done when `handle` returns. It is meant to
@@ -107,9 +81,7 @@ export class ApiServer {
   readonly #expiry: EventExpiry;
   readonly #tokens: AccountTokens;
   readonly #webhooks: WebhookAdmission;
-  readonly #askWebhook: AskWebhook;
-  /** Of the request that is being carried out, where it can wait for webhooks. */
-  #session: WebhookSession | undefined;
+  readonly #turns: WebhookTurns;
   #controllers: Controllers | undefined;
   /** Asked for at every request over HTTP; undefined when the kinds have changed. */
   #resources: readonly ServedResource[] | undefined;
@@ -129,16 +101,16 @@ export class ApiServer {
       typeOf: (group: string, version: string, plural: string) => this.typeOf(group, version, plural),
       types: () => this.types(),
     };
-    this.#askWebhook = webhookClient(this, options.localService ?? (() => undefined));
+    this.#turns = new WebhookTurns(webhookClient(this, options.localService ?? (() => undefined)));
     this.#tokens = new AccountTokens(this, () => this.#clock.now());
-    this.#webhooks = new WebhookAdmission(judged, () => this.#session, newUid);
-    const suffix = (): string => this.#session?.draw("suffix", () => randomSuffix(this.#random)) ?? randomSuffix(this.#random);
+    this.#webhooks = new WebhookAdmission(judged, () => this.#turns.session, newUid);
+    const suffix = (): string => this.#turns.session?.draw("suffix", () => randomSuffix(this.#random)) ?? randomSuffix(this.#random);
     const accounts = options.serviceAccounts === true ? [new ServiceAccountAdmission(judged.typeOf, suffix)] : [];
     this.#writes = {
       admission: allOf([...accounts, new PolicyAdmission(judged), this.#webhooks]),
       managesFields: options.managedFields !== false,
-      now: () => this.#session?.now ?? this.#clock.now(),
-      newUid: () => this.#session?.draw("uid", newUid) ?? newUid(),
+      now: () => this.#turns.session?.now ?? this.#clock.now(),
+      newUid: () => this.#turns.session?.draw("uid", newUid) ?? newUid(),
       nameSuffix: suffix,
       admitCreate: (type, object, dryRun) => this.#admitCreate(type, object, dryRun),
       admitNamespace: (type, namespace, name) => this.#admitNamespace(type, namespace, name),
@@ -238,30 +210,7 @@ export class ApiServer {
   /** Answers a request that is no watch: at once, unless a webhook must be asked. Never throws or rejects for what a client can do wrong. */
   respond(request: ApiRequest): ApiReply | Promise<ApiReply> {
     if (!this.#webhooks.active || request.method === "GET") return this.handle(request);
-    return this.#respondInTurns(request, new WebhookSession(this.#clock.now()));
-  }
-
-  /** Each turn carries the request out from its beginning, until no question is open. Nothing is written before that. */
-  async #respondInTurns(request: ApiRequest, session: WebhookSession): Promise<ApiReply> {
-    while (session.count < mostCalls) {
-      try {
-        return this.#inSession(session, () => this.#route(request));
-      } catch (error) {
-        if (!(error instanceof PendingCalls)) return failureReply(error);
-        await Promise.all(error.calls.map(async ({ key, call }) => session.remember(key, await this.#askWebhook(call))));
-      }
-    }
-    return failureReply(internalError(`webhooks were called ${session.count} times for one request`));
-  }
-
-  #inSession(session: WebhookSession, route: () => ApiReply): ApiReply {
-    session.begin();
-    this.#session = session;
-    try {
-      return route();
-    } finally {
-      this.#session = undefined;
-    }
+    return this.#turns.respond(() => this.#route(request), this.#clock.now());
   }
 
   /** Opens a watch; a refusal is a reply. Its events begin when it is subscribed to. */
@@ -523,12 +472,4 @@ export class ApiServer {
     for (const type of before) this.#withdraw(type);
     for (const version of served) this.#serve(customType(definition, version, collection));
   }
-}
-
-/** "1s", "500ms", "1m": durations as Go writes them. */
-function durationMs(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text);
-  if (match === null) return requestTimeoutMs;
-  const unit = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }[match[2] as "ms" | "s" | "m" | "h"];
-  return Number(match[1]) * unit;
 }

@@ -70,3 +70,14 @@ export function flag(query: Readonly<Record<string, string>> | undefined, name: 
   const value = query?.[name];
   return value !== undefined && value !== "false" && value !== "0" && value !== "";
 }
+
+/** How long a request may take that does not say. */
+export const requestTimeoutMs = 60_000;
+
+/** "1s", "500ms", "1m": durations as Go writes them. */
+export function durationMs(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text);
+  if (match === null) return requestTimeoutMs;
+  const unit = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }[match[2] as "ms" | "s" | "m" | "h"];
+  return Number(match[1]) * unit;
+}

@@ -18,7 +18,11 @@ export async function tellOwnService(client: KubeClient, { host, port }: { reado
   });
 }
 
-async function put(client: KubeClient, resource: Resource, body: { readonly metadata?: object; readonly [part: string]: unknown }): Promise<void> {
+async function put(
+  client: KubeClient,
+  resource: Resource,
+  body: { readonly metadata?: object; readonly [part: string]: unknown },
+): Promise<void> {
   try {
     await client.create(resource, { ...body, metadata: { ...ref, ...body.metadata } } as KubeObject);
   } catch (error) {

@@ -84,7 +84,12 @@ export function serveWebhooksOnDemand(options: PlaygroundWebhooksOptions): Playg
   });
   return {
     begin() {
-      if (configurations.some(({ group, version, plural }) => server.typeOf(group, version, plural)?.collection.get(configuration) !== undefined)) start();
+      if (
+        configurations.some(
+          ({ group, version, plural }) => server.typeOf(group, version, plural)?.collection.get(configuration) !== undefined,
+        )
+      )
+        start();
     },
     endpoint: ({ namespace, name }) =>
       port === undefined || namespace !== service.namespace || name !== service.name ? undefined : { host: "127.0.0.1", port },

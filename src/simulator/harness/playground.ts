@@ -12,7 +12,8 @@ import { createKubeClient } from "../../kube/kube-client.ts";
 import { noMetrics } from "../../runtime/metrics.ts";
 import type { TraceReader } from "../../trace/store.ts";
 import { startTrace } from "../../trace/trace-service.ts";
-import { type ApiServer, type ApiServerOptions, createApiServer } from "../apiserver/api-server.ts";
+import { type ApiServer, createApiServer } from "../apiserver/api-server.ts";
+import type { ApiServerOptions } from "../apiserver/server-options.ts";
 import type { LocalService } from "../apiserver/admission/webhook-client.ts";
 import { startServiceAccounts } from "../apiserver/controllers/service-account-controller.ts";
 import { createIdentity, type HttpServer, type HttpServerOptions, isCurrent, startHttpServer } from "../apiserver/http/http-server.ts";
@@ -104,7 +105,10 @@ async function start(options: PlaygroundOptions, ends: Ends): Promise<Playground
   // pods that are only played read no token
   const hasAccounts = options.kubelet === "process";
   const localService: LocalService = (service) => webhooks.endpoint(service);
-  const server = serverWith({ clock, random, serviceAccounts: hasAccounts, localService, ...(loaded !== undefined && { state: loaded.state }) }, options.load);
+  const server = serverWith(
+    { clock, random, serviceAccounts: hasAccounts, localService, ...(loaded !== undefined && { state: loaded.state }) },
+    options.load,
+  );
   ends.add(() => server.close());
   const clientOf = (userAgent: string) => createKubeClient(inProcessTransport(server, { userAgent }));
   const client = clientOf("nuptse-playground");
