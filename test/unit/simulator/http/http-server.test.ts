@@ -107,6 +107,7 @@ describe("the HTTPS front", () => {
           query: { dryRun: "All", fieldManager: "a b" },
           contentType: "application/merge-patch+json",
           body: { spec: {} },
+          bodyBytes: 11,
           userAgent: "kubectl/v1",
           user: "nuptse-admin",
           groups: ["system:masters", "system:authenticated"],
