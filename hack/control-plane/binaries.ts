@@ -1,6 +1,6 @@
 /**
- * Where the binaries of the control plane come from: $KUBEBUILDER_ASSETS, or a cache that is filled once from the Go modules pinned beside this file
- * (modules/kubernetes and modules/etcd: their go.mod and go.sum name every version, so that the same sources are built everywhere).
+ * Where the binaries of the control plane and its clients come from: $KUBEBUILDER_ASSETS, or a cache that is filled once from the Go modules pinned
+ * beside this file (modules/: their go.mod and go.sum name every version, so that the same sources are built everywhere).
  */
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
@@ -13,11 +13,11 @@ import { withBuildLock } from "./build-lock.ts";
 import { MissingComponent } from "./missing-component.ts";
 
 /** What can be had. */
-export type BinaryName = "etcd" | "kube-apiserver" | "kube-controller-manager" | "kube-scheduler" | "kubectl";
+export type BinaryName = "etcd" | "kube-apiserver" | "kube-controller-manager" | "kube-scheduler" | "kubectl" | "kubectl-1.34" | "helm";
 
 interface Source {
   /** The folder of the Go module, below modules/. */
-  readonly module: "etcd" | "kubernetes";
+  readonly module: "etcd" | "kubernetes" | "kubernetes-1.34" | "helm";
   /** The module whose version counts. */
   readonly versionedBy: string;
   readonly mainPackage: string;
@@ -33,6 +33,9 @@ const sources: Readonly<Record<BinaryName, Source>> = {
   "kube-controller-manager": { ...kubernetes, mainPackage: "k8s.io/kubernetes/cmd/kube-controller-manager", coldSeconds: 50 },
   "kube-scheduler": { ...kubernetes, mainPackage: "k8s.io/kubernetes/cmd/kube-scheduler", coldSeconds: 20 },
   kubectl: { ...kubernetes, mainPackage: "k8s.io/kubernetes/cmd/kubectl", coldSeconds: 20 },
+  // an older client, against which the embedded API server is tried too
+  "kubectl-1.34": { ...kubernetes, module: "kubernetes-1.34", mainPackage: "k8s.io/kubernetes/cmd/kubectl", coldSeconds: 90 },
+  helm: { module: "helm", versionedBy: "helm.sh/helm/v4", mainPackage: "helm.sh/helm/v4/cmd/helm", coldSeconds: 120 },
 };
 /** A kubectl older than this misreads the server. */
 const oldestKubectlMinor = 34;
@@ -133,9 +136,9 @@ async function build(go: string, name: BinaryName): Promise<void> {
   console.error(`built ${name} in ${Math.round((performance.now() - start) / 1000)} s: ${target}`);
 }
 
-/** Without a version the binaries call themselves v0.0.0-master, and clients misjudge them. */
+/** Without a version the binaries of Kubernetes call themselves v0.0.0-master, and clients misjudge them. */
 function linkerFlags(source: Source, version: string): string {
-  if (source.module === "etcd") return "-s -w";
+  if (source.versionedBy !== kubernetes.versionedBy) return "-s -w";
   const [major = "", minor = ""] = version.slice(1).split(".");
   const values = { gitVersion: version, gitMajor: major, gitMinor: minor, gitTreeState: "clean" };
   const packages = ["k8s.io/component-base/version", "k8s.io/client-go/pkg/version"];
@@ -146,8 +149,8 @@ function linkerFlags(source: Source, version: string): string {
 /** The `go` command, if it can build the modules: new enough, or willing to fetch the tool chain that go.mod names. */
 async function findGo(wanted: readonly BinaryName[]): Promise<string> {
   const names = wanted.join(", ");
-  // Kubernetes asks for the newer Go
-  const module = wanted.some((name) => sources[name].module === "kubernetes") ? "kubernetes" : "etcd";
+  // etcd asks for an older Go than the others
+  const module = wanted.map((name) => sources[name].module).find((name) => name !== "etcd") ?? "etcd";
   const needed = await goVersionOf(module);
   const cure = `install Go ${needed} or newer (https://go.dev/doc/install; the packages of a distribution are often older), or set KUBEBUILDER_ASSETS to a folder that holds ${names}`;
   const refusals: string[] = [];

@@ -34,6 +34,8 @@ export const namespaces = core("namespaces", "Namespace", false);
 export const configMaps = core("configmaps", "ConfigMap");
 export const secrets = core("secrets", "Secret");
 export const services = core("services", "Service");
+export const serviceAccounts = core("serviceaccounts", "ServiceAccount");
+export const persistentVolumeClaims = core("persistentvolumeclaims", "PersistentVolumeClaim");
 export const podTemplates = core("podtemplates", "PodTemplate");
 export const resourceQuotas = core("resourcequotas", "ResourceQuota");
 export const coreEvents = core("events", "Event");
@@ -86,7 +88,9 @@ const workload = (group: string, plural: string, kind: string): Resource => ({ g
 
 export const replicaSets = workload("apps", "replicasets", "ReplicaSet");
 export const statefulSets = workload("apps", "statefulsets", "StatefulSet");
+export const daemonSets = workload("apps", "daemonsets", "DaemonSet");
 export const jobs = workload("batch", "jobs", "Job");
+export const cronJobs = workload("batch", "cronjobs", "CronJob");
 export const runnerApps: Resource = { group: "nuptse.dev", version: "v1alpha1", plural: "runnerapps", kind: "RunnerApp", namespaced: true };
 export const endpointSlices: Resource = {
   group: "discovery.k8s.io",

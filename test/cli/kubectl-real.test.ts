@@ -5,6 +5,7 @@ import { sharedControlPlane } from "../integration/control-plane-fixture.ts";
 import { skipUnless } from "../support/skip.ts";
 import { describeBuiltinTranscripts } from "./builtin-transcripts.ts";
 import { createKubectl, type Kubectl, whenEstablished } from "./kubectl.ts";
+import { describeObjectTranscripts } from "./object-transcripts.ts";
 import { describeTranscripts } from "./transcripts.ts";
 
 const namespace = "kubectl-transcripts";
@@ -29,4 +30,5 @@ describe("kubectl on the real API server", function () {
 
   describeTranscripts(() => ({ kubectl, namespace }));
   describeBuiltinTranscripts(() => ({ kubectl, namespace }));
+  describeObjectTranscripts(() => ({ kubectl, namespace }));
 });

@@ -11,6 +11,7 @@ import type { RequestRecord } from "../../src/simulator/apiserver/http/request-h
 import { skipUnless } from "../support/skip.ts";
 import { describeBuiltinTranscripts } from "./builtin-transcripts.ts";
 import { createKubectl, type Kubectl } from "./kubectl.ts";
+import { describeObjectTranscripts } from "./object-transcripts.ts";
 import { describeTranscripts } from "./transcripts.ts";
 
 const namespace = "kubectl-transcripts";
@@ -77,6 +78,7 @@ describe("kubectl on the embedded API server", function () {
 
   describeTranscripts(() => ({ kubectl, namespace }));
   describeBuiltinTranscripts(() => ({ kubectl, namespace }));
+  describeObjectTranscripts(() => ({ kubectl, namespace }));
 
   describe("logs", () => {
     before(async () => {

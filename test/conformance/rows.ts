@@ -10,8 +10,11 @@ import { podRows } from "./rows/pods.ts";
 import { policyRows } from "./rows/policies.ts";
 import { readingRows } from "./rows/reading.ts";
 import { resizeRows } from "./rows/resizes.ts";
+import { serviceRows } from "./rows/services.ts";
 import { strategicRows } from "./rows/strategic.ts";
 import { watchingRows } from "./rows/watching.ts";
+import { webhookRows } from "./rows/webhooks.ts";
+import { workloadRows } from "./rows/workloads.ts";
 import { writingRows } from "./rows/writing.ts";
 
 /** The whole table. */
@@ -29,5 +32,8 @@ export const rows: readonly Row[] = [
   ...strategicRows,
   ...policyRows,
   ...builtinRows,
+  ...serviceRows,
+  ...webhookRows,
+  ...workloadRows,
   ...controllerRows,
 ];

@@ -1,10 +1,14 @@
 import type { Clock } from "../../base/clock.ts";
 import type { Random } from "../../base/random.ts";
 import type { CustomResourceDefinition, CustomResourceVersion } from "../../api/core.ts";
-import type { Status } from "../../api/meta.ts";
 import { customResourceDefinitions, namespaces, type Resource } from "../../api/resource.ts";
+import { allOf, userOf } from "./admission/attributes.ts";
 import { PolicyAdmission } from "./admission/policies.ts";
-import { userOf } from "./admission/attributes.ts";
+import { webhookClient } from "./admission/webhook-client.ts";
+import { ServiceAccountAdmission } from "./admission/service-account-admission.ts";
+import { WebhookTurns } from "./admission/webhook-turns.ts";
+import { WebhookAdmission } from "./admission/webhooks.ts";
+import { AccountTokens } from "./authorization/account-tokens.ts";
 import { type Access, type Decision, RbacAuthorizer, type User } from "./authorization/rbac.ts";
 import { answerReview, reviewResources } from "./authorization/reviews.ts";
 import { userOfToken } from "./authorization/tokens.ts";
@@ -20,24 +24,18 @@ import { builtinType } from "./kinds/builtin-kind.ts";
 import { builtinKinds } from "./kinds/core-kinds.ts";
 import { randomSuffix, randomUid } from "./made-up-names.ts";
 import { admitByQuota } from "./quota.ts";
+import { type ApiReply, failureReply, pageNotFound, reply, writeReply } from "./reply.ts";
 import { listObjects, listOf, readObject, selectObjects, selectorOf, watchRequestOf } from "./reads.ts";
-import { type ApiRequest, parsePath, type RequestTarget } from "./request-path.ts";
+import { type ApiRequest, durationMs, parsePath, requestTimeoutMs, type RequestTarget } from "./request-path.ts";
 import type { ResourceType } from "./resource-type.ts";
 import { patchScale, readScale, replaceScale } from "./scale.ts";
 import { type ServedResource, servedResource } from "./served-resource.ts";
+import type { ApiServerOptions } from "./server-options.ts";
 import { restoredRevisions, type ServerState } from "./server-state.ts";
-import { ApiFailure, failureStatus, forbidden, internalError, methodNotAllowed, notFound, resourceUnknown } from "./status.ts";
+import { ApiFailure, failureStatus, forbidden, methodNotAllowed, notFound, resourceUnknown, unknownError } from "./status.ts";
 import { bindPod } from "./kinds/binding.ts";
 import { Watches, type WatchHandle, type WatchInfo, type WatchInterceptor } from "./watches.ts";
-import { createObject, managerOf, patchObject, replaceObject, type WriteEnvironment, type WriteReply, type WriteTarget } from "./writes.ts";
-
-/** An answer. The body is shared with the store, with watchers and with other readers: nobody may change it. */
-export interface ApiReply {
-  readonly status: number;
-  /** Lower-case names. */
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: unknown;
-}
+import { createObject, managerOf, patchObject, replaceObject, type WriteEnvironment, type WriteTarget } from "./writes.ts";
 
 /** A committed change, for ledgers, controllers and worlds. */
 export interface Commit {
@@ -55,32 +53,14 @@ export interface Commit {
   readonly manager: string;
 }
 
-export interface ApiServerOptions {
-  readonly clock: Clock;
-  readonly random: Random;
-  /** Makes UIDs; absent = version 4 UUIDs from `random`. */
-  readonly uid?: () => string;
-  /** How many changes of a kind are remembered for watches and continued lists; default 4,096. */
-  readonly historyLength?: number;
-  /** What a deletion of one object of a collection costs in milliseconds; with it a deletecollection stops after 60 s. Default 0. */
-  readonly deleteCostMs?: number;
-  /** Whether metadata.managedFields is kept for writes other than applies; false saves a sixth of the time. Default true. */
-  readonly managedFields?: boolean;
-  /** Garbage collection, namespace contents, quota usage, budgets, ReplicaSets, Deployments, EndpointSlices: false leaves them to somebody else, as a server without a controller-manager. Default true. */
-  readonly controllers?: boolean;
-  /** How long the controllers take to notice, in milliseconds; default 20. */
-  readonly controllerDelayMs?: number;
-  /** What another server stored, to go on from: its objects keep their versions and UIDs, and watches from before end with 410. Absent = nothing. */
-  readonly state?: ServerState;
-}
-
 /** A server with the namespaces that every cluster has. Throws RangeError for a state with kinds that it does not serve. */
 export function createApiServer(options: ApiServerOptions): ApiServer {
   return new ApiServer(options);
 }
 
 const firstRevision = 1_000;
-const requestTimeoutMs = 60_000;
+/** What etcd takes at once by default. */
+const mostObjectBytes = 1.5 * 1024 * 1024;
 
 /**
  * An in-memory Kubernetes API server on one thread and one clock: what a request does is done when `handle` returns. It is meant to
@@ -99,6 +79,9 @@ export class ApiServer {
   readonly #writes: WriteEnvironment & DeleteEnvironment;
   readonly #authorizer: RbacAuthorizer;
   readonly #expiry: EventExpiry;
+  readonly #tokens: AccountTokens;
+  readonly #webhooks: WebhookAdmission;
+  readonly #turns: WebhookTurns;
   #controllers: Controllers | undefined;
   /** Asked for at every request over HTTP; undefined when the kinds have changed. */
   #resources: readonly ServedResource[] | undefined;
@@ -112,16 +95,23 @@ export class ApiServer {
     if (options.state !== undefined) this.#revision = options.state.revision + restoredRevisions;
     this.#watches = new Watches(options.clock, options.random, () => this.#revision);
     this.#authorizer = new RbacAuthorizer((group, version, plural) => this.typeOf(group, version, plural));
+    const newUid = options.uid ?? (() => randomUid(this.#random));
+    const judged = {
+      authorizer: this.#authorizer,
+      typeOf: (group: string, version: string, plural: string) => this.typeOf(group, version, plural),
+      types: () => this.types(),
+    };
+    this.#turns = new WebhookTurns(webhookClient(this, options.localService ?? (() => undefined)));
+    this.#tokens = new AccountTokens(this, () => this.#clock.now());
+    this.#webhooks = new WebhookAdmission(judged, () => this.#turns.session, newUid);
+    const suffix = (): string => this.#turns.session?.draw("suffix", () => randomSuffix(this.#random)) ?? randomSuffix(this.#random);
+    const accounts = options.serviceAccounts === true ? [new ServiceAccountAdmission(judged.typeOf, suffix)] : [];
     this.#writes = {
-      admission: new PolicyAdmission({
-        authorizer: this.#authorizer,
-        typeOf: (group, version, plural) => this.typeOf(group, version, plural),
-        types: () => this.types(),
-      }),
+      admission: allOf([...accounts, new PolicyAdmission(judged), this.#webhooks]),
       managesFields: options.managedFields !== false,
-      now: () => this.#clock.now(),
-      newUid: options.uid ?? (() => randomUid(this.#random)),
-      nameSuffix: () => randomSuffix(this.#random),
+      now: () => this.#turns.session?.now ?? this.#clock.now(),
+      newUid: () => this.#turns.session?.draw("uid", newUid) ?? newUid(),
+      nameSuffix: suffix,
       admitCreate: (type, object, dryRun) => this.#admitCreate(type, object, dryRun),
       admitNamespace: (type, namespace, name) => this.#admitNamespace(type, namespace, name),
       commit: (type, change, object, previous, request) => this.#commit(type, change, object, previous, request),
@@ -165,10 +155,10 @@ export class ApiServer {
     return [...this.#types.values()];
   }
 
-  /** Whose token it is, by the Secrets that make tokens known. */
+  /** Whose token it is: a service account's, or one that a Secret makes known. */
   authenticate(token: string): User | undefined {
     const secrets = this.#types.get("/v1/secrets");
-    return secrets === undefined ? undefined : userOfToken(secrets, token);
+    return this.#tokens.userOf(token) ?? (secrets === undefined ? undefined : userOfToken(secrets, token));
   }
 
   /** Whether the user may, by the roles and bindings that are stored now. `handle` itself does not ask: its callers are trusted. */
@@ -208,13 +198,19 @@ export class ApiServer {
     for (const collection of this.#addresses.keys()) collection.forget(this.#revision);
   }
 
-  /** Answers a request that is no watch. Never throws for what a client can do wrong. */
+  /** Answers a request that is no watch, and whose maker cannot wait: where a webhook must be asked it fails. Never throws for what a client can do wrong. */
   handle(request: ApiRequest): ApiReply {
     try {
       return this.#route(request);
     } catch (error) {
       return failureReply(error);
     }
+  }
+
+  /** Answers a request that is no watch: at once, unless a webhook must be asked. Never throws or rejects for what a client can do wrong. */
+  respond(request: ApiRequest): ApiReply | Promise<ApiReply> {
+    if (!this.#webhooks.active || request.method === "GET") return this.handle(request);
+    return this.#turns.respond(() => this.#route(request), this.#clock.now());
   }
 
   /** Opens a watch; a refusal is a reply. Its events begin when it is subscribed to. */
@@ -245,6 +241,12 @@ export class ApiServer {
     // logs are the business of whoever runs containers: the HTTPS front asks the kubelet
     if (subresource === "log") throw methodNotAllowed();
     if (subresource === "scale") return this.#scaleRequest(type, target, request);
+    if (subresource === "token") {
+      if (request.method !== "POST") throw methodNotAllowed();
+      const account = type.collection.get(keyOf(target.namespace, target.name));
+      if (account === undefined) throw notFound(type.resource, target.name);
+      return reply(201, this.#tokens.create(account, request.body));
+    }
     if (subresource === "binding") {
       if (request.method !== "POST") throw methodNotAllowed();
       return reply(201, bindPod(this.#writes, type, target.namespace, target.name, request));
@@ -375,6 +377,9 @@ export class ApiServer {
     previous: StoredObject | undefined,
     request: ApiRequest,
   ): StoredObject {
+    // measured only where it may matter: what never was on a wire is made by parts of this process
+    if ((request.bodyBytes ?? 0) > mostObjectBytes && JSON.stringify(object).length > mostObjectBytes)
+      throw unknownError("etcdserver: request is too large");
     const revision = ++this.#revision;
     const stored = withMetadata(object, { resourceVersion: String(revision) });
     const key = keyOf(stored.metadata.namespace, stored.metadata.name);
@@ -467,33 +472,4 @@ export class ApiServer {
     for (const type of before) this.#withdraw(type);
     for (const version of served) this.#serve(customType(definition, version, collection));
   }
-}
-
-/** What paths answer that nobody serves. */
-const pageNotFound: ApiReply = { status: 404, headers: { "content-type": "text/plain; charset=utf-8" }, body: "404 page not found\n" };
-
-function reply(status: number, body: unknown, warnings: readonly string[] = []): ApiReply {
-  const headers: Record<string, string> = { "content-type": "application/json" };
-  if (warnings.length > 0) headers.warning = warnings.map((warning) => `299 - ${JSON.stringify(warning)}`).join(", ");
-  return { status, headers, body };
-}
-
-const writeReply = (written: WriteReply): ApiReply => reply(written.code, written.object, written.warnings);
-
-function failureReply(error: unknown): ApiReply {
-  const failure =
-    error instanceof ApiFailure ? error : internalError(error instanceof Error ? (error.stack ?? error.message) : String(error));
-  const status: Status = failure.status;
-  const retryAfter = status.details?.retryAfterSeconds;
-  const headers: Record<string, string> = { "content-type": "application/json", ...failure.headers };
-  if (retryAfter !== undefined && retryAfter > 0) headers["retry-after"] = String(retryAfter);
-  return { status: status.code ?? 500, headers, body: status };
-}
-
-/** "1s", "500ms", "1m": durations as Go writes them. */
-function durationMs(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text);
-  if (match === null) return requestTimeoutMs;
-  const unit = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }[match[2] as "ms" | "s" | "m" | "h"];
-  return Number(match[1]) * unit;
 }

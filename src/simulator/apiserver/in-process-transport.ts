@@ -1,5 +1,6 @@
 import type { Transport, TransportRequest, TransportResponse, TransportStream } from "../../kube/transport.ts";
-import type { ApiReply, ApiServer } from "./api-server.ts";
+import type { ApiServer } from "./api-server.ts";
+import type { ApiReply } from "./reply.ts";
 import { cloneJson } from "./json.ts";
 import type { ApiRequest } from "./request-path.ts";
 import type { WatchEventOut } from "./watches.ts";
@@ -28,7 +29,7 @@ export function inProcessTransport(server: ApiServer, options: InProcessOptions)
   const checkFence = (request: TransportRequest): void => {
     if (request.fence?.() === false) throw options.fenced?.() ?? fallen();
   };
-  const pass = (handle: (request: ApiRequest) => ApiReply, request: ApiRequest): Promise<ApiReply> => {
+  const pass = (handle: (request: ApiRequest) => ApiReply | Promise<ApiReply>, request: ApiRequest): Promise<ApiReply> => {
     const next = async (passed: ApiRequest): Promise<ApiReply> => {
       await Promise.resolve();
       checkFence(passed);
@@ -38,7 +39,7 @@ export function inProcessTransport(server: ApiServer, options: InProcessOptions)
   };
   return {
     async request(request): Promise<TransportResponse> {
-      return pass((passed) => server.handle(passed), named(request));
+      return pass((passed) => server.respond(passed), named(request));
     },
     async stream(request, signal): Promise<TransportStream> {
       signal.throwIfAborted();

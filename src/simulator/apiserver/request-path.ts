@@ -6,6 +6,8 @@ export interface ApiRequest extends TransportRequest {
   readonly user?: string;
   /** The groups of the user; absent = one of the server's own parts, who may do everything. */
   readonly groups?: readonly string[];
+  /** How long its body was on the wire; absent where it never was on one. */
+  readonly bodyBytes?: number;
 }
 
 /** What a path under /api or /apis names. */
@@ -67,4 +69,15 @@ function decode(part: string): string {
 export function flag(query: Readonly<Record<string, string>> | undefined, name: string): boolean {
   const value = query?.[name];
   return value !== undefined && value !== "false" && value !== "0" && value !== "";
+}
+
+/** How long a request may take that does not say. */
+export const requestTimeoutMs = 60_000;
+
+/** "1s", "500ms", "1m": durations as Go writes them. */
+export function durationMs(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text);
+  if (match === null) return requestTimeoutMs;
+  const unit = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }[match[2] as "ms" | "s" | "m" | "h"];
+  return Number(match[1]) * unit;
 }

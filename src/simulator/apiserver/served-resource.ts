@@ -34,6 +34,8 @@ function subresource(type: ResourceType, name: string): ServedSubresource {
       return { name, kind: "Binding", verbs: ["create"] };
     case "eviction":
       return { name, kind: "Eviction", group: "policy", version: "v1", verbs: ["create"] };
+    case "token":
+      return { name, kind: "TokenRequest", group: "authentication.k8s.io", version: "v1", verbs: ["create"] };
     case "log":
       return { name, kind: type.resource.kind, verbs: ["get"] };
     case "finalize":

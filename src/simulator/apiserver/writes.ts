@@ -81,8 +81,6 @@ export interface WriteReply {
 }
 
 interface Options {
-  /** As policies see them. */
-  readonly stated: Fields;
   readonly dryRun: boolean;
   readonly validation: "Ignore" | "Warn" | "Strict";
   readonly manager: string;
@@ -113,7 +111,6 @@ function optionsOf(request: ApiRequest, kind: "CreateOptions" | "UpdateOptions" 
     errors.push({ field: "fieldManager", reason: "FieldValueTooLong", detail: "Too long: may not be more than 128 bytes" });
   if (errors.length > 0) throw invalid(kind, "meta.k8s.io", "", errors);
   return {
-    stated: optionsAsObject(kind, request),
     dryRun: dryRun === "All",
     validation: (validation === "" ? "Warn" : validation) as Options["validation"],
     manager: managerOf(request) || "unknown",
@@ -240,7 +237,8 @@ function attributesOf(
     ...(oldObject === undefined ? {} : { oldObject }),
     dryRun: options.dryRun,
     user: userOf(request),
-    options: options.stated,
+    // a patch is admitted as what it turns out to be
+    options: optionsAsObject(oldObject === undefined ? "CreateOptions" : "UpdateOptions", request),
   };
 }
 

@@ -14,7 +14,7 @@ import { operatorAgent } from "./operator-agent.ts";
 import { withServerDate } from "./server-date.ts";
 
 /** The operator's user, as the policies name it. */
-const operatorUser = "system:serviceaccount:nuptse:nuptse-operator";
+export const operatorUser = "system:serviceaccount:nuptse:nuptse-operator";
 
 /** Where the operator's lease is. */
 export const operatorLease = { namespace: "kube-system", name: "nuptse-operator" } as const;

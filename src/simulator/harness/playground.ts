@@ -12,7 +12,10 @@ import { createKubeClient } from "../../kube/kube-client.ts";
 import { noMetrics } from "../../runtime/metrics.ts";
 import type { TraceReader } from "../../trace/store.ts";
 import { startTrace } from "../../trace/trace-service.ts";
-import { type ApiServer, type ApiServerOptions, createApiServer } from "../apiserver/api-server.ts";
+import { type ApiServer, createApiServer } from "../apiserver/api-server.ts";
+import type { ApiServerOptions } from "../apiserver/server-options.ts";
+import type { LocalService } from "../apiserver/admission/webhook-client.ts";
+import { startServiceAccounts } from "../apiserver/controllers/service-account-controller.ts";
 import { createIdentity, type HttpServer, type HttpServerOptions, isCurrent, startHttpServer } from "../apiserver/http/http-server.ts";
 import { inProcessTransport } from "../apiserver/in-process-transport.ts";
 import type { NodeSpec } from "../world/node-life.ts";
@@ -21,6 +24,8 @@ import { startAutosave } from "./autosave.ts";
 import { installPackage } from "./package-objects.ts";
 import { type BreakPlayground, createPlaygroundFaults } from "./playground-faults.ts";
 import { type PlaygroundOperator, startPlaygroundOperator } from "./playground-operator.ts";
+import { tellOwnService } from "./own-service.ts";
+import { serveWebhooksOnDemand } from "./playground-webhooks.ts";
 import { loadPlayground } from "./saved-world.ts";
 import { StateFileError, writeStateFile } from "./state-file.ts";
 
@@ -97,7 +102,13 @@ async function start(options: PlaygroundOptions, ends: Ends): Promise<Playground
   const dataDir = options.dataDir ?? (await ownFolder(ends));
   await mkdir(dataDir, { recursive: true });
 
-  const server = serverWith({ clock, random, ...(loaded !== undefined && { state: loaded.state }) }, options.load);
+  // pods that are only played read no token
+  const hasAccounts = options.kubelet === "process";
+  const localService: LocalService = (service) => webhooks.endpoint(service);
+  const server = serverWith(
+    { clock, random, serviceAccounts: hasAccounts, localService, ...(loaded !== undefined && { state: loaded.state }) },
+    options.load,
+  );
   ends.add(() => server.close());
   const clientOf = (userAgent: string) => createKubeClient(inProcessTransport(server, { userAgent }));
   const client = clientOf("nuptse-playground");
@@ -105,6 +116,8 @@ async function start(options: PlaygroundOptions, ends: Ends): Promise<Playground
 
   let operator: PlaygroundOperator | undefined;
   let world: World | undefined;
+  const webhooks = serveWebhooksOnDemand({ server, operator: () => operator?.current, clock, random, logger });
+  ends.add(() => webhooks.close());
   const front = await listening({
     server,
     clock,
@@ -121,12 +134,16 @@ async function start(options: PlaygroundOptions, ends: Ends): Promise<Playground
     onError: (error) => logger.error("the API server failed", { error }),
   });
   ends.add(() => front.close());
+  const { hostname, port } = new URL(front.url);
+  const apiServer = { host: hostname, port: Number(port) };
+  await tellOwnService(client, apiServer);
+  if (hasAccounts) startServiceAccounts(server, front.caPem);
   world = await createWorld({
     client: clientOf("nuptse-kubelet"),
     clock,
     random,
     nodes: nodesOf(options.nodes, loaded?.nodes),
-    kubelet: options.kubelet === "process" ? { kind: "process", dataDir } : { kind: "stages" },
+    kubelet: options.kubelet === "process" ? { kind: "process", dataDir, apiServer } : { kind: "stages" },
   });
   const running = world;
   ends.add(() => running.close());
@@ -162,6 +179,7 @@ async function start(options: PlaygroundOptions, ends: Ends): Promise<Playground
     operator = started;
     ends.add(() => started.stop());
     await started.leading();
+    webhooks.begin();
   }
   return {
     url: front.url,

@@ -12,16 +12,19 @@ import { failureStatus } from "../apiserver/status.ts";
 import { ContainerLog } from "./container-log.ts";
 import type { ContainerExit, ContainerHandle, ContainerListener, ContainerRuntime, ContainerStart } from "./container-runtime.ts";
 import { noLog } from "./log-status.ts";
-import { ConfigError, environmentOf, expand } from "./process-environment.ts";
+import { type ApiServerAddress, ConfigError, environmentOf, expand } from "./process-environment.ts";
 import { ExecSessions, type Surroundings } from "./process-exec.ts";
 import { ProcessGuard } from "./process-guard.ts";
 import { connectLocally } from "./process-port.ts";
 import { containerIdVariable, ProcessStrays } from "./process-strays.ts";
-import { type LocalMount, mountConfigMaps, withLocalPaths } from "./process-volumes.ts";
+import { writeAccountKubeconfig } from "./account-kubeconfig.ts";
+import { type LocalMount, mountVolumes, withLocalPaths } from "./process-volumes.ts";
 
 export interface ProcessOptions {
-  /** Reads ConfigMaps and Secrets. */
+  /** Reads ConfigMaps and Secrets, and asks for tokens. */
   readonly client: KubeClient;
+  /** Where programs find the API server; absent = they are not told. */
+  readonly apiServer?: ApiServerAddress | undefined;
   readonly clock: Clock;
   /** Where working directories, logs and termination messages go. */
   readonly dataDir: string;
@@ -46,7 +49,7 @@ interface KeptLogs {
 
 /**
  * Runs the command of each container as a process of this machine, in a process group of its own. What makes an image is ignored: there
- * is no pull, no entry point, no file system of its own, and of volumes only ConfigMaps are mounted. A container needs a `command`; its
+ * is no pull, no entry point, no file system of its own, and volumes are directories elsewhere. A container needs a `command`; its
  * working directory is `workingDir` where that exists here, else a directory of the pod. The path of the termination message
  * (NUPTSE_RESULT_FILE) and the paths of mounts, in the environment, in command and in args, are replaced by local ones.
  */
@@ -168,10 +171,14 @@ class ProcessContainer implements ContainerHandle {
     const { start, listener, client, clock } = this.#options;
     const { pod, container, node, podIP } = start;
     try {
-      const environment = await environmentOf({ client, pod, container, node, podIP, terminationLog: this.#terminationLog });
-      const mounts = await mountConfigMaps(client, pod, container, join(dirname(this.#options.directory), "volumes"));
-      const local = Object.entries(environment).map(([name, value]) => [name, withLocalPaths(value, mounts)]);
-      if (!this.#cancelled) this.#launch(Object.fromEntries(local), mounts);
+      const { apiServer, dataDir, directory } = this.#options;
+      const terminationLog = this.#terminationLog;
+      const environment = await environmentOf({ client, pod, container, node, podIP, terminationLog, apiServer });
+      const directories = { directory: join(dirname(directory), "volumes"), claimsDirectory: join(dataDir, "claims") };
+      const mounts = await mountVolumes({ client, pod, container, node, podIP, ...directories });
+      const local = Object.fromEntries(Object.entries(environment).map(([name, value]) => [name, withLocalPaths(value, mounts)]));
+      const kubeconfig = apiServer === undefined ? {} : writeAccountKubeconfig(mounts, directory, apiServer);
+      if (!this.#cancelled) this.#launch({ ...kubeconfig, ...local }, mounts);
     } catch (error) {
       if (this.#cancelled) return;
       const message = error instanceof Error ? error.message : String(error);

@@ -4,7 +4,7 @@ import type { Random } from "../../base/random.ts";
 import type { KubeClient } from "../../kube/client.ts";
 import type { ContainerRuntime } from "./container-runtime.ts";
 import type { Mirror } from "./mirror.ts";
-import { matchesNode } from "./node-fit.ts";
+import { matchesNode } from "../apiserver/controllers/node-fit.ts";
 import { capacityOf, demandOf } from "./pod-demand.ts";
 import { type ResizeRefusal, resizeRefusal } from "./pod-resize.ts";
 import { PodStatusWriter } from "./pod-status-writer.ts";

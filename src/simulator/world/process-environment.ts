@@ -2,6 +2,7 @@ import type { Container, Pod } from "../../api/core.ts";
 import type { KubeObject } from "../../api/meta.ts";
 import { configMaps, type Resource, secrets } from "../../api/resource.ts";
 import type { KubeClient } from "../../kube/client.ts";
+import { parseQuantity } from "../apiserver/quantity.ts";
 import { statusOf } from "./failure.ts";
 
 /** A container cannot be created as its spec says: what CreateContainerConfigError shows. It may work later. */
@@ -17,6 +18,21 @@ export interface EnvironmentOptions {
   readonly podIP: string;
   /** The file in place of the container's terminationMessagePath. */
   readonly terminationLog: string;
+  /** Where the API server listens; absent = programs are not told. */
+  readonly apiServer?: ApiServerAddress | undefined;
+}
+
+/** Where programs in pods find the API server. */
+export interface ApiServerAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** What a kubelet tells all programs of the API server. */
+function apiServerVariables({ apiServer }: EnvironmentOptions): Record<string, string> {
+  if (apiServer === undefined) return {};
+  const { host, port } = apiServer;
+  return { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: String(port), KUBERNETES_SERVICE_PORT_HTTPS: String(port) };
 }
 
 /** Names whose value is the path of the termination message: programs write their result there. */
@@ -34,7 +50,7 @@ interface Source {
  */
 export async function environmentOf(options: EnvironmentOptions): Promise<Readonly<Record<string, string>>> {
   const { container } = options;
-  const result: Record<string, string> = {};
+  const result = apiServerVariables(options);
   for (const source of (container["envFrom"] as readonly Source[] | undefined) ?? []) {
     const ref = source.configMapRef ?? source.secretRef;
     if (ref === undefined) continue;
@@ -62,13 +78,42 @@ function toLocalFile(name: string, value: string, options: EnvironmentOptions): 
   return value === path || (resultFileNames.has(name) && value.startsWith("/")) ? options.terminationLog : value;
 }
 
+/** A map as a downward volume writes it: a line an entry, in the order of the keys. */
+function mapText(map: Readonly<Record<string, string>> = {}): string {
+  return Object.keys(map)
+    .sort()
+    .map((key) => `${key}=${JSON.stringify(map[key])}`)
+    .join("\n");
+}
+
+interface ResourceFieldRef {
+  readonly containerName?: string;
+  readonly resource: string;
+  readonly divisor?: string;
+}
+
+/** What a container may use or asks for, in units of the divisor, rounded up; 0 where nothing is stated. Throws ConfigError. */
+export function resourceFieldOf(pod: Pod, own: Container, ref: ResourceFieldRef | undefined): string {
+  const match = /^(limits|requests)\.(.+)$/.exec(ref?.resource ?? "");
+  if (ref === undefined || match === null) throw new ConfigError(`unsupported resource: ${ref?.resource ?? ""}`);
+  const container = ref.containerName === undefined ? own : pod.spec.containers.find((each) => each.name === ref.containerName);
+  if (container === undefined) throw new ConfigError(`container ${ref.containerName} not found`);
+  const stated = container.resources?.[match[1] as "limits" | "requests"]?.[match[2] as string];
+  if (stated === undefined) return "0";
+  const amount = parseQuantity(String(stated))?.nano ?? 0n;
+  const divisor = parseQuantity(ref.divisor ?? "1")?.nano || 1_000_000_000n;
+  return String((amount + divisor - 1n) / divisor);
+}
+
 type ValueFrom = NonNullable<NonNullable<Container["env"]>[number]["valueFrom"]>;
 
 async function referencedValue(options: EnvironmentOptions, from: ValueFrom): Promise<string | undefined> {
   if (from.fieldRef !== undefined) return fieldOf(options, from.fieldRef.fieldPath);
+  const { resourceFieldRef } = from as { readonly resourceFieldRef?: ResourceFieldRef };
+  if (resourceFieldRef !== undefined) return resourceFieldOf(options.pod, options.container, resourceFieldRef);
   const [resource, ref] = from.configMapKeyRef === undefined ? [secrets, from.secretKeyRef] : [configMaps, from.configMapKeyRef];
   if (ref === undefined)
-    throw new ConfigError("only fieldRef, configMapKeyRef and secretKeyRef can be used where containers are processes");
+    throw new ConfigError("only fieldRef, resourceFieldRef, configMapKeyRef and secretKeyRef can be used where containers are processes");
   const data = await dataOf(options, resource, ref.name, ref.optional === true);
   const value = data?.[ref.key];
   if (value === undefined && ref.optional !== true) {
@@ -77,7 +122,10 @@ async function referencedValue(options: EnvironmentOptions, from: ValueFrom): Pr
   return value;
 }
 
-function fieldOf({ pod, node, podIP }: EnvironmentOptions, path: string): string {
+/** A field of the pod by the path that a fieldRef gives. Throws ConfigError for one that cannot be had. */
+export function fieldOf({ pod, node, podIP }: Pick<EnvironmentOptions, "pod" | "node" | "podIP">, path: string): string {
+  const all = /^metadata\.(labels|annotations)$/.exec(path);
+  if (all !== null) return mapText(pod.metadata[all[1] as "labels" | "annotations"]);
   const keyed = /^metadata\.(labels|annotations)\['(.*)'\]$/.exec(path);
   if (keyed !== null) return pod.metadata[keyed[1] as "labels" | "annotations"]?.[keyed[2] ?? ""] ?? "";
   switch (path) {
@@ -102,15 +150,27 @@ function fieldOf({ pod, node, podIP }: EnvironmentOptions, path: string): string
   }
 }
 
-/** The entries of a ConfigMap or Secret, decoded; undefined when it is absent and that is allowed. */
-export async function dataOf(
+/** The entries of a ConfigMap or Secret as text; undefined when it is absent and that is allowed. */
+async function dataOf(
   options: Pick<EnvironmentOptions, "client" | "pod">,
   resource: Resource,
   name: string,
   optional: boolean,
 ): Promise<Readonly<Record<string, string>> | undefined> {
+  const content = await contentOf(options, resource, name, optional);
+  return content && Object.fromEntries(Object.entries(content).map(([key, value]) => [key, value.toString("utf8")]));
+}
+
+/** The entries of a ConfigMap or Secret, decoded; undefined when it is absent and that is allowed. */
+export async function contentOf(
+  options: Pick<EnvironmentOptions, "client" | "pod">,
+  resource: Resource,
+  name: string,
+  optional: boolean,
+): Promise<Readonly<Record<string, Buffer>> | undefined> {
   const namespace = options.pod.metadata.namespace ?? "default";
-  let object: KubeObject & { readonly data?: Readonly<Record<string, string>> };
+  type Entries = Readonly<Record<string, string>>;
+  let object: KubeObject & { readonly data?: Entries; readonly binaryData?: Entries };
   try {
     object = await options.client.get(resource, { namespace, name });
   } catch (error) {
@@ -118,6 +178,9 @@ export async function dataOf(
     if (optional) return undefined;
     throw new ConfigError(`${resource.kind.toLowerCase()} "${name}" not found`);
   }
-  if (resource !== secrets) return object.data ?? {};
-  return Object.fromEntries(Object.entries(object.data ?? {}).map(([key, value]) => [key, Buffer.from(value, "base64").toString("utf8")]));
+  const [text, encoded] = resource === secrets ? [{}, object.data ?? {}] : [object.data ?? {}, object.binaryData ?? {}];
+  return Object.fromEntries([
+    ...Object.entries(text).map(([key, value]) => [key, Buffer.from(value)] as const),
+    ...Object.entries(encoded).map(([key, value]) => [key, Buffer.from(value, "base64")] as const),
+  ]);
 }

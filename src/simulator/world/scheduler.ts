@@ -7,7 +7,7 @@ import type { KubeClient } from "../../kube/client.ts";
 import { statusOf } from "./failure.ts";
 import { formatSeconds } from "../../base/time.ts";
 import type { Mirror } from "./mirror.ts";
-import { matchesNode, preferenceOf, untoleratedTaint } from "./node-fit.ts";
+import { matchesNode, preferenceOf, untoleratedTaint } from "../apiserver/controllers/node-fit.ts";
 import { capacityOf, type Demand, demandOf, takesRoom } from "./pod-demand.ts";
 import { patchPodStatus } from "./pod-write.ts";
 import { draw, type Range } from "./range.ts";

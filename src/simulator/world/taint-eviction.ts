@@ -3,7 +3,7 @@ import type { Clock, Timer } from "../../base/clock.ts";
 import { parseTime } from "../../base/time.ts";
 import type { KubeClient } from "../../kube/client.ts";
 import type { Mirror } from "./mirror.ts";
-import { tolerates } from "./node-fit.ts";
+import { tolerates } from "../apiserver/controllers/node-fit.ts";
 import { disruptPod } from "./pod-write.ts";
 
 export interface TaintEvictionOptions {

@@ -17,6 +17,7 @@ import { PodGc } from "./pod-gc.ts";
 import type { PodScript } from "./pod-script.ts";
 import type { KubeletTiming } from "./pod-worker.ts";
 import { evictPod } from "./pod-write.ts";
+import type { ApiServerAddress } from "./process-environment.ts";
 import type { Range } from "./range.ts";
 import { Scheduler } from "./scheduler.ts";
 import { TaintEviction } from "./taint-eviction.ts";
@@ -32,7 +33,13 @@ export interface WorldOptions {
   readonly nodes: readonly NodeSpec[];
   readonly kubelet:
     | { readonly kind: "stages"; readonly behaviour?: (pod: Pod) => PodScript }
-    | { readonly kind: "process"; readonly dataDir: string; readonly path?: string; readonly maxLogBytes?: number };
+    | {
+        readonly kind: "process";
+        readonly dataDir: string;
+        readonly path?: string;
+        readonly maxLogBytes?: number;
+        readonly apiServer?: ApiServerAddress;
+      };
   readonly timing?: Partial<KubeletTiming>;
   /** Off where a real kube-scheduler runs. */
   readonly scheduler?: boolean;

@@ -37,6 +37,22 @@ export interface Admission {
   validate(attributes: AdmissionAttributes): readonly string[];
 }
 
+/** Asks one after the other: each sees what those before it made of the object. */
+export function allOf(members: readonly Admission[]): Admission {
+  const asked = (): readonly Admission[] => members.filter((member) => member.active);
+  return {
+    get active() {
+      return members.some((member) => member.active);
+    },
+    mutate: (attributes) =>
+      asked().reduce<Fields | undefined>(
+        (object, member) => member.mutate({ ...attributes, ...(object === undefined ? {} : { object }) }),
+        attributes.object,
+      ),
+    validate: (attributes) => asked().flatMap((member) => member.validate(attributes)),
+  };
+}
+
 export const userOf = (request: ApiRequest): User =>
   request.groups === undefined
     ? { ...trustedUser, name: request.user ?? trustedUser.name }
@@ -53,15 +69,14 @@ export function admitPart(
 }
 
 /** The options of a request as policies see them. */
-export function optionsAsObject(kind: "CreateOptions" | "UpdateOptions" | "PatchOptions" | "DeleteOptions", request: ApiRequest): Fields {
-  const { fieldManager, fieldValidation, dryRun, force } = request.query ?? {};
+export function optionsAsObject(kind: "CreateOptions" | "UpdateOptions" | "DeleteOptions", request: ApiRequest): Fields {
+  const { fieldManager, fieldValidation, dryRun } = request.query ?? {};
   return {
     kind,
     apiVersion: "meta.k8s.io/v1",
     ...(dryRun === undefined || dryRun === "" ? {} : { dryRun: [dryRun] }),
     ...(fieldManager === undefined ? {} : { fieldManager }),
     ...(fieldValidation === undefined ? {} : { fieldValidation }),
-    ...(force === undefined ? {} : { force: force === "true" }),
   };
 }
 

@@ -8,7 +8,8 @@ import { CompileError, compileExpression, listAt, type Wanted } from "./policy-c
 
 /** Policies and their bindings: how they are defaulted and what they are refused for (pkg/apis/admissionregistration). */
 
-const resource = (plural: string, kind: string): Resource => ({
+/** A kind of the group. */
+export const admissionResource = (plural: string, kind: string): Resource => ({
   group: "admissionregistration.k8s.io",
   version: "v1",
   plural,
@@ -18,7 +19,8 @@ const resource = (plural: string, kind: string): Resource => ({
 const section = (object: Fields, name: string): Fields => (isFields(object[name]) ? object[name] : {});
 const text = (value: unknown): string => (typeof value === "string" ? value : "");
 
-const withRuleScopes = (rules: unknown): unknown =>
+/** Rules take objects of all scopes where they do not say. */
+export const withRuleScopes = (rules: unknown): unknown =>
   Array.isArray(rules) ? rules.map((rule: unknown) => (isFields(rule) ? { scope: "*", ...rule } : rule)) : rules;
 
 function defaultMatch(match: unknown): unknown {
@@ -57,7 +59,8 @@ function matchErrors(match: unknown, path: string): readonly FieldError[] {
 
 const operations = ["*", "CONNECT", "CREATE", "DELETE", "UPDATE"];
 
-function ruleErrors(rule: Fields, path: string): readonly FieldError[] {
+/** Errors in one rule at a path. */
+export function ruleErrors(rule: Fields, path: string): readonly FieldError[] {
   const errors: FieldError[] = [];
   for (const field of ["operations", "apiGroups", "apiVersions", "resources"]) {
     if (!Array.isArray(rule[field]) || rule[field].length === 0) errors.push(requiredValue(`${path}.${field}`));
@@ -80,6 +83,21 @@ function expressionErrors(expression: unknown, wanted: Wanted, path: string): re
   }
 }
 
+/** Errors in the matchConditions of what lies at a path. */
+export function conditionErrors(fields: Fields, path: string): readonly FieldError[] {
+  const errors: FieldError[] = [];
+  const names = new Set<string>();
+  for (const [at, condition] of listAt(fields, "matchConditions").entries()) {
+    const where = `${path}.matchConditions[${at}]`;
+    errors.push(...expressionErrors(condition.expression, "bool", `${where}.expression`));
+    const name = text(condition.name);
+    if (name === "") errors.push(requiredValue(`${where}.name`));
+    else if (names.has(name)) errors.push(duplicateValue(`${where}.name`, name));
+    names.add(name);
+  }
+  return errors;
+}
+
 /** What both kinds of policies have. */
 function policyErrors(spec: Fields): readonly FieldError[] {
   const errors: FieldError[] = [];
@@ -95,15 +113,7 @@ function policyErrors(spec: Fields): readonly FieldError[] {
     if (listAt(section(spec, "matchConstraints"), "resourceRules").length === 0)
       errors.push(requiredValue("spec.matchConstraints.resourceRules"));
   }
-  const names = new Set<string>();
-  for (const [at, condition] of listAt(spec, "matchConditions").entries()) {
-    const path = `spec.matchConditions[${at}]`;
-    errors.push(...expressionErrors(condition.expression, "bool", `${path}.expression`));
-    const name = text(condition.name);
-    if (name === "") errors.push(requiredValue(`${path}.name`));
-    else if (names.has(name)) errors.push(duplicateValue(`${path}.name`, name));
-    names.add(name);
-  }
+  errors.push(...conditionErrors(spec, "spec"));
   for (const [at, variable] of listAt(spec, "variables").entries()) {
     const path = `spec.variables[${at}]`;
     if (!/^[A-Za-z_]\w*$/.test(text(variable.name)))
@@ -218,7 +228,7 @@ function validatingBindingErrors(binding: StoredObject): readonly FieldError[] {
 }
 
 const kind = (plural: string, name: string, more: Partial<BuiltinKind>): BuiltinKind => ({
-  resource: resource(plural, name),
+  resource: admissionResource(plural, name),
   typeName: `admissionregistration.v1.${name}`,
   counted: true,
   conditionalUpdate: true,

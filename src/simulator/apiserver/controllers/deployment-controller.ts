@@ -1,13 +1,12 @@
 import { formatSeconds } from "../../../base/time.ts";
 import type { Timer } from "../../../base/clock.ts";
 import { canonicalJson, shortHash } from "../../../base/hash.ts";
-import { deployments } from "../../../api/resource.ts";
+import { deployments, replicaSets } from "../../../api/resource.ts";
 import type { ApiServer, Commit } from "../api-server.ts";
 import { keyOf } from "../collection.ts";
 import { type Fields, isFields, type StoredObject, sameJson, withField } from "../json.ts";
 import { KeyedWork } from "./keyed-work.ts";
-import { ControllerClient, controlledBy, controllerOf, numberOf, ownedBy, sectionOf, specOf, statusOf } from "./owned.ts";
-import { replicaSets } from "./replica-set-controller.ts";
+import { ControllerClient, controlledBy, controllerOf, counted, numberOf, ownedBy, sectionOf, specOf, statusOf } from "./owned.ts";
 
 const hashLabel = "pod-template-hash";
 const revisionAnnotation = "deployment.kubernetes.io/revision";
@@ -27,7 +26,11 @@ export class DeploymentController {
     this.#server = server;
     this.#now = now;
     this.#client = new ControllerClient(server, agent);
-    this.#work = new KeyedWork(later, (key) => this.#sync(key));
+    this.#work = new KeyedWork(
+      later,
+      (key) => this.#sync(key),
+      () => this.#client.busy(),
+    );
   }
 
   observe(commit: Commit): void {
@@ -156,7 +159,7 @@ export class DeploymentController {
     const set = current === undefined ? "" : `ReplicaSet "${current.metadata.name}" `;
     this.#client.writeStatus(deployments, deployment, {
       observedGeneration: deployment.metadata.generation,
-      ...Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0)),
+      ...counted(counts),
       conditions: this.#conditions(deployment, [
         enough
           ? ["Available", "True", "MinimumReplicasAvailable", "Deployment has minimum availability."]

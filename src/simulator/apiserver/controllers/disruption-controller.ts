@@ -101,7 +101,7 @@ export class DisruptionController {
   #write(budget: StoredObject, status: Fields): void {
     if (sameJson(status, budget.status)) return;
     const path = resourcePath(budgets, budget.metadata.namespace, budget.metadata.name, "status");
-    this.#server.handle({ method: "PUT", path, body: { ...budget, status }, userAgent: this.#agent, user: controllerUser });
+    void this.#server.respond({ method: "PUT", path, body: { ...budget, status }, userAgent: this.#agent, user: controllerUser });
   }
 
   #podsOf(budget: StoredObject): readonly StoredObject[] {

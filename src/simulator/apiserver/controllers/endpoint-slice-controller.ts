@@ -22,7 +22,11 @@ export class EndpointSliceController {
   constructor(server: ApiServer, later: (action: () => void) => Timer, agent: string) {
     this.#server = server;
     this.#client = new ControllerClient(server, agent);
-    this.#work = new KeyedWork(later, (key) => this.#sync(key));
+    this.#work = new KeyedWork(
+      later,
+      (key) => this.#sync(key),
+      () => this.#client.busy(),
+    );
   }
 
   observe(commit: Commit): void {

@@ -161,7 +161,7 @@ export class GarbageCollector {
 
   #patch(type: ResourceType, object: StoredObject, body: unknown): void {
     const path = resourcePath(type.resource, object.metadata.namespace, object.metadata.name);
-    this.#server.handle({
+    void this.#server.respond({
       method: "PATCH",
       path,
       contentType: "application/merge-patch+json",
@@ -174,7 +174,7 @@ export class GarbageCollector {
   #delete(type: ResourceType, object: StoredObject, propagationPolicy: "Background" | "Foreground"): void {
     const path = resourcePath(type.resource, object.metadata.namespace, object.metadata.name);
     const { uid } = object.metadata;
-    this.#server.handle({
+    void this.#server.respond({
       method: "DELETE",
       path,
       body: { kind: "DeleteOptions", apiVersion: "v1", propagationPolicy, preconditions: { uid } },

@@ -29,7 +29,12 @@ export class NamespaceController {
       if (!type.resource.namespaced || type.convert !== undefined) continue;
       const objects = type.collection.list({ namespace }) ?? [];
       if (objects.length === 0) continue;
-      this.#server.handle({ method: "DELETE", path: resourcePath(type.resource, namespace), userAgent: this.#agent, user: controllerUser });
+      void this.#server.respond({
+        method: "DELETE",
+        path: resourcePath(type.resource, namespace),
+        userAgent: this.#agent,
+        user: controllerUser,
+      });
       left += (type.collection.list({ namespace }) ?? []).length;
     }
     // finalizers and grace periods are waited for
@@ -38,7 +43,7 @@ export class NamespaceController {
       return;
     }
     const spec = isFields(found.spec) ? found.spec : {};
-    this.#server.handle({
+    void this.#server.respond({
       method: "PUT",
       path: resourcePath(namespaces, undefined, namespace, "finalize"),
       body: { ...found, spec: { ...spec, finalizers: [] } },

@@ -39,7 +39,7 @@ export class QuotaController {
       const status = { hard, used: usedBy(quota, this.#objects(namespace)) };
       if (sameJson(status, quota.status)) continue;
       const path = resourcePath(resourceQuotas, namespace, quota.metadata.name, "status");
-      this.#server.handle({ method: "PUT", path, body: { ...quota, status }, userAgent: this.#agent, user: controllerUser });
+      void this.#server.respond({ method: "PUT", path, body: { ...quota, status }, userAgent: this.#agent, user: controllerUser });
     }
   }
 

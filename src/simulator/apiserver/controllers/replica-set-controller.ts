@@ -1,14 +1,12 @@
 import type { Timer } from "../../../base/clock.ts";
-import { pods, type Resource } from "../../../api/resource.ts";
+import { pods, replicaSets } from "../../../api/resource.ts";
 import type { ApiServer, Commit } from "../api-server.ts";
 import { keyOf } from "../collection.ts";
 import type { Fields, StoredObject } from "../json.ts";
 import { isReady } from "../kinds/eviction.ts";
 import { matchesLabels, requirementsOf } from "../selectors.ts";
 import { KeyedWork } from "./keyed-work.ts";
-import { ControllerClient, controlledBy, controllerOf, numberOf, ownedBy, sectionOf, specOf, statusOf } from "./owned.ts";
-
-export const replicaSets: Resource = { group: "apps", version: "v1", plural: "replicasets", kind: "ReplicaSet", namespaced: true };
+import { ControllerClient, controllerOf, counted, firstToGo, isActive, numberOf, ownedBy, podOf, sectionOf, specOf } from "./owned.ts";
 
 /** Not more than this many pods are made or deleted at a look, as on a real cluster. */
 const burst = 500;
@@ -22,7 +20,11 @@ export class ReplicaSetController {
   constructor(server: ApiServer, later: (action: () => void) => Timer, agent: string) {
     this.#server = server;
     this.#client = new ControllerClient(server, agent);
-    this.#work = new KeyedWork(later, (key) => this.#sync(key));
+    this.#work = new KeyedWork(
+      later,
+      (key) => this.#sync(key),
+      () => this.#client.busy(),
+    );
   }
 
   observe(commit: Commit): void {
@@ -47,7 +49,8 @@ export class ReplicaSetController {
   #scale(set: StoredObject, active: readonly StoredObject[], wanted: number): readonly StoredObject[] {
     if (active.length < wanted) {
       const missing = Math.min(burst, wanted - active.length);
-      for (let made = 0; made < missing; made++) if (!this.#client.create(pods, set.metadata.namespace, podOf(set))) break;
+      const pod = podOf(set, replicaSets, sectionOf(specOf(set), "template"), { metadata: { generateName: `${set.metadata.name}-` } });
+      for (let made = 0; made < missing; made++) if (!this.#client.create(pods, set.metadata.namespace, pod)) break;
       // their status is counted when they are seen
       return active;
     }
@@ -66,37 +69,8 @@ export class ReplicaSetController {
     };
     return {
       replicas: held.length,
-      ...Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0)),
+      ...counted(counts),
       observedGeneration: set.metadata.generation,
     };
   }
-}
-
-const isActive = (pod: StoredObject): boolean => {
-  const { phase } = statusOf(pod);
-  return pod.metadata.deletionTimestamp === undefined && phase !== "Succeeded" && phase !== "Failed";
-};
-
-/** A pod of the template, with a name that the server ends. */
-function podOf(set: StoredObject): Fields {
-  const template = sectionOf(specOf(set), "template");
-  const { labels, annotations, finalizers } = sectionOf(template, "metadata");
-  return {
-    metadata: {
-      generateName: `${set.metadata.name}-`,
-      ...(labels === undefined ? {} : { labels }),
-      ...(annotations === undefined ? {} : { annotations }),
-      ...(finalizers === undefined ? {} : { finalizers }),
-      ownerReferences: [controlledBy(set, replicaSets)],
-    },
-    spec: template.spec,
-  };
-}
-
-/** Pods without a node go first, then those that do not run, those that are not ready, and the newest. */
-function firstToGo(left: StoredObject, right: StoredObject): number {
-  const rank = (pod: StoredObject): number =>
-    (String(specOf(pod).nodeName ?? "") === "" ? 0 : 4) + (statusOf(pod).phase === "Running" ? 2 : 0) + (isReady(pod) ? 1 : 0);
-  const age = (pod: StoredObject): number => Date.parse(String(pod.metadata.creationTimestamp));
-  return rank(left) - rank(right) || age(right) - age(left) || (left.metadata.name < right.metadata.name ? -1 : 1);
 }

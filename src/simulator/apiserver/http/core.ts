@@ -1,4 +1,4 @@
-import type { ApiReply } from "../api-server.ts";
+import type { ApiReply } from "../reply.ts";
 import type { Access, Decision, User } from "../authorization/rbac.ts";
 import type { ApiRequest } from "../request-path.ts";
 import type { ServedResource } from "../served-resource.ts";
@@ -7,7 +7,7 @@ import type { WatchHandle } from "../watches.ts";
 /** What the HTTP front asks of the API server: an {@link ApiServer}, or what stands before one to delay its answers. */
 export interface ServerCore {
   /** Everything but watches. Refusals are replies too: it throws only on a defect. */
-  handle(request: ApiRequest): ApiReply | Promise<ApiReply>;
+  respond(request: ApiRequest): ApiReply | Promise<ApiReply>;
   /** Opens a watch, or answers why not. */
   watch(request: ApiRequest): WatchHandle | ApiReply;
   /** Whose token it is, beside the administrator's; absent = there are no others. */

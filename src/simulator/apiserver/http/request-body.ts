@@ -16,6 +16,8 @@ export interface RequestBody {
   /** Without parameters; absent when there is no body. */
   readonly contentType?: string;
   readonly value?: unknown;
+  /** Its length as it came. */
+  readonly bytes?: number;
 }
 
 /**
@@ -32,8 +34,8 @@ export async function readBody(request: IncomingMessage): Promise<RequestBody> {
     throw Refusal.of(415, `the body of the request was in an unknown format - accepted media types include: ${objectTypes.join(", ")}`);
   }
   if (bytes.length === 0 && method !== "PATCH") return { contentType: type };
-  if (type === protobufType) return { contentType: "application/json", value: parseProtobuf(bytes) };
-  return { contentType: type, value: parse(new TextDecoder().decode(bytes), type) };
+  if (type === protobufType) return { contentType: "application/json", value: parseProtobuf(bytes), bytes: bytes.length };
+  return { contentType: type, value: parse(new TextDecoder().decode(bytes), type), bytes: bytes.length };
 }
 
 /** Reads a body that nobody looks at, so that the connection can be used again. Throws a Refusal with 413 over the limit. */

@@ -3,7 +3,7 @@ import type { Duplex } from "node:stream";
 import type { Pod } from "../../../api/core.ts";
 import type { Status } from "../../../api/meta.ts";
 import type { Clock } from "../../../base/clock.ts";
-import type { ApiReply } from "../api-server.ts";
+import type { ApiReply } from "../reply.ts";
 import type { User } from "../authorization/rbac.ts";
 import type { ApiRequest } from "../request-path.ts";
 import type { ServedResource } from "../served-resource.ts";
@@ -16,6 +16,7 @@ import { negotiate } from "./negotiation.ts";
 import { sendLog } from "./pod-log.ts";
 import { refuseUpgrade, streamPod, type Upgrade } from "./pod-stream.ts";
 import { forwardPorts } from "./port-forward.ts";
+import { destinationOf, isProxied, passOn } from "./proxy.ts";
 import { readBody, skipBody } from "./request-body.ts";
 import { type RequestInfo, requestInfo } from "./request-info.ts";
 import { sendJson, sendReply } from "./send.ts";
@@ -80,7 +81,7 @@ interface Exchange {
 const publicPaths = /^\/(version|healthz|livez|readyz)(\/|$)/;
 /** Parts of a pod that are streams in both directions: their requests are upgrades. */
 const streamedPodParts = new Set(["exec", "attach", "portforward"]);
-const unsupportedPodParts = new Set(["proxy", "ephemeralcontainers"]);
+const unsupportedPodParts = new Set(["ephemeralcontainers"]);
 /** Who reads what is open to all. */
 const nobody: User = { name: "system:anonymous", groups: ["system:unauthenticated"] };
 /** For watches that name no time-out: a server may choose. */
@@ -137,7 +138,7 @@ async function answerUpgrade(parts: HandlerParts, sender: User | undefined, upgr
 /** The pod that a part of a path belongs to. */
 async function readPod(parts: HandlerParts, info: RequestInfo, request: IncomingMessage, user: User): Promise<ApiReply> {
   const path = `/api/v1/namespaces/${encodeURIComponent(info.namespace)}/pods/${encodeURIComponent(info.name)}`;
-  return parts.server.handle({ method: "GET", path, ...identity(request, user) });
+  return parts.server.respond({ method: "GET", path, ...identity(request, user) });
 }
 
 async function answer(parts: HandlerParts, exchange: Exchange, sender: User | undefined): Promise<void> {
@@ -151,7 +152,7 @@ async function answer(parts: HandlerParts, exchange: Exchange, sender: User | un
     answerDocument({ request, response, path, groupVersions: () => groupVersions(resources), address });
     return;
   }
-  if (isServiceProxy(exchange.info)) return answerFromService(parts, exchange);
+  if (isProxied(exchange.info)) return answerFromBehind(parts, exchange);
   const resource = resources.find(
     ({ group, version, plural }) => group === exchange.info.group && version === exchange.info.version && plural === exchange.info.resource,
   );
@@ -164,7 +165,7 @@ async function answer(parts: HandlerParts, exchange: Exchange, sender: User | un
 /** What nobody serves: the core knows whether its group is one that tells so in a Status or in plain text. */
 async function answerUnknown(parts: HandlerParts, { request, response, path, query, user }: Exchange): Promise<void> {
   // asked before the body is read: by then the kind may be served
-  const asked = parts.server.handle({ method: "GET", path, query, ...identity(request, user) });
+  const asked = parts.server.respond({ method: "GET", path, query, ...identity(request, user) });
   await skipBody(request);
   sendReply(response, await asked, "json");
 }
@@ -181,18 +182,20 @@ async function answerPodPart(parts: HandlerParts, exchange: Exchange, resource: 
   await sendLog(reply.body as Pod, query, response, { source: parts.logSource(), clock: parts.clock });
 }
 
-const isServiceProxy = ({ group, resource, subresource }: RequestInfo): boolean =>
-  group === "" && resource === "services" && (subresource === "proxy" || subresource.startsWith("proxy/"));
-
-async function answerFromService(parts: HandlerParts, { request, response, info }: Exchange): Promise<void> {
-  await skipBody(request);
-  if (request.method !== "GET") throw Refusal.of(405, "services/proxy takes GET only on this server");
+/** A request to a Service or a pod through this server: answered by something in this process, or by whoever listens there. */
+async function answerFromBehind(parts: HandlerParts, { request, response, info }: Exchange): Promise<void> {
   const { namespace, name, subresource } = info;
   const query = (request.url ?? "").split("?", 2)[1];
-  const path = `/${subresource.slice("proxy/".length)}`;
-  const answer = parts.serviceProxy?.({ namespace, name }, query === undefined ? path : `${path}?${query}`);
-  if (answer === undefined) throw Refusal.of(404, `services "${name}" not found`);
-  const { status, body } = await answer;
+  const path = `/${subresource.slice("proxy/".length)}${query === undefined ? "" : `?${query}`}`;
+  const own = info.resource === "services" && request.method === "GET" ? parts.serviceProxy?.({ namespace, name }, path) : undefined;
+  if (own === undefined) {
+    const read = async (what: string, query?: Readonly<Record<string, string>>) =>
+      parts.server.respond({ method: "GET", path: what, ...(query === undefined ? {} : { query }), userAgent: "kube-apiserver/embedded" });
+    const destination = await destinationOf(info, read);
+    return passOn(request, response, { ...destination, path });
+  }
+  await skipBody(request);
+  const { status, body } = await own;
   sendJson(response, status, body);
 }
 
@@ -208,11 +211,12 @@ async function answerFromCore(parts: HandlerParts, exchange: Exchange, resource:
     query,
     ...(body.contentType === undefined ? {} : { contentType: body.contentType }),
     ...(body.value === undefined ? {} : { body: body.value }),
+    ...(body.bytes === undefined ? {} : { bodyBytes: body.bytes }),
     ...identity(request, exchange.user),
   };
   const shape = shaper(form, resource, parts.clock, includeObject(query));
   if (info.verb !== "watch") {
-    const reply = await parts.server.handle(coreRequest);
+    const reply = await parts.server.respond(coreRequest);
     const shaped = reply.status < 300 && isObject(reply.body) ? { ...reply, body: shape(reply.body) } : reply;
     return sendReply(response, shaped, form);
   }

@@ -1,5 +1,5 @@
 import type { ServerResponse } from "node:http";
-import type { ApiReply } from "../api-server.ts";
+import type { ApiReply } from "../reply.ts";
 import { contentTypeOf, type Form } from "./negotiation.ts";
 
 type Headers = Readonly<Record<string, string>>;

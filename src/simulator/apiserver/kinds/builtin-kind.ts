@@ -30,10 +30,11 @@ export interface BuiltinKind {
   readonly emptyObject?: Fields;
   readonly fieldReaders?: Readonly<Record<string, (object: StoredObject) => string>>;
   readonly defaults?: (object: Fields) => Fields;
-  readonly prepareCreate?: (object: StoredObject) => StoredObject;
-  readonly prepareUpdate?: (next: StoredObject, live: StoredObject, subresource: string) => StoredObject;
-  readonly validate?: (object: StoredObject) => readonly FieldError[];
-  readonly validateUpdate?: (next: StoredObject, live: StoredObject, subresource: string) => readonly FieldError[];
+  /** `collection` is all objects of the kind: what one of them has, another may not get. */
+  readonly prepareCreate?: (object: StoredObject, collection: Collection) => StoredObject;
+  readonly prepareUpdate?: (next: StoredObject, live: StoredObject, subresource: string, collection: Collection) => StoredObject;
+  readonly validate?: (object: StoredObject, collection: Collection) => readonly FieldError[];
+  readonly validateUpdate?: (next: StoredObject, live: StoredObject, subresource: string, collection: Collection) => readonly FieldError[];
   readonly strategy?: Pick<Strategy, "gracePeriod" | "markDeleted" | "holds" | "warnings">;
   readonly convert?: ResourceType["convert"];
 }
@@ -58,7 +59,7 @@ export function builtinType(kind: BuiltinKind, collection: Collection): Resource
     prepareCreate(object) {
       const counted = kind.counted === true ? withMetadata(object, { generation: 1 }) : object;
       const bare = hasStatus && kind.createsStatus !== true ? withField(counted, "status", undefined) : counted;
-      return kind.prepareCreate?.(bare) ?? bare;
+      return kind.prepareCreate?.(bare, collection) ?? bare;
     },
     prepareUpdate(next, live, subresource) {
       let result = next;
@@ -68,14 +69,14 @@ export function builtinType(kind: BuiltinKind, collection: Collection): Resource
         if (next.status === undefined) result = withField(result, "status", undefined);
         if (live.metadata.ownerReferences === undefined) result = withMetadata(result, { ownerReferences: undefined });
       }
-      result = kind.prepareUpdate?.(result, live, subresource) ?? result;
+      result = kind.prepareUpdate?.(result, live, subresource, collection) ?? result;
       const changed = kind.counted === true && subresource !== "status" && !sameJson(specOf(result), specOf(live));
       return changed ? withMetadata(result, { generation: (live.metadata.generation ?? 0) + 1 }) : result;
     },
-    validateCreate: (object) => kind.validate?.(object) ?? [],
+    validateCreate: (object) => kind.validate?.(object, collection) ?? [],
     validateUpdate: (next, live, subresource) => [
-      ...(subresource === "" && kind.validateUpdate === undefined ? (kind.validate?.(next) ?? []) : []),
-      ...(kind.validateUpdate?.(next, live, subresource) ?? []),
+      ...(subresource === "" && kind.validateUpdate === undefined ? (kind.validate?.(next, collection) ?? []) : []),
+      ...(kind.validateUpdate?.(next, live, subresource, collection) ?? []),
     ],
     nameErrors: kind.nameErrors ?? ((name, generated) => subdomainErrors(name, generated)),
     resetFields: (subresource) => (subresource === "status" ? specReset : hasStatus && subresource === "" ? statusReset : emptySet),
@@ -123,3 +124,18 @@ export function textAt(...path: readonly string[]): (object: StoredObject) => st
     return current === undefined || current === null ? "" : String(current);
   };
 }
+
+/** A kind by its parts, as the table of kinds writes them. */
+export const resourceOf = (group: string, version: string, plural: string, kind: string, namespaced = true): Resource => ({
+  group,
+  version,
+  plural,
+  kind,
+  namespaced,
+});
+
+/** A part of an object that is a structure itself; empty where it is absent. */
+export const section = (object: Fields, name: string): Fields => {
+  const found = object[name];
+  return isFields(found) ? found : {};
+};

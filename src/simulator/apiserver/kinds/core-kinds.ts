@@ -4,33 +4,25 @@ import {
   leases,
   namespaces,
   nodes,
-  type Resource,
+  persistentVolumeClaims,
   resourceQuotas,
   secrets,
-  services,
+  serviceAccounts,
 } from "../../../api/resource.ts";
 import { policyKinds } from "../admission/policy-kinds.ts";
-import { type Fields, isFields, type StoredObject, sameJson, withField } from "../json.ts";
+import { webhookKinds } from "../admission/webhook-kinds.ts";
+import { isFields, type StoredObject, sameJson } from "../json.ts";
 import { labelNameErrors, pathSegmentErrors } from "../object-meta.ts";
-import { type FieldError, forbiddenField, invalidValue, requiredValue, unsupportedValue } from "../status.ts";
-import { type BuiltinKind, textAt } from "./builtin-kind.ts";
+import { type FieldError, forbiddenField, invalidValue, requiredValue, tooLong, unsupportedValue } from "../status.ts";
+import { type BuiltinKind, resourceOf, section, textAt } from "./builtin-kind.ts";
 import { disruptionBudgetKind } from "./disruption-budget-kind.ts";
 import { coreEventKind, newEventKind } from "./event-kind.ts";
-import { defaultTemplate, podKind, podTemplateKind, templateErrors } from "./pod-kind.ts";
+import { jobKinds } from "./job-kinds.ts";
+import { podKind, podTemplateKind } from "./pod-kind.ts";
+import { serviceKind } from "./service-kind.ts";
+import { workloadKinds } from "./workload-kinds.ts";
 
 /** The built-in kinds that are served, besides CustomResourceDefinition. */
-
-const resource = (group: string, version: string, plural: string, kind: string, namespaced = true): Resource => ({
-  group,
-  version,
-  plural,
-  kind,
-  namespaced,
-});
-const section = (object: Fields, name: string): Fields => {
-  const found = object[name];
-  return isFields(found) ? found : {};
-};
 
 const namespaceKind: BuiltinKind = {
   resource: namespaces,
@@ -103,7 +95,22 @@ const leaseKind: BuiltinKind = {
 
 const dataKey = /^[-._a-zA-Z0-9]+$/;
 
-function dataErrors(object: StoredObject): readonly FieldError[] {
+/** What all values of a ConfigMap or a Secret may be long, in bytes. */
+const mostDataBytes = 1_048_576;
+
+/** Errors in keys, and too much in all; `field` is how that is told. */
+function dataErrors(object: StoredObject, bytesOf: (value: unknown) => number, field: string): readonly FieldError[] {
+  let size = 0;
+  for (const value of Object.values(section(object, "data"))) size += bytesOf(value);
+  for (const value of Object.values(section(object, "binaryData"))) size += decodedBytes(value);
+  const surplus = size > mostDataBytes ? [tooLong(field, mostDataBytes)] : [];
+  return [...keyErrors(object), ...surplus];
+}
+
+const textBytes = (value: unknown): number => Buffer.byteLength(String(value));
+const decodedBytes = (value: unknown): number => Buffer.byteLength(String(value), "base64");
+
+function keyErrors(object: StoredObject): readonly FieldError[] {
   return Object.keys(section(object, "data"))
     .filter((key) => !dataKey.test(key) || key.length > 253)
     .map((key) =>
@@ -116,20 +123,23 @@ function dataErrors(object: StoredObject): readonly FieldError[] {
 }
 
 /** What is marked immutable stays as it is. */
-function immutableErrors(next: StoredObject, live: StoredObject): readonly FieldError[] {
-  if (live.immutable !== true) return dataErrors(next);
+function immutableErrors(found: readonly FieldError[], next: StoredObject, live: StoredObject): readonly FieldError[] {
+  if (live.immutable !== true) return found;
   const errors: FieldError[] = [];
   if (next.immutable !== true) errors.push(forbiddenField("immutable", "field is immutable when `immutable` is set"));
   if (!sameJson(next.data, live.data)) errors.push(forbiddenField("data", "field is immutable when `immutable` is set"));
   return errors;
 }
 
+const configMapErrors = (object: StoredObject): readonly FieldError[] => dataErrors(object, textBytes, "");
+const secretErrors = (object: StoredObject): readonly FieldError[] => dataErrors(object, decodedBytes, "data");
+
 const configMapKind: BuiltinKind = {
   resource: configMaps,
   typeName: "core.v1.ConfigMap",
   shortNames: ["cm"],
-  validate: dataErrors,
-  validateUpdate: immutableErrors,
+  validate: configMapErrors,
+  validateUpdate: (next, live) => immutableErrors(configMapErrors(next), next, live),
 };
 
 const secretKind: BuiltinKind = {
@@ -145,55 +155,8 @@ const secretKind: BuiltinKind = {
     );
     return { ...typed, data: { ...section(rest, "data"), ...encoded } };
   },
-  validate: dataErrors,
-  validateUpdate: immutableErrors,
-};
-
-const serviceKind: BuiltinKind = {
-  resource: services,
-  typeName: "core.v1.Service",
-  shortNames: ["svc"],
-  categories: ["all"],
-  subresources: ["status"],
-  createOnUpdate: true,
-  returnsDeleted: true,
-  emptyObject: { spec: {}, status: { loadBalancer: {} } },
-  nameErrors: (name, generated) => labelNameErrors(name, generated),
-  fieldReaders: { "spec.clusterIP": textAt("spec", "clusterIP"), "spec.type": textAt("spec", "type") },
-  defaults(object) {
-    const spec = section(object, "spec");
-    const ports = Array.isArray(spec.ports)
-      ? spec.ports.map((port: unknown) => (isFields(port) ? { protocol: "TCP", targetPort: port.port, ...port } : port))
-      : undefined;
-    return {
-      ...object,
-      spec: {
-        sessionAffinity: "None",
-        type: "ClusterIP",
-        internalTrafficPolicy: "Cluster",
-        ...spec,
-        ...(ports === undefined ? {} : { ports }),
-      },
-    };
-  },
-  prepareCreate: (object) => ({ ...object, status: { loadBalancer: {} } }),
-  prepareUpdate: (next, live) => ({
-    ...next,
-    spec: {
-      ...(section(live, "spec").clusterIP === undefined ? {} : { clusterIP: section(live, "spec").clusterIP }),
-      ...section(next, "spec"),
-    },
-  }),
-  validate(service) {
-    const ports = section(service, "spec").ports;
-    const errors: FieldError[] = [];
-    (Array.isArray(ports) ? ports : []).forEach((port: unknown, at) => {
-      const number = isFields(port) ? port.port : undefined;
-      if (typeof number !== "number" || number < 1 || number > 65535)
-        errors.push(invalidValue(`spec.ports[${at}].port`, number ?? 0, "must be between 1 and 65535, inclusive"));
-    });
-    return errors;
-  },
+  validate: secretErrors,
+  validateUpdate: (next, live) => immutableErrors(secretErrors(next), next, live),
 };
 
 const revisionKind: BuiltinKind = {
@@ -208,52 +171,6 @@ const revisionKind: BuiltinKind = {
   validateUpdate: (next, live) => (sameJson(next.data, live.data) ? [] : [invalidValue("data", next.data, "field is immutable")]),
 };
 
-/** How a Deployment goes from one template to the next where it does not say. */
-function defaultRollout(spec: Fields): Fields {
-  const strategy: Fields = { type: "RollingUpdate", ...section(spec, "strategy") };
-  const rollingUpdate = { maxUnavailable: "25%", maxSurge: "25%", ...section(strategy, "rollingUpdate") };
-  return {
-    revisionHistoryLimit: 10,
-    progressDeadlineSeconds: 600,
-    ...spec,
-    strategy: strategy.type === "RollingUpdate" ? { ...strategy, rollingUpdate } : strategy,
-  };
-}
-
-const workload = (plural: string, kind: string, shortName: string): BuiltinKind => ({
-  resource: resource("apps", "v1", plural, kind),
-  typeName: `apps.v1.${kind}`,
-  shortNames: [shortName],
-  categories: ["all"],
-  subresources: ["status", "scale"],
-  scale: { specReplicas: ["spec", "replicas"], statusReplicas: ["status", "replicas"] },
-  counted: true,
-  emptyObject: { spec: { selector: null, template: { metadata: {}, spec: { containers: null } } }, status: {} },
-  defaults(object) {
-    const spec = section(object, "spec");
-    return {
-      ...object,
-      spec: {
-        replicas: 1,
-        ...(kind === "Deployment" ? defaultRollout(spec) : spec),
-        ...(spec.template === undefined ? {} : { template: defaultTemplate(spec.template) }),
-      },
-    };
-  },
-  prepareCreate: (object) => withField(object, "status", kind === "ReplicaSet" ? { replicas: 0 } : {}),
-  validate(object) {
-    const spec = section(object, "spec");
-    const errors: FieldError[] = [...templateErrors(spec.template, "spec.template")];
-    const labels = section(section(section(spec, "template"), "metadata"), "labels");
-    const wanted = section(section(spec, "selector"), "matchLabels");
-    if (spec.selector === undefined) errors.push(requiredValue("spec.selector"));
-    else if (Object.entries(wanted).some(([key, value]) => labels[key] !== value)) {
-      errors.push(invalidValue("spec.template.metadata.labels", labels, "`selector` does not match template `labels`"));
-    }
-    return errors;
-  },
-});
-
 /** Kinds that are only held. */
 const held = (
   group: string,
@@ -263,7 +180,7 @@ const held = (
   typeName: string,
   more: Partial<BuiltinKind> = {},
 ): BuiltinKind => ({
-  resource: resource(group, version, plural, kind),
+  resource: resourceOf(group, version, plural, kind),
   typeName,
   ...more,
 });
@@ -277,7 +194,7 @@ const clusterWide = (
   more: Partial<BuiltinKind> = {},
 ): BuiltinKind => ({
   ...held(group, version, plural, kind, typeName, more),
-  resource: resource(group, version, plural, kind, false),
+  resource: resourceOf(group, version, plural, kind, false),
 });
 
 const rbacNames = { nameErrors: (name: string) => pathSegmentErrors(name), createOnUpdate: true };
@@ -290,14 +207,18 @@ export const builtinKinds: readonly BuiltinKind[] = [
   configMapKind,
   secretKind,
   serviceKind,
-  held("", "v1", "serviceaccounts", "ServiceAccount", "core.v1.ServiceAccount", { shortNames: ["sa"], returnsDeleted: true }),
+  { resource: serviceAccounts, typeName: "core.v1.ServiceAccount", shortNames: ["sa"], subresources: ["token"], returnsDeleted: true },
   held("", "v1", "endpoints", "Endpoints", "core.v1.Endpoints", { shortNames: ["ep"], createOnUpdate: true }),
-  held("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", "core.v1.PersistentVolumeClaim", {
+  {
+    resource: persistentVolumeClaims,
+    typeName: "core.v1.PersistentVolumeClaim",
     shortNames: ["pvc"],
     subresources: ["status"],
     returnsDeleted: true,
     emptyObject: { spec: { resources: {} }, status: {} },
-  }),
+    defaults: (object) => ({ ...object, spec: { volumeMode: "Filesystem", ...section(object, "spec") } }),
+    prepareCreate: (object) => ({ ...object, status: { phase: "Pending" } }),
+  },
   coreEventKind,
   newEventKind,
   {
@@ -316,8 +237,8 @@ export const builtinKinds: readonly BuiltinKind[] = [
   }),
   leaseKind,
   revisionKind,
-  workload("deployments", "Deployment", "deploy"),
-  workload("replicasets", "ReplicaSet", "rs"),
+  ...workloadKinds,
+  ...jobKinds,
   held("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice", "discovery.v1.EndpointSlice", {
     counted: true,
     emptyObject: { endpoints: null, ports: null },
@@ -326,10 +247,24 @@ export const builtinKinds: readonly BuiltinKind[] = [
         ? []
         : [unsupportedValue("addressType", slice.addressType ?? "", ["FQDN", "IPv4", "IPv6"])],
   }),
+  // charts bring these; nobody acts on them here
+  held("networking.k8s.io", "v1", "ingresses", "Ingress", "networking.v1.Ingress", {
+    shortNames: ["ing"],
+    subresources: ["status"],
+    counted: true,
+    emptyObject: { spec: {}, status: { loadBalancer: {} } },
+    prepareCreate: (object) => ({ ...object, status: { loadBalancer: {} } }),
+  }),
   held("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy", "networking.v1.NetworkPolicy", {
     shortNames: ["netpol"],
     counted: true,
-    emptyObject: { spec: {} },
+    emptyObject: { spec: { podSelector: {} } },
+  }),
+  held("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler", "autoscaling.v2.HorizontalPodAutoscaler", {
+    shortNames: ["hpa"],
+    categories: ["all"],
+    subresources: ["status"],
+    emptyObject: { spec: { scaleTargetRef: {}, maxReplicas: 0 }, status: {} },
   }),
   clusterWide("scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass", "scheduling.v1.PriorityClass", {
     shortNames: ["pc"],
@@ -338,6 +273,7 @@ export const builtinKinds: readonly BuiltinKind[] = [
   }),
   disruptionBudgetKind,
   ...policyKinds,
+  ...webhookKinds,
   held("rbac.authorization.k8s.io", "v1", "roles", "Role", "rbac.v1.Role", rbacNames),
   held("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding", "rbac.v1.RoleBinding", {
     ...rbacNames,

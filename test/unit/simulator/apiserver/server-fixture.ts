@@ -1,6 +1,8 @@
 import { createSeededRandom } from "../../../../src/base/random.ts";
 import { VirtualClock } from "../../../../src/base/virtual-clock.ts";
-import { type ApiReply, ApiServer, type ApiServerOptions } from "../../../../src/simulator/apiserver/api-server.ts";
+import { ApiServer } from "../../../../src/simulator/apiserver/api-server.ts";
+import type { ApiServerOptions } from "../../../../src/simulator/apiserver/server-options.ts";
+import type { ApiReply } from "../../../../src/simulator/apiserver/reply.ts";
 import type { ApiRequest } from "../../../../src/simulator/apiserver/request-path.ts";
 import type { WatchEventOut, WatchHandle } from "../../../../src/simulator/apiserver/watches.ts";
 

@@ -1,5 +1,5 @@
 import type { KubeObject } from "../../../../src/api/meta.ts";
-import type { ApiReply } from "../../../../src/simulator/apiserver/api-server.ts";
+import type { ApiReply } from "../../../../src/simulator/apiserver/reply.ts";
 import type { ServerCore } from "../../../../src/simulator/apiserver/http/core.ts";
 import type { ApiRequest } from "../../../../src/simulator/apiserver/request-path.ts";
 import type { ServedResource } from "../../../../src/simulator/apiserver/served-resource.ts";
@@ -64,7 +64,7 @@ export function createFakeCore(reply: (request: ApiRequest) => ApiReply | Promis
     requests: [],
     closed: 0,
     resources: () => fakeResources,
-    handle(request) {
+    respond(request) {
       core.requests.push(request);
       return reply(request);
     },

@@ -7,8 +7,8 @@ import { connect as connectTls } from "node:tls";
 import { load } from "js-yaml";
 import type { Status } from "../../../../src/api/meta.ts";
 import { createSystemClock } from "../../../../src/base/clock.ts";
-import type { ApiReply } from "../../../../src/simulator/apiserver/api-server.ts";
 import { createIdentity, type HttpServer, isCurrent, startHttpServer } from "../../../../src/simulator/apiserver/http/http-server.ts";
+import type { ApiReply } from "../../../../src/simulator/apiserver/reply.ts";
 import type { LogLine, LogOptions, LogSource } from "../../../../src/simulator/apiserver/http/log-source.ts";
 import type { RequestRecord } from "../../../../src/simulator/apiserver/http/request-handler.ts";
 import type { ApiRequest } from "../../../../src/simulator/apiserver/request-path.ts";
@@ -107,6 +107,7 @@ describe("the HTTPS front", () => {
           query: { dryRun: "All", fieldManager: "a b" },
           contentType: "application/merge-patch+json",
           body: { spec: {} },
+          bodyBytes: 11,
           userAgent: "kubectl/v1",
           user: "nuptse-admin",
           groups: ["system:masters", "system:authenticated"],

@@ -1,6 +1,7 @@
 import type { KubeList, KubeObject, ListMeta } from "../../../../api/meta.ts";
 import { resourceName } from "../../../../api/resource.ts";
 import type { ServedResource } from "../../served-resource.ts";
+import { cronJobPrinter, daemonSetPrinter, jobPrinter, statefulSetPrinter } from "./batch-columns.ts";
 import {
   configMapPrinter,
   leasePrinter,
@@ -59,6 +60,10 @@ const builtInPrinters: Readonly<Record<string, RowPrinter>> = {
   "controllerrevisions.apps": controllerRevisionPrinter,
   "deployments.apps": deploymentPrinter,
   "replicasets.apps": replicaSetPrinter,
+  "statefulsets.apps": statefulSetPrinter,
+  "daemonsets.apps": daemonSetPrinter,
+  "jobs.batch": jobPrinter,
+  "cronjobs.batch": cronJobPrinter,
   podtemplates: podTemplatePrinter,
   "endpointslices.discovery.k8s.io": endpointSlicePrinter,
   "priorityclasses.scheduling.k8s.io": priorityClassPrinter,

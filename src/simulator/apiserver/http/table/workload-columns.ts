@@ -8,7 +8,8 @@ interface LabelSelector {
   readonly matchExpressions?: readonly { readonly key: string; readonly operator: string; readonly values?: readonly string[] }[];
 }
 
-interface Workload extends KubeObject {
+/** What workloads of all kinds have. */
+export interface Workload extends KubeObject {
   readonly spec: {
     readonly replicas?: number;
     readonly selector?: LabelSelector;
@@ -41,7 +42,8 @@ interface EndpointSlice extends KubeObject {
   readonly endpoints?: readonly { readonly addresses?: readonly string[] }[];
 }
 
-const templateColumns = [
+/** Containers, images and selector of a template, shown with `-o wide` only. */
+export const templateColumns = [
   column("Containers", "Names of each container in the template.", { wide: true }),
   column("Images", "Images referenced by each container in the template.", { wide: true }),
   column("Selector", "The labels that tell the pods.", { wide: true }),
@@ -160,11 +162,13 @@ function externalAddress({ spec, status }: Service): string {
   return addresses.filter((address) => address !== "").join(",") || (spec.type === "LoadBalancer" ? "<pending>" : "<none>");
 }
 
-function templateCells(spec: Workload["spec"]): readonly Cell[] {
+/** The cells of {@link templateColumns}. */
+export function templateCells(spec: Workload["spec"]): readonly Cell[] {
   return [...containerCells(spec.template?.spec?.containers ?? []), selectorText(spec.selector)];
 }
 
-function containerCells(containers: readonly Container[]): readonly Cell[] {
+/** Names and images of containers, each as one text. */
+export function containerCells(containers: readonly Container[]): readonly Cell[] {
   return [containers.map((container) => container.name).join(","), containers.map((container) => container.image ?? "").join(",")];
 }
 
@@ -182,7 +186,8 @@ function selectorText(selector: LabelSelector | undefined): string {
   return [labelText(selector?.matchLabels), ...expressions].filter((part) => part !== "").join(",") || "<none>";
 }
 
-function labelText(labels: Readonly<Record<string, string>> | undefined): string {
+/** Labels as one text, in the order of their keys. */
+export function labelText(labels: Readonly<Record<string, string>> | undefined): string {
   return Object.entries(labels ?? {})
     .toSorted(([one], [other]) => (one < other ? -1 : 1))
     .map(([key, value]) => `${key}=${value}`)

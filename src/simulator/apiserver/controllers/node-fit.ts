@@ -1,4 +1,4 @@
-import type { Node, NodeSelectorRequirement, NodeSelectorTerm, Pod, Taint, Toleration } from "../../api/core.ts";
+import type { Node, NodeSelectorRequirement, NodeSelectorTerm, Pod, Taint, Toleration } from "../../../api/core.ts";
 
 /** Whether labels and name of the node satisfy the pod's nodeSelector and required node affinity. */
 export function matchesNode(pod: Pod, node: Node): boolean {
