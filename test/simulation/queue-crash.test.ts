@@ -36,6 +36,8 @@ describe("a crash of the operator before and after every write for queues", func
     assert.deepEqual([...firsts.keys()].sort(), [
       "DELETE pods",
       "PATCH elasticjobs/status",
+      // What was told of one request is told of the next in the same words.
+      "PATCH events",
       "PATCH pods",
       "PATCH tenantqueues/status",
       "POST controllerrevisions",

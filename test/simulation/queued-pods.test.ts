@@ -35,7 +35,8 @@ function gated(namespace: string, name: string, words: PodWords = {}): KubeObjec
         ...words.annotations,
       },
       ...(owner !== undefined && {
-        ownerReferences: [{ apiVersion: "apps/v1", ...owner, uid: `uid-of-${owner.name}`, controller: true }],
+        // Of a group that is not served: the owner is not there, and would be missed by the garbage collector.
+        ownerReferences: [{ apiVersion: "apps.example/v1", ...owner, uid: `uid-of-${owner.name}`, controller: true }],
       }),
     },
     spec: {

@@ -208,7 +208,8 @@ function podOf(burst: PodBurst, name: string): KubeObject {
         ...(priority !== 0 && { [annotations.queuePriority]: String(priority) }),
       },
       ...(owned && {
-        ownerReferences: [{ apiVersion: "apps/v1", kind, name: burst.name, uid: `uid-of-${burst.name}`, controller: true }],
+        // Of a group that is not served: the owner is not there, and would be missed by the garbage collector.
+        ownerReferences: [{ apiVersion: "apps.example/v1", kind, name: burst.name, uid: `uid-of-${burst.name}`, controller: true }],
       }),
     },
     spec: {
