@@ -201,6 +201,8 @@ describe("kubectl nuptse for fleets", function () {
       const spec = {
         retry: { sameNode: 0, otherNodes: 0 },
         canary: { replicas: "50%" },
+        // Else it serves for the moment before it fails.
+        minReadySeconds: 2,
         template: template("registry.example/web:4", { startMs: [10, 10], runMs: [100, 100], exitCode: 3 }),
       };
       await kubectl().ok(["patch", "ra", "canary", "--type=merge", "-p", JSON.stringify({ spec })]);
@@ -240,8 +242,11 @@ describe("kubectl nuptse for fleets", function () {
         [lines[0], lines.at(-1)],
         ["runnerapp.nuptse.dev/web restarts 3 instances, one after the other", "web is rolled out: 3 of 3 are available"],
       );
-      const now = await uids();
-      assert.deepEqual([now.length, now.filter((uid) => old.includes(uid))], [before.length, []]);
+      await eventually("those that were replaced to be gone", timeLimits.settled, async () => {
+        const now = await uids();
+        assert.deepEqual([now.length, now.filter((uid) => old.includes(uid))], [before.length, []]);
+        return true;
+      });
     });
     it("restart -i replaces one", async () => {
       const { instances } = JSON.parse((await run("app web -o json")).stdout) as {

@@ -59,7 +59,7 @@ export class Transcript {
     if (typeof value === "string") return this.#text(value, path, ranks);
     if (Array.isArray(value)) {
       const items = value.map((item) => this.#normalise(item, path, ranks));
-      return path.at(-1) === "causes" ? items.sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)) : items;
+      return inNoOrder.has(path.at(-1) ?? "") ? items.sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)) : items;
     }
     if (typeof value !== "object" || value === null) return value;
     const result: Record<string, Json> = {};
@@ -84,6 +84,9 @@ export class Transcript {
     return path.at(-1) === "message" ? message(named) : named;
   }
 }
+
+/** Causes come in any order; the managers of fields by their times, which are whole seconds and may be equal or not. */
+const inNoOrder: ReadonlySet<string> = new Set(["causes", "metadata.managedFields", "managedFields"]);
 
 /** Lists of errors in no particular order, versions, the rest of a diff. */
 function message(text: string): string {
