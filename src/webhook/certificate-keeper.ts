@@ -60,6 +60,9 @@ export interface CertificateKeeper {
 
 const longestPauseMs = 60_000;
 const shortestPauseMs = 1000;
+/** The configurations of one manifest come one after the other: for so long after the first one they are looked for often. */
+const arrivingMs = 60_000;
+const arrivingPauseMs = 2000;
 const failureBackoff: BackoffPolicy = { initialMs: 1000, factor: 2, maxMs: 60_000, jitter: 0.3 };
 /** One failure may be a server that restarts. */
 const failuresBeforeTrouble = 3;
@@ -170,6 +173,8 @@ export function createCertificateKeeper(options: CertificateKeeperOptions): Cert
     failures = 0;
   }
 
+  /** Whether one more of the configurations may be about to come. */
+  const isArriving = (): boolean => told === undefined || clock.monotonic() - told.since < arrivingMs;
   const pauseMs = Math.min(longestPauseMs, Math.max(shortestPauseMs, times.overlapMs / 10));
 
   return {
@@ -181,7 +186,8 @@ export function createCertificateKeeper(options: CertificateKeeperOptions): Cert
         } catch (error) {
           failed(error);
         }
-        const waitMs = failures === 0 ? pauseMs : Math.min(pauseMs, backoffDelay(failureBackoff, failures, options.random));
+        const usualMs = isArriving() ? Math.min(pauseMs, arrivingPauseMs) : pauseMs;
+        const waitMs = failures === 0 ? usualMs : Math.min(pauseMs, backoffDelay(failureBackoff, failures, options.random));
         await clock.sleep(waitMs, signal).catch(() => undefined);
       }
     },
