@@ -49,7 +49,14 @@ function app(name: string, spec: object = {}): RunnerApp {
     apiVersion: "nuptse.dev/v1alpha1",
     kind: "RunnerApp",
     metadata: { name, namespace },
-    spec: { replicas: 4, template: template(), services: [http], strategy: { rollingUpdate: { maxSurge: 2, maxUnavailable: 0 } }, ...spec },
+    spec: {
+      replicas: 4,
+      template: template(),
+      services: [http],
+      evacuation: { connectionDrainSeconds: 3 },
+      strategy: { rollingUpdate: { maxSurge: 2, maxUnavailable: 0 } },
+      ...spec,
+    },
   } as unknown as RunnerApp;
 }
 
@@ -90,7 +97,7 @@ describe("published services on a real control plane", function () {
     instances = serveInstances(client, namespace, "tier=web", instancePort);
     const [open, restricted] = haproxy.settings.pools.map(({ first, last }) => `${first}-${last}`);
     args = ["--gateway-namespace", gatewayNamespace, "--gateway-open-ports", open ?? "", "--gateway-restricted-ports", restricted ?? ""];
-    operator = await cluster().operator("operator-a", { args, lease: "3/2/0.5" });
+    operator = await cluster().operator("operator-a", { args });
     await operator.leading();
   });
   after("end them", async function () {
@@ -250,7 +257,7 @@ describe("published services on a real control plane", function () {
       metadata: { name: "theirs", namespace },
       spec: { selector: { app: "theirs" }, ports: [{ name: "http", port: 80, targetPort: "http" }] },
     } as unknown as KubeObject);
-    const { template: _, replicas: __, strategy: ___, ...spec } = app("lent").spec;
+    const { template: _, replicas: __, strategy: ___, evacuation: ____, ...spec } = app("lent").spec;
     await kubectl.ok(
       ["apply", "-f", "-"],
       dump({ ...app("lent"), spec: { ...spec, services: [{ ...http, name: "lent" }], endpoints: { serviceName: "theirs" } } }),
@@ -276,7 +283,7 @@ describe("published services on a real control plane", function () {
     await all(4);
     await new Promise((resolve) => setTimeout(resolve, Math.max(0, awayFrom + awayMs - Date.now())));
     assert.ok((await seen()).size > 0);
-    operator = await cluster().operator("operator-b", { args, lease: "3/2/0.5" });
+    operator = await cluster().operator("operator-b", { args });
     await operator.leading();
     assert.equal((await published("lent")).gatewayPort, gatewayPort);
     assert.equal((await service("theirs")).metadata.labels, undefined, "what is somebody else's was changed");
