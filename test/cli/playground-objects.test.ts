@@ -201,12 +201,8 @@ describe("objects of the playground", function () {
     await kubectl.ok(["create", "namespace", "nuptse"]);
     const manifest = await readFile(new URL("../../crds/optional/webhooks.yaml", import.meta.url), "utf8");
     await kubectl.ok(["apply", "--server-side", "--namespace=nuptse", "-f", "-"], manifest);
-    await kubectl.ok([
-      "wait",
-      "validatingwebhookconfiguration/nuptse",
-      "--for=jsonpath={.webhooks[0].clientConfig.caBundle}",
-      "--timeout=30s",
-    ]);
+    for (const kind of ["validatingwebhookconfiguration", "mutatingwebhookconfiguration"])
+      await kubectl.ok(["wait", `${kind}/nuptse`, "--for=jsonpath={.webhooks[0].clientConfig.caBundle}", "--timeout=30s"]);
     const job = (crons: readonly string[]) =>
       dump({
         apiVersion: "nuptse.dev/v1alpha1",
