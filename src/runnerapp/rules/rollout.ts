@@ -62,13 +62,15 @@ export function stepRollout(
   const isNew = phase !== before?.phase || isResumed;
   // Held while it stands still, whatever becomes of single instances; an instance of it that is lost comes back.
   const held = Math.min(isNew ? updated.length : (before?.target ?? updated.length), spec.target);
-  const count = phase === "Paused" || phase === "AutoPaused" ? held : phase === "RolledBack" ? 0 : spec.target;
+  const target = phase === "Paused" || phase === "AutoPaused" ? held : phase === "RolledBack" ? 0 : spec.target;
+  // Nothing that is there is taken for one that is missing: that would be an update.
+  const count = phase === "Paused" ? Math.min(target, Math.max(updated.length, spec.replicas - others)) : target;
   const resumed = isResumed ? wish : before?.resumed;
   const reason = reasonOf(phase, failedInstances);
   const canary: Canary = {
     revision: update,
     phase,
-    target: count,
+    target,
     failed: failedInstances.length,
     ...(failedInstances.length > 0 && { failedInstances }),
     ...(reason !== undefined && { reason }),

@@ -114,7 +114,8 @@ export class ActJudge {
     const stands = terms.phase === "RolledBack" || terms.phase === "AutoPaused" || terms.phase === "Paused" || terms.paused;
     if (instances.length > terms.wanted)
       return stands || isAsked || !isNew(pod) || updated > terms.target || isTwin(pod, all) || updated === instances.length;
-    if (isNew(pod)) return terms.phase === "RolledBack" || updated > terms.target;
+    // A failed canary that has to leave its node does not come back.
+    if (isNew(pod)) return terms.phase === "RolledBack" || updated > terms.target || (terms.phase === "AutoPaused" && isAsked);
     return !terms.paused && instances.length - updated > terms.wanted - terms.target;
   }
 

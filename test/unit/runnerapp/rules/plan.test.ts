@@ -80,6 +80,16 @@ describe("the plan of a fleet", () => {
     });
   });
 
+  it("paused, no instance that serves is taken for one of the change that is missing", () => {
+    const canary = { revision: "web-r2", phase: "Paused" as const, target: 2, failed: 0 };
+    const { words } = acts({
+      spec: { replicas: 3, paused: true, strategy: { rollingUpdate: { maxSurge: 0, maxUnavailable: 1 } } },
+      status: { updateRevision: "web-r2", stableRevision: "web-r1", canary },
+      pods: [instance("1", "web-r1"), instance("2", "web-r1"), instance("3", "web-r2")],
+    });
+    assert.deepEqual(words, []);
+  });
+
   describe("paused on the way back to what was stable", () => {
     const back = { updateRevision: "web-r1", stableRevision: "web-r1" };
     const pods = [instance("1", "web-r1"), instance("2", "web-r2"), instance("3", "web-r2")];
