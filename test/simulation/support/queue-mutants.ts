@@ -3,7 +3,7 @@ import { Headroom } from "../../../src/quota/headroom.ts";
 import { QueueTree } from "../../../src/quota/queue-tree.ts";
 import { QuotaTree } from "../../../src/quota/quota-tree.ts";
 import { largerResources } from "../../../src/quota/resource-vector.ts";
-import { TreeState } from "../../../src/quota/tree-state.ts";
+import { SiblingTable } from "../../../src/quota/sibling-table.ts";
 import type { QueueSpec, Reclaim } from "../../../src/quota/workload-spec.ts";
 import { simulateQueues } from "../../../src/simulator/harness/queues/queue-simulation.ts";
 import type { SimulationResult } from "../../../src/simulator/harness/simulation.ts";
@@ -68,7 +68,7 @@ export const queueMutants: readonly QueueMutant[] = [
     breakIt() {
       const { freeAt } = Headroom.prototype;
       const undo = [
-        instead(TreeState.prototype, { roomOf: method(() => Number.MAX_VALUE) }),
+        instead(SiblingTable.prototype, { roomOf: method(() => Number.MAX_VALUE) }),
         instead(Headroom.prototype, {
           freeAt: method(function (this: Headroom, queue: Parameters<typeof freeAt>[0], resource: number) {
             return queue.parent === undefined ? freeAt.call(this, queue, resource) : Number.MAX_VALUE;
