@@ -23,6 +23,25 @@ export interface ContainerSlot {
   created: boolean;
 }
 
+/** The containers of a pod that nothing was done for yet: init containers first. */
+export function containerSlots({ spec }: Pod): ContainerSlot[] {
+  const inits = spec.initContainers ?? [];
+  const waiting = inits.length === 0 ? "ContainerCreating" : "PodInitializing";
+  const slot = (container: Container, role: ContainerSlot["role"]): ContainerSlot => ({
+    container,
+    role,
+    image: container.image ?? "",
+    resources: container.resources ?? {},
+    state: { kind: "waiting", reason: waiting },
+    restartCount: 0,
+    created: false,
+  });
+  return [
+    ...inits.map((container) => slot(container, container.restartPolicy === "Always" ? "sidecar" : "init")),
+    ...spec.containers.map((container) => slot(container, "ordinary")),
+  ];
+}
+
 /** What the kubelet knows of a pod as a whole. */
 export interface PodFacts {
   readonly slots: readonly ContainerSlot[];

@@ -1,14 +1,15 @@
 import { TimerGroup } from "../../base/timer-group.ts";
 import { isDeepStrictEqual } from "node:util";
 import type { Pod } from "../../api/core.ts";
-import type { Clock, Timer } from "../../base/clock.ts";
+import type { Clock } from "../../base/clock.ts";
 import type { Random } from "../../base/random.ts";
 import type { ContainerExit, ContainerHandle, ContainerRuntime } from "./container-runtime.ts";
 import { type Demand, demandOf } from "./pod-demand.ts";
 import { allocatedPod, needsRestart, type ResizeRefusal, wantedResources } from "./pod-resize.ts";
 import type { PodStatusWriter } from "./pod-status-writer.ts";
-import { type ContainerSlot, podStatusOf } from "./pod-status.ts";
+import { type ContainerSlot, containerSlots, podStatusOf } from "./pod-status.ts";
 import { draw, type Range } from "./range.ts";
+import { formatDelay, RestartBackoff } from "./restart-backoff.ts";
 
 /** The pace of a kubelet's own steps. */
 export interface KubeletTiming {
@@ -50,8 +51,6 @@ export interface PodWorkerOptions {
   readonly done: () => void;
 }
 
-const crashLoop = { initialMs: 10_000, maxMs: 300_000, resetAfterMs: 600_000 };
-
 /**
  * One pod on one node, from admission to its end. The order of things is the real kubelet's: sandbox, init containers one by one,
  * ordinary containers side by side; a container's end is reported first and the pod's phase a teardown later; a pod that is being
@@ -74,7 +73,7 @@ export class PodWorker {
   /** Containers that are ended to come again with another image. */
   readonly #renewing = new Set<ContainerSlot>();
   #resize: ResizeRefusal | undefined;
-  readonly #restarts = new Map<ContainerSlot, { delayMs: number; timer: Timer | undefined }>();
+  readonly #restarts: RestartBackoff;
   #phase: "Pending" | "Running" | "Succeeded" | "Failed" = "Pending";
   #sandboxReady = false;
   #startedAt = 0;
@@ -87,23 +86,9 @@ export class PodWorker {
   constructor(options: PodWorkerOptions) {
     this.#options = options;
     this.#timers = new TimerGroup(options.clock);
+    this.#restarts = new RestartBackoff(this.#timers);
     this.#pod = options.pod;
-    const sidecar = (restartPolicy: string | undefined) => (restartPolicy === "Always" ? "sidecar" : "init") as "sidecar" | "init";
-    const inits = options.pod.spec.initContainers ?? [];
-    const waiting = inits.length === 0 ? "ContainerCreating" : "PodInitializing";
-    const slot = (container: ContainerSlot["container"], role: ContainerSlot["role"]): ContainerSlot => ({
-      container,
-      role,
-      image: container.image ?? "",
-      resources: container.resources ?? {},
-      state: { kind: "waiting", reason: waiting },
-      restartCount: 0,
-      created: false,
-    });
-    this.#slots = [
-      ...inits.map((container) => slot(container, sidecar(container.restartPolicy))),
-      ...options.pod.spec.containers.map((container) => slot(container, "ordinary")),
-    ];
+    this.#slots = containerSlots(options.pod);
   }
 
   get pod(): Pod {
@@ -171,16 +156,14 @@ export class PodWorker {
       const container = wanted.get(slot.container.name);
       if (container === undefined || container.image === slot.container.image || slot.role === "init") continue;
       slot.container = container;
-      const entry = this.#restarts.get(slot);
       const isUp = slot.state.kind === "running" || this.#unreported.has(slot);
       if (isUp) {
         this.#renewing.add(slot);
         this.#handles.get(slot)?.terminate(this.#graceMs());
-      } else if (this.#handles.has(slot) || entry?.timer !== undefined) {
+      } else if (this.#handles.has(slot) || this.#restarts.isWaiting(slot)) {
         this.#handles.get(slot)?.vanish();
         this.#handles.delete(slot);
-        entry?.timer?.cancel();
-        this.#restarts.delete(slot);
+        this.#restarts.forget(slot);
         slot.state = { kind: "waiting", reason: "ContainerCreating" };
         this.#startSlot(slot);
       }
@@ -292,11 +275,11 @@ export class PodWorker {
       if (slot.role === "ordinary") break;
       const { state } = slot;
       if (slot.role === "sidecar" ? state.kind !== "waiting" : state.kind === "terminated" && state.exit.exitCode === 0) continue;
-      if (!this.#handles.has(slot) && !this.#restarts.get(slot)?.timer && state.kind === "waiting") this.#startSlot(slot);
+      if (!this.#handles.has(slot) && !this.#restarts.isWaiting(slot) && state.kind === "waiting") this.#startSlot(slot);
       return;
     }
     for (const slot of this.#slots) {
-      if (slot.role === "ordinary" && slot.state.kind === "waiting" && !this.#handles.has(slot) && !this.#restarts.get(slot)?.timer) {
+      if (slot.role === "ordinary" && slot.state.kind === "waiting" && !this.#handles.has(slot) && !this.#restarts.isWaiting(slot)) {
         this.#startSlot(slot);
       }
     }
@@ -363,7 +346,7 @@ export class PodWorker {
     const policy = slot.role === "sidecar" ? "Always" : (this.#pod.spec.restartPolicy ?? "Always");
     const failed = state.exit.exitCode !== 0;
     const again = policy === "Always" ? slot.role !== "init" || failed : policy === "OnFailure" && failed;
-    if (this.#renewing.delete(slot)) this.#restarts.delete(slot);
+    if (this.#renewing.delete(slot)) this.#restarts.forget(slot);
     if (this.#resizing.delete(slot) || again) {
       this.#restart(slot);
       return;
@@ -382,12 +365,9 @@ export class PodWorker {
     const { state } = slot;
     if (state.kind !== "terminated") return;
     const ranMs = state.startedAt === undefined ? 0 : state.finishedAt - state.startedAt;
-    const before = ranMs >= crashLoop.resetAfterMs ? undefined : this.#restarts.get(slot);
     slot.last = state;
     slot.restartCount++;
-    const delayMs = before === undefined ? 0 : before.delayMs === 0 ? crashLoop.initialMs : Math.min(before.delayMs * 2, crashLoop.maxMs);
-    const entry: { delayMs: number; timer: Timer | undefined } = { delayMs, timer: undefined };
-    this.#restarts.set(slot, entry);
+    const delayMs = this.#restarts.next(slot, ranMs);
     if (delayMs === 0) {
       slot.state = { kind: "waiting", reason: slot.role === "ordinary" ? "ContainerCreating" : "PodInitializing" };
       this.#startSlot(slot);
@@ -397,10 +377,7 @@ export class PodWorker {
     const message = `back-off ${formatDelay(delayMs)} restarting failed container=${slot.container.name} pod=${pod}`;
     slot.state = { kind: "waiting", reason: "CrashLoopBackOff", message };
     this.#publish();
-    entry.timer = this.#timers.after(delayMs, () => {
-      entry.timer = undefined;
-      this.#startSlot(slot);
-    });
+    this.#restarts.wait(slot, () => this.#startSlot(slot));
   }
 
   #end(why: "finished" | "deleted" | "deadline" | "gone"): void {
@@ -410,7 +387,7 @@ export class PodWorker {
     if (!first && !strengthens) return;
     const wasConcluded = this.#concluded;
     this.#ending = why;
-    if (first) for (const { timer } of this.#restarts.values()) timer?.cancel();
+    if (first) this.#restarts.cancel();
     for (const [slot, handle] of [...this.#handles]) {
       handle.terminate(this.#graceMs());
       // What had not begun to run ends without a word.
@@ -514,10 +491,4 @@ export class PodWorker {
   #draw(range: Range): number {
     return draw(range, this.#options.random);
   }
-}
-
-/** "10s", "1m20s", "5m0s", as Kubernetes prints durations. */
-function formatDelay(milliseconds: number): string {
-  const seconds = milliseconds / 1_000;
-  return seconds < 60 ? `${seconds}s` : `${Math.floor(seconds / 60)}m${seconds % 60}s`;
 }
