@@ -1,63 +1,11 @@
 import assert from "node:assert/strict";
-import type { Action, ActionOutcome, Plan } from "../../../src/api/action.ts";
+import type { Action, ActionOutcome } from "../../../src/api/action.ts";
 import type { KubeObject } from "../../../src/api/meta.ts";
-import { elasticJobs, nodes, pods, podTemplates } from "../../../src/api/resource.ts";
-import { VirtualClock } from "../../../src/base/virtual-clock.ts";
+import { nodes, pods, podTemplates } from "../../../src/api/resource.ts";
 import { TimedOutError } from "../../../src/kube/errors.ts";
-import { createKubeClient } from "../../../src/kube/kube-client.ts";
 import type { TransportRequest } from "../../../src/kube/transport.ts";
-import { createApplier } from "../../../src/runtime/applier.ts";
-import { type Answer, failure, ok, recordingMetrics, scriptedTransport, thing } from "./scripted-transport.ts";
-
-const owned = (name: string, uid = "job-1"): KubeObject =>
-  thing(name, {
-    resourceVersion: "7",
-    ownerReferences: [{ apiVersion: "nuptse.dev/v1alpha1", kind: "ElasticJob", name: "etl", uid, controller: true }],
-  });
-
-function bench(
-  answer: (request: TransportRequest) => Answer | Promise<Answer>,
-  options: { readonly fence?: () => boolean; readonly beforeSending?: () => Promise<void> } = {},
-) {
-  const script = scriptedTransport(answer, options.beforeSending);
-  const metrics = recordingMetrics();
-  const kept: string[] = [];
-  const events: string[] = [];
-  const store = { observeWrite: (object: KubeObject) => kept.push(`${object.metadata.name}@${object.metadata.resourceVersion}`) };
-  const clock = new VirtualClock(0);
-  const applier = createApplier({
-    client: createKubeClient(script.transport),
-    stores: new Map([
-      ["pods", store],
-      ["elasticjobs.nuptse.dev", store],
-    ]),
-    recorder: { record: (event) => events.push(event.reason) },
-    fence: options.fence ?? (() => true),
-    metrics,
-    clock,
-  });
-  return { applier, clock, kept, events, metrics, ...script };
-}
-
-const plan = (actions: readonly Action[], more: Partial<Plan> = {}): Plan => ({ actions, reasons: [], ...more });
-const create = (name: string, more: { lane?: string; laneLimit?: number } = {}): Action => ({
-  tag: "create",
-  resource: pods,
-  object: owned(name),
-  ...more,
-});
-const job: KubeObject = {
-  apiVersion: "nuptse.dev/v1alpha1",
-  kind: "ElasticJob",
-  metadata: { namespace: "shop", name: "etl", uid: "job-1", resourceVersion: "41" },
-};
-const status = (value: Record<string, unknown>, object = job) => ({ status: { resource: elasticJobs, object, status: value } });
-
-const quotaRefusal = failure(
-  403,
-  "Forbidden",
-  'pods "a" is forbidden: exceeded quota: small, requested: pods=1, used: pods=2, limited: pods=2',
-);
+import { bench, create, job, owned, plan, quotaRefusal, status } from "./applier-bench.ts";
+import { type Answer, failure, ok, thing } from "./scripted-transport.ts";
 
 const seen = (name: string, resourceVersion: string, uid = `uid-${name}`): KubeObject => ({
   ...owned(name),
@@ -455,82 +403,6 @@ describe("applier", () => {
     const applied = await applier.apply(plan([], status({ a: 1 }, { ...job, metadata })));
     assert.equal(applied.status?.kind, "failed");
     assert.deepEqual(sent, []);
-  });
-
-  it("carries out actions and status side by side, 32 actions at once", async () => {
-    const gate = Promise.withResolvers<void>();
-    const { applier, words } = bench(async (request) => {
-      await gate.promise;
-      return ok(request.method === "PATCH" ? job : request.body, 201);
-    });
-    const applied = applier.apply(
-      plan(
-        Array.from({ length: 100 }, (_, index) => create(`p${index}`)),
-        status({ a: 1 }),
-      ),
-    );
-    await new Promise((resolve) => setImmediate(resolve));
-    assert.equal(words().filter((word) => word.startsWith("create")).length, 32);
-    assert.equal(words().filter((word) => word.startsWith("patch")).length, 1);
-    gate.resolve();
-    const { results } = await applied;
-    assert.equal(results.length, 100);
-    assert.ok(results.every((result) => result.outcome.kind === "done"));
-  });
-
-  it("keeps to the limit of a lane, and lets others go on beside it", async () => {
-    const gate = Promise.withResolvers<void>();
-    const { applier, sent } = bench(async (request) => {
-      await gate.promise;
-      return ok(request.body, 201);
-    });
-    const laned = Array.from({ length: 10 }, (_, index) => create(`l${index}`, { lane: "run", laneLimit: 2 }));
-    const applied = applier.apply(plan([...laned, create("x"), create("y")]));
-    await new Promise((resolve) => setImmediate(resolve));
-    assert.deepEqual(sent.map((request) => (request.body as KubeObject).metadata.name).toSorted(), ["l0", "l1", "x", "y"]);
-    gate.resolve();
-    assert.equal((await applied).results.filter((result) => result.outcome.kind === "done").length, 12);
-  });
-
-  it("gives up the rest of a lane after the first refusal for quota, and nothing else", async () => {
-    const { applier, sent } = bench((request) => {
-      const { name } = (request.body as KubeObject).metadata;
-      return name === "a1" ? quotaRefusal : ok(request.body, 201);
-    });
-    const lane = (letter: string) => Array.from({ length: 4 }, (_, index) => create(`${letter}${index}`, { lane: letter, laneLimit: 1 }));
-    const { results } = await applier.apply(plan([...lane("a"), ...lane("b")]));
-    assert.deepEqual(
-      results.map((result) => result.outcome.kind),
-      ["done", "forbidden", "withdrawn", "withdrawn", "done", "done", "done", "done"],
-    );
-    assert.equal(sent.length, 6);
-  });
-
-  it("withdraws also what only waits for a connection when its lane is refused", async () => {
-    const slots: (() => void)[] = [];
-    const { applier, sent } = bench(() => quotaRefusal, { beforeSending: () => new Promise((resolve) => slots.push(resolve)) });
-    const applied = applier.apply(plan([create("a0", { lane: "a" }), create("a1", { lane: "a" }), create("a2", { lane: "a" })]));
-    await new Promise((resolve) => setImmediate(resolve));
-    assert.equal(slots.length, 3);
-    slots[0]?.();
-    await new Promise((resolve) => setImmediate(resolve));
-    slots[1]?.();
-    slots[2]?.();
-    assert.deepEqual(
-      (await applied).results.map((result) => result.outcome.kind),
-      ["forbidden", "withdrawn", "withdrawn"],
-    );
-    assert.equal(sent.length, 1);
-  });
-
-  it("goes on with a lane after a refusal that is not for quota", async () => {
-    const { applier, sent } = bench(() => failure(403, "Forbidden", "violates PodSecurity"));
-    const { results } = await applier.apply(plan([create("a", { lane: "l", laneLimit: 1 }), create("b", { lane: "l", laneLimit: 1 })]));
-    assert.deepEqual(
-      results.map((result) => result.outcome.kind),
-      ["forbidden", "forbidden"],
-    );
-    assert.equal(sent.length, 2);
   });
 
   it("sends no write while the fence is closed", async () => {
