@@ -1,0 +1,67 @@
+/** How an executor is spoken to (`executor.protocol` of a RunnerApp). */
+export type ExecutorProtocol = "HTTP" | "XxlJob";
+
+/** One instance of a fleet as a target of dispatches. */
+export interface ExecutorTarget {
+  readonly protocol: ExecutorProtocol;
+  /** "namespace/name" of the RunnerApp. */
+  readonly app: string;
+  /** UID of the pod, or the address where there is none: what an assignment names. */
+  readonly instance: string;
+  /** Such as "http://10.0.0.7:9999/base", without a slash at its end. */
+  readonly baseUrl: string;
+  /** Of `executor.tokenSecretRef`, as it is now. Never to be logged or told. */
+  readonly token: string | undefined;
+}
+
+/** One item of a run, given to one instance. Equal ids are the same work: an executor that remembers does it once. */
+export interface ExecutorTask {
+  /** Made of the job's UID, run, item and attempt: a new leader makes the same one again. */
+  readonly id: string;
+  readonly job: { readonly namespace: string; readonly name: string; readonly uid: string };
+  readonly run: string;
+  readonly item: number;
+  readonly total: number;
+  readonly handler: string;
+  /** `parameter` of the job. */
+  readonly parameter: string;
+  /** `sharding.parameters` of this item. */
+  readonly itemParameter: string;
+  /** From 1. */
+  readonly attempt: number;
+  /** Wall time in milliseconds after which nobody waits for it any more. */
+  readonly deadline: number | undefined;
+  readonly traceparent: string | undefined;
+}
+
+/** What an executor says, or what is known of its not saying it. */
+export type TaskAnswer =
+  /** It is at work, or waits at the executor. */
+  | { readonly kind: "accepted" }
+  | { readonly kind: "progress"; readonly percent: number | undefined; readonly message: string | undefined }
+  | {
+      readonly kind: "ended";
+      readonly outcome: "Succeeded" | "Failed";
+      readonly message: string | undefined;
+      readonly result: string | undefined;
+      /** There is more of the same: `repeatWhileContinue`. */
+      readonly continue: boolean;
+    }
+  /** It will never do this task (4xx): the item fails, on this instance as on others. */
+  | { readonly kind: "refused"; readonly message: string }
+  /** It may take it later (busy: capacity, a queue that is full). Nothing was begun. */
+  | { readonly kind: "busy"; readonly message: string }
+  /** No answer that can be read: the task may be at work there or not (connection errors, 5xx, time-outs, garbage). */
+  | { readonly kind: "unclear"; readonly message: string }
+  /** It answers, and knows nothing of the task. */
+  | { readonly kind: "unknown" };
+
+/** Speaks one protocol with executors. No method throws for what an executor does; all end with the signal. */
+export interface ExecutorClient {
+  /** Hands a task over. May be called again for the same task: the answer is then that of the first time, or its result. */
+  start(target: ExecutorTarget, task: ExecutorTask, signal: AbortSignal): Promise<TaskAnswer>;
+  /** Waits for news of a task that was accepted: returns at the first, and "accepted" if there was none for as long as one waits. */
+  wait(target: ExecutorTarget, task: ExecutorTask, signal: AbortSignal): Promise<TaskAnswer>;
+  /** Asks it to end a task. That it was asked is all this tells: the end is told by `wait`. */
+  cancel(target: ExecutorTarget, task: ExecutorTask, signal: AbortSignal): Promise<void>;
+}
