@@ -1,4 +1,4 @@
-import type { Clock, Timer } from "../../../base/clock.ts";
+import type { Clock } from "../../../base/clock.ts";
 import { namespaces } from "../../../api/resource.ts";
 import type { ApiServer } from "../api-server.ts";
 import { CronJobController } from "./cron-job-controller.ts";
@@ -9,6 +9,7 @@ import { EndpointSliceController } from "./endpoint-slice-controller.ts";
 import { GarbageCollector } from "./garbage-collector.ts";
 import { JobController } from "./job-controller.ts";
 import { NamespaceController } from "./namespace-controller.ts";
+import type { ControllerContext } from "./owner-work.ts";
 import { QuotaController } from "./quota-controller.ts";
 import { ReplicaSetController } from "./replica-set-controller.ts";
 import { StatefulSetController } from "./stateful-set-controller.ts";
@@ -23,20 +24,20 @@ export interface Controllers {
 
 /** Starts all controllers; each takes `delayMs` to notice a change. */
 export function startControllers(server: ApiServer, clock: Clock, delayMs: number): Controllers {
-  const later = (action: () => void): Timer => clock.after(delayMs, action);
-  const contents = new NamespaceController(server, later, agent);
-  const disruption = new DisruptionController(server, clock, later, agent);
-  const jobs = new JobController(server, clock, later, agent);
-  const cronJobs = new CronJobController(server, clock, later, agent);
+  const context: ControllerContext = { server, clock, later: (action) => clock.after(delayMs, action), agent };
+  const contents = new NamespaceController(context);
+  const disruption = new DisruptionController(context);
+  const jobs = new JobController(context);
+  const cronJobs = new CronJobController(context);
   const observers = [
-    new GarbageCollector(server, later, agent),
-    new QuotaController(server, later, agent),
+    new GarbageCollector(context),
+    new QuotaController(context),
     disruption,
-    new ReplicaSetController(server, later, agent),
-    new DeploymentController(server, () => clock.now(), later, agent),
-    new EndpointSliceController(server, later, agent),
-    new StatefulSetController(server, later, agent),
-    new DaemonSetController(server, later, agent),
+    new ReplicaSetController(context),
+    new DeploymentController(context),
+    new EndpointSliceController(context),
+    new StatefulSetController(context),
+    new DaemonSetController(context),
     jobs,
     cronJobs,
   ];

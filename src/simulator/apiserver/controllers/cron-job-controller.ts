@@ -1,13 +1,13 @@
-import type { Clock, Timer } from "../../../base/clock.ts";
+import type { Clock } from "../../../base/clock.ts";
 import { formatSeconds, parseTime } from "../../../base/time.ts";
 import { cronJobs, jobs } from "../../../api/resource.ts";
 import { createSchedule, type Schedule } from "../../../cron/schedule.ts";
 import type { ApiServer, Commit } from "../api-server.ts";
-import { keyOf } from "../collection.ts";
 import type { Fields, StoredObject } from "../json.ts";
 import { conditionOf } from "./job-progress.ts";
-import { KeyedWork, Rechecks } from "./keyed-work.ts";
-import { ControllerClient, controlledBy, controllerOf, numberOf, ownedBy, sectionOf, specOf, statusOf } from "./owned.ts";
+import { Rechecks } from "./keyed-work.ts";
+import { type ControllerContext, OwnerWork } from "./owner-work.ts";
+import { type ControllerClient, controlledBy, numberOf, ownedBy, sectionOf, specOf, statusOf } from "./owned.ts";
 
 const minuteMs = 60_000;
 
@@ -15,20 +15,16 @@ const minuteMs = 60_000;
 export class CronJobController {
   readonly #server: ApiServer;
   readonly #clock: Clock;
+  readonly #work: OwnerWork;
   readonly #client: ControllerClient;
-  readonly #work: KeyedWork;
   readonly #rechecks: Rechecks;
 
-  constructor(server: ApiServer, clock: Clock, later: (action: () => void) => Timer, agent: string) {
-    this.#server = server;
-    this.#clock = clock;
-    this.#client = new ControllerClient(server, agent);
-    this.#work = new KeyedWork(
-      later,
-      (key) => this.#sync(key),
-      () => this.#client.busy(),
-    );
-    this.#rechecks = new Rechecks(clock, (key) => this.#work.enqueue(key));
+  constructor(context: ControllerContext) {
+    this.#server = context.server;
+    this.#work = new OwnerWork(context, cronJobs, jobs, (key, owner) => this.#sync(key, owner));
+    this.#client = this.#work.client;
+    this.#clock = context.clock;
+    this.#rechecks = new Rechecks(context.clock, (key) => this.#work.enqueue(key));
   }
 
   /** Ends what it would look at later. */
@@ -37,16 +33,10 @@ export class CronJobController {
   }
 
   observe(commit: Commit): void {
-    const { namespace, name } = commit.object.metadata;
-    if (commit.resource === cronJobs && commit.type !== "DELETED") this.#work.enqueue(keyOf(namespace, name));
-    else if (commit.resource === jobs) {
-      const owner = controllerOf(commit.object, cronJobs);
-      if (owner !== undefined) this.#work.enqueue(keyOf(namespace, owner.name));
-    }
+    this.#work.observe(commit);
   }
 
-  #sync(key: string): void {
-    const cronJob = this.#server.typeOf("batch", "v1", "cronjobs")?.collection.get(key);
+  #sync(key: string, cronJob: StoredObject | undefined): void {
     if (cronJob === undefined || cronJob.metadata.deletionTimestamp !== undefined) return;
     const owned = ownedBy(this.#server, jobs, cronJob);
     this.#forget(cronJob, owned);

@@ -1,13 +1,11 @@
 import type { Node, Pod } from "../../../api/core.ts";
-import type { Timer } from "../../../base/clock.ts";
 import { daemonSets, nodes, pods } from "../../../api/resource.ts";
 import type { ApiServer, Commit } from "../api-server.ts";
-import { keyOf } from "../collection.ts";
 import { type Fields, isFields, type StoredObject, sameJson } from "../json.ts";
 import { isReady } from "../kinds/eviction.ts";
-import { KeyedWork } from "./keyed-work.ts";
+import { type ControllerContext, OwnerWork } from "./owner-work.ts";
 import { matchesNode, untoleratedTaint } from "./node-fit.ts";
-import { ControllerClient, controllerOf, counted, hasEnded, ownedBy, podOf, sectionOf, specOf } from "./owned.ts";
+import { type ControllerClient, counted, hasEnded, ownedBy, podOf, sectionOf, specOf } from "./owned.ts";
 import { Revisions, revisionLabel, revisionOf } from "./revisions.ts";
 
 const generationAnnotation = "deprecated.daemonset.template.generation";
@@ -28,36 +26,23 @@ const tolerations: readonly Fields[] = [
  */
 export class DaemonSetController {
   readonly #server: ApiServer;
-  readonly #client: ControllerClient;
   readonly #revisions: Revisions;
-  readonly #work: KeyedWork;
+  readonly #work: OwnerWork;
+  readonly #client: ControllerClient;
 
-  constructor(server: ApiServer, later: (action: () => void) => Timer, agent: string) {
-    this.#server = server;
-    this.#client = new ControllerClient(server, agent);
-    this.#revisions = new Revisions(server, this.#client, daemonSets);
-    this.#work = new KeyedWork(
-      later,
-      (key) => this.#sync(key),
-      () => this.#client.busy(),
-    );
+  constructor(context: ControllerContext) {
+    this.#server = context.server;
+    this.#work = new OwnerWork(context, daemonSets, pods, (_, owner) => this.#sync(owner));
+    this.#client = this.#work.client;
+    this.#revisions = new Revisions(context.server, this.#client, daemonSets);
   }
 
   observe(commit: Commit): void {
-    const { namespace, name } = commit.object.metadata;
-    if (commit.resource === pods) {
-      const owner = controllerOf(commit.object, daemonSets);
-      if (owner !== undefined) this.#work.enqueue(keyOf(namespace, owner.name));
-    } else if (commit.resource === daemonSets) {
-      if (commit.type !== "DELETED") this.#work.enqueue(keyOf(namespace, name));
-    } else if (commit.resource === nodes && isOther(commit)) {
-      for (const set of this.#server.typeOf("apps", "v1", "daemonsets")?.collection.all() ?? [])
-        this.#work.enqueue(keyOf(set.metadata.namespace, set.metadata.name));
-    }
+    this.#work.observe(commit);
+    if (commit.resource === nodes && isOther(commit)) this.#work.enqueueAll();
   }
 
-  #sync(key: string): void {
-    const set = this.#server.typeOf("apps", "v1", "daemonsets")?.collection.get(key);
+  #sync(set: StoredObject | undefined): void {
     if (set === undefined || set.metadata.deletionTimestamp !== undefined) return;
     const revision = this.#revisions.current(set);
     const hash = revision.slice(set.metadata.name.length + 1);

@@ -1,12 +1,11 @@
+import type { Clock } from "../../../base/clock.ts";
 import { formatSeconds } from "../../../base/time.ts";
-import type { Timer } from "../../../base/clock.ts";
 import { canonicalJson, shortHash } from "../../../base/hash.ts";
 import { deployments, replicaSets } from "../../../api/resource.ts";
 import type { ApiServer, Commit } from "../api-server.ts";
-import { keyOf } from "../collection.ts";
 import { type Fields, isFields, type StoredObject, sameJson, withField } from "../json.ts";
-import { KeyedWork } from "./keyed-work.ts";
-import { ControllerClient, controlledBy, controllerOf, counted, numberOf, ownedBy, sectionOf, specOf, statusOf } from "./owned.ts";
+import { type ControllerContext, OwnerWork } from "./owner-work.ts";
+import { type ControllerClient, controlledBy, counted, numberOf, ownedBy, sectionOf, specOf, statusOf } from "./owned.ts";
 
 const hashLabel = "pod-template-hash";
 const revisionAnnotation = "deployment.kubernetes.io/revision";
@@ -18,32 +17,22 @@ const revisionAnnotation = "deployment.kubernetes.io/revision";
  */
 export class DeploymentController {
   readonly #server: ApiServer;
-  readonly #now: () => number;
+  readonly #clock: Clock;
+  readonly #work: OwnerWork;
   readonly #client: ControllerClient;
-  readonly #work: KeyedWork;
 
-  constructor(server: ApiServer, now: () => number, later: (action: () => void) => Timer, agent: string) {
-    this.#server = server;
-    this.#now = now;
-    this.#client = new ControllerClient(server, agent);
-    this.#work = new KeyedWork(
-      later,
-      (key) => this.#sync(key),
-      () => this.#client.busy(),
-    );
+  constructor(context: ControllerContext) {
+    this.#server = context.server;
+    this.#work = new OwnerWork(context, deployments, replicaSets, (_, owner) => this.#sync(owner));
+    this.#client = this.#work.client;
+    this.#clock = context.clock;
   }
 
   observe(commit: Commit): void {
-    const { group, plural } = commit.resource;
-    if (group !== "apps") return;
-    const { namespace, name } = commit.object.metadata;
-    if (plural === "deployments" && commit.type !== "DELETED") this.#work.enqueue(keyOf(namespace, name));
-    const owner = plural === "replicasets" ? controllerOf(commit.object, deployments) : undefined;
-    if (owner !== undefined) this.#work.enqueue(keyOf(namespace, owner.name));
+    this.#work.observe(commit);
   }
 
-  #sync(key: string): void {
-    const deployment = this.#server.typeOf("apps", "v1", "deployments")?.collection.get(key);
+  #sync(deployment: StoredObject | undefined): void {
     if (deployment === undefined || deployment.metadata.deletionTimestamp !== undefined) return;
     const sets = ownedBy(this.#server, replicaSets, deployment);
     const template = sectionOf(specOf(deployment), "template");
@@ -174,7 +163,7 @@ export class DeploymentController {
   #conditions(deployment: StoredObject, wanted: readonly (readonly [string, string, string, string])[]): readonly Fields[] {
     const { conditions } = statusOf(deployment);
     const held = Array.isArray(conditions) ? conditions.filter(isFields) : [];
-    const now = formatSeconds(this.#now());
+    const now = formatSeconds(this.#clock.now());
     return wanted.map(([type, status, reason, message]) => {
       const before = held.find((condition) => condition.type === type);
       if (before?.status === status && before.reason === reason && before.message === message) return before;

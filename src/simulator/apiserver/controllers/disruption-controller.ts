@@ -1,41 +1,39 @@
-import { controllerUser } from "../authorization/rbac.ts";
-import type { Clock, Timer } from "../../../base/clock.ts";
-import { apiVersionOf, deployments, pods, resourceName, resourcePath } from "../../../api/resource.ts";
+import type { Clock } from "../../../base/clock.ts";
+import { apiVersionOf, deployments, pods, resourceName } from "../../../api/resource.ts";
 import type { ApiServer, Commit } from "../api-server.ts";
 import { keyOf } from "../collection.ts";
-import { type Fields, isFields, type StoredObject, sameJson, valueAt } from "../json.ts";
+import { type Fields, isFields, type StoredObject, valueAt } from "../json.ts";
 import { disruptionBudgetKind } from "../kinds/disruption-budget-kind.ts";
 import { isReady, withBudgetCondition } from "../kinds/eviction.ts";
 import type { ResourceType } from "../resource-type.ts";
 import { matchesLabels, requirementsOf } from "../selectors.ts";
+import { KeyedWork, Rechecks } from "./keyed-work.ts";
+import { ControllerClient, specOf, statusOf } from "./owned.ts";
+import type { ControllerContext } from "./owner-work.ts";
 
 const budgets = disruptionBudgetKind.resource;
 /** An evicted pod that is not deleted within this time counts again. */
 const deletionTimeoutMs = 120_000;
 
-const specOf = (object: StoredObject): Fields => (isFields(object.spec) ? object.spec : {});
-const statusOf = (object: StoredObject): Fields => (isFields(object.status) ? object.status : {});
-
 /** Writes into PodDisruptionBudgets how many of their pods may go now (pkg/controller/disruption). */
 export class DisruptionController {
   readonly #server: ApiServer;
   readonly #clock: Clock;
-  readonly #later: (action: () => void) => Timer;
-  readonly #agent: string;
-  readonly #waiting = new Set<string>();
-  readonly #rechecks = new Map<string, Timer>();
+  readonly #client: ControllerClient;
+  readonly #work: KeyedWork;
+  readonly #rechecks: Rechecks;
 
-  constructor(server: ApiServer, clock: Clock, later: (action: () => void) => Timer, agent: string) {
+  constructor({ server, clock, later, agent }: ControllerContext) {
     this.#server = server;
     this.#clock = clock;
-    this.#later = later;
-    this.#agent = agent;
+    this.#client = new ControllerClient(server, agent);
+    this.#work = new KeyedWork(later, (key) => this.#sync(key), this.#client);
+    this.#rechecks = new Rechecks(clock, (key) => this.#work.enqueue(key));
   }
 
   /** Ends what it would look at later. */
   close(): void {
-    for (const timer of this.#rechecks.values()) timer.cancel();
-    this.#rechecks.clear();
+    this.#rechecks.close();
   }
 
   observe(commit: Commit): void {
@@ -58,13 +56,7 @@ export class DisruptionController {
   }
 
   #enqueue(budget: StoredObject): void {
-    const key = keyOf(budget.metadata.namespace, budget.metadata.name);
-    if (this.#waiting.has(key)) return;
-    this.#waiting.add(key);
-    this.#later(() => {
-      this.#waiting.delete(key);
-      this.#sync(key);
-    });
+    this.#work.enqueue(keyOf(budget.metadata.namespace, budget.metadata.name));
   }
 
   #sync(key: string): void {
@@ -78,7 +70,11 @@ export class DisruptionController {
       counts = this.#countsOf(specOf(budget), selected);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      this.#write(budget, { ...status, disruptionsAllowed: 0, conditions: withBudgetCondition(status, false, now, why) });
+      this.#client.writeStatus(budgets, budget, {
+        ...status,
+        disruptionsAllowed: 0,
+        conditions: withBudgetCondition(status, false, now, why),
+      });
       return;
     }
     const disrupted = this.#stillDisrupted(key, statusOf(budget), selected);
@@ -95,13 +91,7 @@ export class DisruptionController {
       observedGeneration: budget.metadata.generation,
     };
     const held = status.conditions === undefined ? next : { ...next, conditions: status.conditions };
-    this.#write(budget, { ...next, conditions: withBudgetCondition(held, allowed > 0, now) });
-  }
-
-  #write(budget: StoredObject, status: Fields): void {
-    if (sameJson(status, budget.status)) return;
-    const path = resourcePath(budgets, budget.metadata.namespace, budget.metadata.name, "status");
-    void this.#server.respond({ method: "PUT", path, body: { ...budget, status }, userAgent: this.#agent, user: controllerUser });
+    this.#client.writeStatus(budgets, budget, { ...next, conditions: withBudgetCondition(held, allowed > 0, now) });
   }
 
   #podsOf(budget: StoredObject): readonly StoredObject[] {
@@ -117,23 +107,13 @@ export class DisruptionController {
     const held = isFields(status.disruptedPods) ? status.disruptedPods : {};
     const now = this.#clock.now();
     const result: Record<string, string> = {};
-    let recheckMs = Number.POSITIVE_INFINITY;
     for (const pod of selected) {
       const since = held[pod.metadata.name];
       if (typeof since !== "string" || pod.metadata.deletionTimestamp !== undefined) continue;
-      const left = Date.parse(since) + deletionTimeoutMs - now;
-      if (left < 0) continue;
-      recheckMs = Math.min(recheckMs, left);
+      const due = Date.parse(since) + deletionTimeoutMs;
+      if (due < now) continue;
+      this.#rechecks.at(key, due + 1);
       result[pod.metadata.name] = since;
-    }
-    this.#rechecks.get(key)?.cancel();
-    this.#rechecks.delete(key);
-    if (recheckMs < Number.POSITIVE_INFINITY) {
-      const timer = this.#clock.after(recheckMs + 1, () => {
-        this.#rechecks.delete(key);
-        this.#sync(key);
-      });
-      this.#rechecks.set(key, timer);
     }
     return result;
   }

@@ -1,4 +1,3 @@
-import type { Timer } from "../../../base/clock.ts";
 import { endpointSlices, pods, services } from "../../../api/resource.ts";
 import type { ApiServer, Commit } from "../api-server.ts";
 import { keyOf } from "../collection.ts";
@@ -6,6 +5,7 @@ import { type Fields, isFields, type StoredObject, sameJson } from "../json.ts";
 import { isReady } from "../kinds/eviction.ts";
 import { matchesLabels, requirementsOf } from "../selectors.ts";
 import { KeyedWork } from "./keyed-work.ts";
+import type { ControllerContext } from "./owner-work.ts";
 import { ControllerClient, controlledBy, specOf, statusOf } from "./owned.ts";
 
 const serviceLabel = "kubernetes.io/service-name";
@@ -19,14 +19,10 @@ export class EndpointSliceController {
   readonly #client: ControllerClient;
   readonly #work: KeyedWork;
 
-  constructor(server: ApiServer, later: (action: () => void) => Timer, agent: string) {
+  constructor({ server, later, agent }: ControllerContext) {
     this.#server = server;
     this.#client = new ControllerClient(server, agent);
-    this.#work = new KeyedWork(
-      later,
-      (key) => this.#sync(key),
-      () => this.#client.busy(),
-    );
+    this.#work = new KeyedWork(later, (key) => this.#sync(key), this.#client);
   }
 
   observe(commit: Commit): void {

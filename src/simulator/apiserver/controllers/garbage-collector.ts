@@ -6,6 +6,7 @@ import type { ApiServer, Commit } from "../api-server.ts";
 import { keyOf } from "../collection.ts";
 import type { StoredObject } from "../json.ts";
 import type { ResourceType } from "../resource-type.ts";
+import type { ControllerContext } from "./owner-work.ts";
 
 interface Dependent {
   readonly resource: Resource;
@@ -31,7 +32,7 @@ export class GarbageCollector {
   readonly #queue = new Map<string, Dependent>();
   #armed = false;
 
-  constructor(server: ApiServer, later: (action: () => void) => Timer, agent: string) {
+  constructor({ server, later, agent }: ControllerContext) {
     this.#server = server;
     this.#later = later;
     this.#agent = agent;

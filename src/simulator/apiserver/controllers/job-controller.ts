@@ -1,8 +1,7 @@
-import type { Clock, Timer } from "../../../base/clock.ts";
+import type { Clock } from "../../../base/clock.ts";
 import { formatSeconds } from "../../../base/time.ts";
 import { jobs, pods } from "../../../api/resource.ts";
 import type { ApiServer, Commit } from "../api-server.ts";
-import { keyOf } from "../collection.ts";
 import { type Fields, isFields, type StoredObject } from "../json.ts";
 import { isReady } from "../kinds/eviction.ts";
 import {
@@ -20,8 +19,9 @@ import {
   trackingFinalizer,
   wantedActive,
 } from "./job-progress.ts";
-import { KeyedWork, Rechecks } from "./keyed-work.ts";
-import { ControllerClient, controllerOf, counted, firstToGo, ownedBy, podOf, sectionOf, specOf, statusOf } from "./owned.ts";
+import { Rechecks } from "./keyed-work.ts";
+import { type ControllerContext, OwnerWork } from "./owner-work.ts";
+import { type ControllerClient, controllerOf, counted, firstToGo, ownedBy, podOf, sectionOf, specOf, statusOf } from "./owned.ts";
 
 /** After a failure the next pod is made so much later; twice that after the next one. */
 const backoff = { initialMs: 10_000, maxMs: 600_000 };
@@ -35,22 +35,18 @@ const burst = 500;
 export class JobController {
   readonly #server: ApiServer;
   readonly #clock: Clock;
+  readonly #work: OwnerWork;
   readonly #client: ControllerClient;
-  readonly #work: KeyedWork;
   readonly #rechecks: Rechecks;
   /** Failures in a row by the Job's UID, and when the last one was seen. */
   readonly #failures = new Map<string, { readonly count: number; readonly at: number }>();
 
-  constructor(server: ApiServer, clock: Clock, later: (action: () => void) => Timer, agent: string) {
-    this.#server = server;
-    this.#clock = clock;
-    this.#client = new ControllerClient(server, agent);
-    this.#work = new KeyedWork(
-      later,
-      (key) => this.#sync(key),
-      () => this.#client.busy(),
-    );
-    this.#rechecks = new Rechecks(clock, (key) => this.#work.enqueue(key));
+  constructor(context: ControllerContext) {
+    this.#server = context.server;
+    this.#work = new OwnerWork(context, jobs, pods, (key, owner) => this.#sync(key, owner));
+    this.#client = this.#work.client;
+    this.#clock = context.clock;
+    this.#rechecks = new Rechecks(context.clock, (key) => this.#work.enqueue(key));
   }
 
   /** Ends what it would look at later. */
@@ -59,18 +55,11 @@ export class JobController {
   }
 
   observe(commit: Commit): void {
-    const { namespace, name, uid } = commit.object.metadata;
-    if (commit.resource === jobs) {
-      if (commit.type === "DELETED") this.#failures.delete(uid ?? "");
-      this.#work.enqueue(keyOf(namespace, name));
-    } else if (commit.resource === pods) {
-      const owner = controllerOf(commit.object, jobs);
-      if (owner !== undefined) this.#work.enqueue(keyOf(namespace, owner.name));
-    }
+    if (commit.resource === jobs && commit.type === "DELETED") this.#failures.delete(commit.object.metadata.uid ?? "");
+    this.#work.observe(commit);
   }
 
-  #sync(key: string): void {
-    const job = this.#server.typeOf("batch", "v1", "jobs")?.collection.get(key);
+  #sync(key: string, job: StoredObject | undefined): void {
     this.#releaseOrphans(key, job);
     if (job === undefined) return;
     if (conditionOf(job, "Complete") !== undefined || conditionOf(job, "Failed") !== undefined) {

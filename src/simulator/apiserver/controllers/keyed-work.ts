@@ -1,17 +1,18 @@
 import type { Clock, Timer } from "../../../base/clock.ts";
+import type { ControllerClient } from "./owned.ts";
 
 /** Work by key: what is asked for many times before it is done is done once, a moment later. */
 export class KeyedWork {
   readonly #later: (action: () => void) => Timer;
   readonly #act: (key: string) => void;
-  readonly #busy: () => Promise<unknown> | undefined;
+  readonly #client: Pick<ControllerClient, "busy">;
   readonly #waiting = new Set<string>();
 
-  /** @param busy what must be over before anything is done: writes that wait for webhooks, whose outcome is not to be seen yet */
-  constructor(later: (action: () => void) => Timer, act: (key: string) => void, busy: () => Promise<unknown> | undefined) {
+  /** @param client whose writes must be over before anything is done: the outcome of those that wait for webhooks is not to be seen yet */
+  constructor(later: (action: () => void) => Timer, act: (key: string) => void, client: Pick<ControllerClient, "busy">) {
     this.#later = later;
     this.#act = act;
-    this.#busy = busy;
+    this.#client = client;
   }
 
   enqueue(key: string): void {
@@ -19,7 +20,7 @@ export class KeyedWork {
     this.#waiting.add(key);
     this.#later(() => {
       this.#waiting.delete(key);
-      const busy = this.#busy();
+      const busy = this.#client.busy();
       if (busy === undefined) this.#act(key);
       else void busy.then(() => this.enqueue(key));
     });

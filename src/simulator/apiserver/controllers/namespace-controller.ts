@@ -3,6 +3,7 @@ import type { Timer } from "../../../base/clock.ts";
 import { namespaces, resourcePath } from "../../../api/resource.ts";
 import type { ApiServer, Commit } from "../api-server.ts";
 import { isFields } from "../json.ts";
+import type { ControllerContext } from "./owner-work.ts";
 
 /** Empties namespaces that are being deleted, then lets them go. */
 export class NamespaceController {
@@ -10,7 +11,7 @@ export class NamespaceController {
   readonly #later: (action: () => void) => Timer;
   readonly #agent: string;
 
-  constructor(server: ApiServer, later: (action: () => void) => Timer, agent: string) {
+  constructor({ server, later, agent }: ControllerContext) {
     this.#server = server;
     this.#later = later;
     this.#agent = agent;

@@ -4,6 +4,7 @@ import { resourcePath, resourceQuotas } from "../../../api/resource.ts";
 import type { ApiServer, Commit } from "../api-server.ts";
 import { isFields, sameJson, type StoredObject } from "../json.ts";
 import { usedBy } from "../quota.ts";
+import type { ControllerContext } from "./owner-work.ts";
 
 /** Writes into ResourceQuotas what is used: after they were made or changed, and when pods end or go. */
 export class QuotaController {
@@ -12,7 +13,7 @@ export class QuotaController {
   readonly #agent: string;
   readonly #waiting = new Set<string>();
 
-  constructor(server: ApiServer, later: (action: () => void) => Timer, agent: string) {
+  constructor({ server, later, agent }: ControllerContext) {
     this.#server = server;
     this.#later = later;
     this.#agent = agent;

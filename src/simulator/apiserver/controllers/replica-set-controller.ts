@@ -1,12 +1,10 @@
-import type { Timer } from "../../../base/clock.ts";
 import { pods, replicaSets } from "../../../api/resource.ts";
 import type { ApiServer, Commit } from "../api-server.ts";
-import { keyOf } from "../collection.ts";
 import type { Fields, StoredObject } from "../json.ts";
 import { isReady } from "../kinds/eviction.ts";
 import { matchesLabels, requirementsOf } from "../selectors.ts";
-import { KeyedWork } from "./keyed-work.ts";
-import { ControllerClient, controllerOf, counted, firstToGo, isActive, numberOf, ownedBy, podOf, sectionOf, specOf } from "./owned.ts";
+import { type ControllerContext, OwnerWork } from "./owner-work.ts";
+import { type ControllerClient, counted, firstToGo, isActive, numberOf, ownedBy, podOf, sectionOf, specOf } from "./owned.ts";
 
 /** Not more than this many pods are made or deleted at a look, as on a real cluster. */
 const burst = 500;
@@ -14,31 +12,20 @@ const burst = 500;
 /** Makes and deletes pods until a ReplicaSet has as many as it wants (pkg/controller/replicaset). It adopts no pods of nobody. */
 export class ReplicaSetController {
   readonly #server: ApiServer;
+  readonly #work: OwnerWork;
   readonly #client: ControllerClient;
-  readonly #work: KeyedWork;
 
-  constructor(server: ApiServer, later: (action: () => void) => Timer, agent: string) {
-    this.#server = server;
-    this.#client = new ControllerClient(server, agent);
-    this.#work = new KeyedWork(
-      later,
-      (key) => this.#sync(key),
-      () => this.#client.busy(),
-    );
+  constructor(context: ControllerContext) {
+    this.#server = context.server;
+    this.#work = new OwnerWork(context, replicaSets, pods, (_, owner) => this.#sync(owner));
+    this.#client = this.#work.client;
   }
 
   observe(commit: Commit): void {
-    const { namespace, name } = commit.object.metadata;
-    if (commit.resource === pods) {
-      const owner = controllerOf(commit.object, replicaSets);
-      if (owner !== undefined) this.#work.enqueue(keyOf(namespace, owner.name));
-    } else if (commit.resource.group === "apps" && commit.resource.plural === "replicasets" && commit.type !== "DELETED") {
-      this.#work.enqueue(keyOf(namespace, name));
-    }
+    this.#work.observe(commit);
   }
 
-  #sync(key: string): void {
-    const set = this.#server.typeOf("apps", "v1", "replicasets")?.collection.get(key);
+  #sync(set: StoredObject | undefined): void {
     if (set === undefined) return;
     const active = ownedBy(this.#server, pods, set).filter(isActive);
     const wanted = numberOf(specOf(set), "replicas", 1);

@@ -1,11 +1,10 @@
-import type { Timer } from "../../../base/clock.ts";
 import { persistentVolumeClaims, pods, statefulSets } from "../../../api/resource.ts";
 import type { ApiServer, Commit } from "../api-server.ts";
 import { keyOf } from "../collection.ts";
 import { type Fields, isFields, type StoredObject } from "../json.ts";
 import { isReady } from "../kinds/eviction.ts";
-import { KeyedWork } from "./keyed-work.ts";
-import { ControllerClient, controllerOf, counted, hasEnded, numberOf, ownedBy, podOf, sectionOf, specOf, statusOf } from "./owned.ts";
+import { type ControllerContext, OwnerWork } from "./owner-work.ts";
+import { type ControllerClient, counted, hasEnded, numberOf, ownedBy, podOf, sectionOf, specOf, statusOf } from "./owned.ts";
 import { Revisions, revisionLabel, revisionOf } from "./revisions.ts";
 
 /**
@@ -15,31 +14,22 @@ import { Revisions, revisionLabel, revisionOf } from "./revisions.ts";
  */
 export class StatefulSetController {
   readonly #server: ApiServer;
-  readonly #client: ControllerClient;
   readonly #revisions: Revisions;
-  readonly #work: KeyedWork;
+  readonly #work: OwnerWork;
+  readonly #client: ControllerClient;
 
-  constructor(server: ApiServer, later: (action: () => void) => Timer, agent: string) {
-    this.#server = server;
-    this.#client = new ControllerClient(server, agent);
-    this.#revisions = new Revisions(server, this.#client, statefulSets);
-    this.#work = new KeyedWork(
-      later,
-      (key) => this.#sync(key),
-      () => this.#client.busy(),
-    );
+  constructor(context: ControllerContext) {
+    this.#server = context.server;
+    this.#work = new OwnerWork(context, statefulSets, pods, (_, owner) => this.#sync(owner));
+    this.#client = this.#work.client;
+    this.#revisions = new Revisions(context.server, this.#client, statefulSets);
   }
 
   observe(commit: Commit): void {
-    const { namespace, name } = commit.object.metadata;
-    if (commit.resource === pods) {
-      const owner = controllerOf(commit.object, statefulSets);
-      if (owner !== undefined) this.#work.enqueue(keyOf(namespace, owner.name));
-    } else if (commit.resource === statefulSets && commit.type !== "DELETED") this.#work.enqueue(keyOf(namespace, name));
+    this.#work.observe(commit);
   }
 
-  #sync(key: string): void {
-    const set = this.#server.typeOf("apps", "v1", "statefulsets")?.collection.get(key);
+  #sync(set: StoredObject | undefined): void {
     if (set === undefined || set.metadata.deletionTimestamp !== undefined) return;
     const newest = this.#revisions.current(set);
     const before = statusOf(set).currentRevision;

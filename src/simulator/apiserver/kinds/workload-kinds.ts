@@ -1,7 +1,7 @@
-import { daemonSets, statefulSets } from "../../../api/resource.ts";
+import { daemonSets, deployments, type Resource, replicaSets, statefulSets } from "../../../api/resource.ts";
 import { type Fields, isFields, type StoredObject, sameJson, withField, withMetadata } from "../json.ts";
 import { type FieldError, forbiddenField, invalidValue, requiredValue, unsupportedValue } from "../status.ts";
-import { type BuiltinKind, resourceOf, section } from "./builtin-kind.ts";
+import { type BuiltinKind, section } from "./builtin-kind.ts";
 import { labelSelectorErrors } from "./label-selector-validation.ts";
 import { defaultTemplate, templateErrors } from "./pod-kind.ts";
 
@@ -91,19 +91,19 @@ function defaultRollout(spec: Fields): Fields {
 
 const scaled = { specReplicas: ["spec", "replicas"], statusReplicas: ["status", "replicas"] };
 
-const replicated = (plural: string, kind: string, shortName: string): BuiltinKind => ({
-  resource: resourceOf("apps", "v1", plural, kind),
-  typeName: `apps.v1.${kind}`,
+const replicated = (resource: Resource, shortName: string): BuiltinKind => ({
+  resource,
+  typeName: `apps.v1.${resource.kind}`,
   shortNames: [shortName],
   categories: ["all"],
   subresources: ["status", "scale"],
   scale: scaled,
   counted: true,
   emptyObject: emptyWorkload,
-  defaults: defaultsOf(kind === "Deployment" ? defaultRollout : (spec) => ({ replicas: 1, ...spec })),
-  prepareCreate: (object) => withField(object, "status", kind === "ReplicaSet" ? { replicas: 0 } : {}),
-  validate: (object) => workloadErrors(object, kind),
-  validateUpdate: (next, live, subresource) => changeErrors(next, live, kind, subresource),
+  defaults: defaultsOf(resource.kind === "Deployment" ? defaultRollout : (spec) => ({ replicas: 1, ...spec })),
+  prepareCreate: (object) => withField(object, "status", resource.kind === "ReplicaSet" ? { replicas: 0 } : {}),
+  validate: (object) => workloadErrors(object, resource.kind),
+  validateUpdate: (next, live, subresource) => changeErrors(next, live, resource.kind, subresource),
 });
 
 /** What of a StatefulSet may change. */
@@ -206,8 +206,8 @@ const daemonSetKind: BuiltinKind = {
 };
 
 export const workloadKinds: readonly BuiltinKind[] = [
-  replicated("deployments", "Deployment", "deploy"),
-  replicated("replicasets", "ReplicaSet", "rs"),
+  replicated(deployments, "deploy"),
+  replicated(replicaSets, "rs"),
   statefulSetKind,
   daemonSetKind,
 ];
