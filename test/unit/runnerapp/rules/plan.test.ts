@@ -64,6 +64,18 @@ describe("the plan of a fleet", () => {
     assert.deepEqual(words, ["delete web-1 of version 10", "delete web-2 of version 20", "delete web-3 of version any"]);
   });
 
+  it("what drains takes its place until it is deleted, also where it is to be restarted now", () => {
+    const spec = { replicas: 2, restartedAt: "2026-11-21T12:09:59Z", strategy: { rollingUpdate: { maxSurge: 1, maxUnavailable: 1 } } };
+    const draining = (seconds: number): InstancePod => ({
+      ...instance("2", "web-r1", { ready: false }),
+      gate: { isOpen: false, closedAt: at("12:10:00") - seconds * 1000, containersReady: true },
+    });
+    const words = (seconds: number) =>
+      acts({ spec, status: { updateRevision: "web-r1" }, pods: [instance("1", "web-r1"), draining(seconds)] }).words;
+    assert.deepEqual(words(5), ["create 0"]);
+    assert.deepEqual(words(30), ["create 0", "create 2", "delete web-2 of version 20"]);
+  });
+
   describe("a roll-out and a move share one surge", () => {
     const rolling = { updateRevision: "web-r2", stableRevision: "web-r1" };
     const spec = { replicas: 2, ...one };
