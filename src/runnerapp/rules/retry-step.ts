@@ -133,7 +133,7 @@ function onPod(known: RetrySeries | undefined, { name, revision, restartedAt }: 
 /** When the stored decision leads to something. */
 function dueAt({ move, exhaustedAt }: RetrySeries, policy: RunnerRetryPolicy): number {
   if (exhaustedAt !== undefined) return exhaustedAt + policy.resetAfterMs;
-  return move?.granted === true ? move.notBefore : never;
+  return move?.notBefore ?? never;
 }
 
 /** When an instance that serves will have done so for long enough; never where nothing is to be forgotten. */
