@@ -58,7 +58,7 @@ const moments: readonly Moment[] = [
       await fleet.advance(5_000);
       assert.equal((await fleet.status()).canary?.phase, "Paused");
     },
-    wants: ["web:1 x5, web:2 x3", "web:2 x3", "web:1 x3, web:2 x3", "web:1 x3, web:2 x3", "web:1 x3, web:2 x3"],
+    wants: ["web:1 x5, web:2 x3", "web:1 x1, web:2 x2", "web:1 x3, web:2 x3", "web:1 x3, web:2 x3", "web:1 x3, web:2 x3"],
   },
   {
     name: "paused by a failure",

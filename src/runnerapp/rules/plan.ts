@@ -270,6 +270,7 @@ function numbersOf(
     maxUnavailable: spec.maxUnavailable,
     rolling: heals || others.length > 0,
     heals,
+    mostLiving: spec.replicas + spec.maxSurge,
     update: sideOf(update, standing),
     others: sideOf(others, standing),
     mayCreate: Math.max(0, mayCreate),

@@ -117,6 +117,20 @@ describe("the plan of a fleet", () => {
       assert.deepEqual(words, ["create 0"]);
     });
 
+    it("of a fleet that shrinks so many are taken back as are of its share, and no more when that is recorded", () => {
+      const six = [1, 2, 3, 4, 5, 6].map((number) => instance(String(number), number <= 3 ? "web-r1" : "web-r2"));
+      const status = { ...back, desiredReplicas: 6 };
+      const shrinking = { ...spec, replicas: 4, paused: true };
+      const { words, told } = acts({ spec: shrinking, status, pods: six });
+      assert.deepEqual([words.length, told.canary?.target, told.desiredReplicas], [2, 2, 4]);
+      const { words: later } = acts({
+        spec: shrinking,
+        status: { ...back, desiredReplicas: 4, canary: { revision: "web-r1", phase: "Paused", target: 2, failed: 0 } },
+        pods: six.filter(({ metadata }) => !["web-3", "web-6"].includes(metadata.name)),
+      });
+      assert.deepEqual(later, []);
+    });
+
     it("resumed it goes back", () => {
       const { words } = acts({ spec, status: back, pods });
       assert.deepEqual(words, ["create 0", "delete web-3 of version 30"]);
