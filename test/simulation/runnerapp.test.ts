@@ -331,6 +331,26 @@ describe("simulation of fleets: failures and moves", function () {
     assert.deepEqual(
       (await suspects()).map(({ regarding }) => regarding.name),
       ["n1"],
+  it("a crash loop whose instances are Ready for some seconds each time leaves out no node", async () => {
+    const rules = new Set<string>();
+    const stage = await open({
+      onCommit({ resource, object }) {
+        if (resource.kind !== runnerApps.kind) return;
+        for (const { node } of (object as unknown as RunnerApp).status?.nodeRules ?? []) rules.add(node);
+      },
+    });
+    const spec = {
+      replicas: 4,
+      retry: { sameNode: 0, backoff: { initialSeconds: 1, maxSeconds: 1 }, storm: { moves: 100 } },
+      nodeExclusion: { failures: 1, maxNodes: "50%" },
+      template: template("web:1", { startMs: [100, 100], runMs: [3_000, 9_000], exitCode: 1 }),
+    };
+    await stage.create(runnerApps, app(spec));
+    await stage.advance(600_000);
+    assert.ok(((await status(stage))?.nodeFailures?.length ?? 0) > 0, "no node failed it");
+    assert.deepEqual([...rules], []);
+  });
+
     );
   });
 
