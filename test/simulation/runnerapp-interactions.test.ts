@@ -449,6 +449,37 @@ describe("what meets in a fleet (research/runners.md 5f)", function () {
         phaseSince: since,
       };
       await fleet.meddle({ evacuations: [{ ...row, phase: "Deleting" }] });
+  for (const [name, rollingUpdate] of [
+    ["one besides, none missing", { maxSurge: 1, maxUnavailable: 0 }],
+    ["two besides, none missing", { maxSurge: 2, maxUnavailable: 0 }],
+    ["one besides, one missing", { maxSurge: 1, maxUnavailable: 1 }],
+  ] as const)
+    it(`restart with a surge: each successor goes to the node of the one that goes, though another one is empty (${name})`, async () => {
+      const fleet = await FleetStage.open([10, 10, 10]);
+      await fleet.cordon("n3");
+      await fleet.serve({ replicas: 5, strategy: { rollingUpdate } });
+      await fleet.cordon("n3", false);
+      const [before, old] = [await fleet.nodesOf(), uids(await fleet.pods())];
+      assert.equal(before.includes("n3"), false);
+      await fleet.change(restartNow(fleet));
+      await fleet.advance(5 * minute);
+      assert.deepEqual([await fleet.nodesOf(), fleet.made], [before, 5]);
+      assert.equal(
+        uids(await fleet.pods()).some((uid) => old.includes(uid)),
+        false,
+      );
+    });
+
+  it("restart with a surge where the node has no room for two: elsewhere, and all are restarted", async () => {
+    const fleet = await FleetStage.open([2, 2, 1]);
+    await fleet.cordon("n3");
+    await fleet.serve({ replicas: 4, strategy: oneUp });
+    await fleet.cordon("n3", false);
+    await fleet.change(restartNow(fleet));
+    await fleet.advance(5 * minute);
+    assert.deepEqual([fleet.made, await fleet.images(), fleet.leastServing()], [4, "web:1 x4", 4]);
+  });
+
       await fleet.advance(2 * minute);
       assert.deepEqual([uids(await fleet.pods()), (await fleet.status()).evacuations], [before, undefined]);
     });

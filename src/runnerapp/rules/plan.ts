@@ -104,6 +104,9 @@ export function planRunnerApp(observed: ObservedApp): RunnerAppPlan {
         { revision: rollout.stable, count: steps.create.stable },
         { revision: rollout.goal, count: steps.create.update },
       ],
+      restarting: counted
+        .filter((pod) => isRestartDue(observed, spec, pod) && !leaving.has(pod) && !standing.isMoving(pod))
+        .sort(byWorth(standing)),
     },
   );
 
@@ -267,10 +270,10 @@ function numbersOf(
     replicas: spec.replicas,
     target: count,
     maxSurge,
+    mostLiving: spec.replicas + spec.maxSurge,
     maxUnavailable: spec.maxUnavailable,
     rolling: heals || others.length > 0,
     heals,
-    mostLiving: spec.replicas + spec.maxSurge,
     update: sideOf(update, standing),
     others: sideOf(others, standing),
     mayCreate: Math.max(0, mayCreate),
