@@ -370,6 +370,10 @@ describe("simulation of fleets: failures and moves", function () {
   });
 
   it("the instances of a lost node are replaced", async () => {
+    for (const name of ["a", "b", "c"]) {
+      const told = (await stage.get<RunnerApp & KubeObject>(runnerApps, { namespace, name })).status;
+      assert.deepEqual([told?.nodeRules?.map(({ node }) => node), told?.summary?.nodesExcluded], [["n1"], "n1"], name);
+    }
     const stage = await open();
     await stage.create(runnerApps, app({ replicas: 3 }));
     await stage.advance(20_000);
