@@ -151,7 +151,10 @@ export function createRunnerAppKind(options: RunnerAppKindOptions): RunnerAppKin
     resource: runnerApps,
     indexes: appIndexes,
     onChange(change) {
-      loop.enqueue(refOf(change.object));
+      const { object, previous } = change;
+      // People wait for what becomes of an edit. Status is our own.
+      const isEdit = object.metadata.generation !== previous?.metadata.generation;
+      loop.enqueue(refOf(object), { priority: isEdit ? "high" : "normal" });
       options.onAppChange?.(change);
     },
   });
