@@ -961,6 +961,10 @@ export interface RunnerAppStatusSummary {
    */
   readonly canary?: string;
   /**
+   * The nodes of status.nodeRules, such as n3,n7.
+   */
+  readonly nodesExcluded?: string;
+  /**
    * The images of the update revision.
    */
   readonly images?: string;

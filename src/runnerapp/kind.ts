@@ -127,7 +127,9 @@ export function createRunnerAppKind(options: RunnerAppKindOptions): RunnerAppKin
     ...common,
     resource: podDisruptionBudgets,
     labelSelector: labels.app,
-    onChange({ object }) {
+    onChange({ type, object, previous }) {
+      // Its status changes with each pod that becomes ready.
+      if (type === "modified" && equalJson(object.spec, previous?.spec) && equalJson(ownersOf(object), ownersOf(previous))) return;
       loop.enqueue({ namespace: object.metadata.namespace as string, name: object.metadata.labels?.[labels.app] as string });
     },
   });
@@ -149,7 +151,10 @@ export function createRunnerAppKind(options: RunnerAppKindOptions): RunnerAppKin
     resource: runnerApps,
     indexes: appIndexes,
     onChange(change) {
-      loop.enqueue(refOf(change.object));
+      const { object, previous } = change;
+      // People wait for what becomes of an edit. Status is our own.
+      const isEdit = object.metadata.generation !== previous?.metadata.generation;
+      loop.enqueue(refOf(object), { priority: isEdit ? "high" : "normal" });
       options.onAppChange?.(change);
     },
   });
@@ -188,5 +193,7 @@ export function createRunnerAppKind(options: RunnerAppKindOptions): RunnerAppKin
 const gatheringMs = (pods: number): number => Math.min(50, Math.floor(pods / 20));
 
 const appOf = (pod: InstancePod): ObjectRef => ({ namespace: pod.metadata.namespace as string, name: pod.app });
+
+const ownersOf = (object: KubeObject | undefined) => object?.metadata.ownerReferences;
 
 const refOf = ({ metadata }: KubeObject): ObjectRef => ({ namespace: metadata.namespace as string, name: metadata.name });

@@ -15,15 +15,18 @@ import type { Random } from "../base/random.ts";
 import { DueList } from "./due-list.ts";
 import { Fifo } from "./fifo.ts";
 
-/** `low` is for what nobody waits for, such as the first look at every object after a start. It gets every tenth turn at least. */
-export type WorkPriority = "normal" | "low";
+/**
+ * `high` is for what somebody has asked for and waits for, such as an edit. `low` is for what nobody waits for, such as the first look at every
+ * object after a start; it gets every tenth turn at least.
+ */
+export type WorkPriority = "high" | "normal" | "low";
 
 export interface AddOptions {
   /** Not before this wall time, in milliseconds since the epoch. */
   readonly at?: number;
   /** Not before so many milliseconds of monotonic time. Of `at` and `afterMs` only one may be given; without both it is due now. */
   readonly afterMs?: number;
-  /** `normal` when absent; a key that was added with both has the higher one. */
+  /** `normal` when absent; a key that was added with several has the highest one. */
   readonly priority?: WorkPriority;
 }
 
@@ -86,6 +89,7 @@ const longestNapMs = 30_000;
 /** Timers, sockets and the lease must have their turn while thousands of keys are planned. */
 const sliceMs = 10;
 const lowTurn = 10;
+const ranks: Readonly<Record<WorkPriority, number>> = { low: 0, normal: 1, high: 2 };
 
 /** Builds a queue that is not started yet. */
 export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
@@ -97,7 +101,7 @@ class Queue implements WorkQueue {
   readonly #entries = new Map<string, Entry>();
   readonly #instants = new DueList<string>();
   readonly #delays = new DueList<string>();
-  readonly #lines: Readonly<Record<WorkPriority, Fifo<Entry>>> = { normal: new Fifo(), low: new Fifo() };
+  readonly #lines: Readonly<Record<WorkPriority, Fifo<Entry>>> = { high: new Fifo(), normal: new Fifo(), low: new Fifo() };
   #ready = 0;
   #running = 0;
   #turn = 0;
@@ -126,7 +130,7 @@ class Queue implements WorkQueue {
 
   add(key: string, options: AddOptions = {}): void {
     const entry = this.#entryOf(key);
-    if (options.priority !== "low") this.#raise(entry);
+    this.#raise(entry, options.priority ?? "normal");
     if (options.afterMs !== undefined && options.afterMs > 0) {
       this.#delays.setEarliest(key, this.#options.clock.monotonic() + options.afterMs);
     } else if (options.at !== undefined && options.at > this.#options.clock.now()) {
@@ -199,11 +203,11 @@ class Queue implements WorkQueue {
     return entry;
   }
 
-  /** Moves the entry up; in the low line it leaves a slot that is void, since an entry is only taken from the line of its priority. */
-  #raise(entry: Entry): void {
-    if (entry.priority === "normal") return;
-    entry.priority = "normal";
-    if (entry.ready) this.#lines.normal.push(entry);
+  /** Moves the entry up; in its old line it leaves a slot that is void, since an entry is only taken from the line of its priority. */
+  #raise(entry: Entry, priority: WorkPriority): void {
+    if (ranks[priority] <= ranks[entry.priority]) return;
+    entry.priority = priority;
+    if (entry.ready) this.#lines[priority].push(entry);
   }
 
   #makeReady(entry: Entry, at: number | undefined): void {
@@ -257,8 +261,8 @@ class Queue implements WorkQueue {
 
   #take(): Entry | undefined {
     this.#turn += 1;
-    const lowFirst = this.#turn % lowTurn === 0;
-    return lowFirst ? (this.#shift("low") ?? this.#shift("normal")) : (this.#shift("normal") ?? this.#shift("low"));
+    const isForLow = this.#turn % lowTurn === 0;
+    return (isForLow ? this.#shift("low") : undefined) ?? this.#shift("high") ?? this.#shift("normal") ?? this.#shift("low");
   }
 
   #shift(priority: WorkPriority): Entry | undefined {

@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import type { Pod } from "../../src/api/core.ts";
 import type { KubeObject } from "../../src/api/meta.ts";
 import { annotations, labels } from "../../src/api/names.ts";
-import { configMaps, pods, podDisruptionBudgets, runnerApps } from "../../src/api/resource.ts";
+import { configMaps, nodes, podDisruptionBudgets, pods, runnerApps } from "../../src/api/resource.ts";
 import { formatSeconds } from "../../src/base/time.ts";
 import { ApiError } from "../../src/kube/errors.ts";
+import { policyKinds } from "../../src/simulator/apiserver/admission/policy-kinds.ts";
+import { readRules } from "../../src/simulator/harness/crds.ts";
 import { imageOf, instanceOf, readySince } from "../../src/simulator/harness/fleets/terms.ts";
 import { crashing, FleetStage, good, namespace, refOf, slow, template } from "./support/fleet-stage.ts";
 
@@ -128,6 +130,19 @@ describe("what meets in a fleet (research/runners.md 5f)", function () {
     assert.deepEqual([fleet.leastServing(), fleet.mostLiving()], [6, 7]);
   });
 
+  it("evacuation and restart of the one that leaves: its replacement is what was asked for", async () => {
+    const fleet = await FleetStage.open();
+    await fleet.serve({ replicas: 3, strategy: oneUp });
+    const [leaving, ...others] = (await fleet.pods()).toSorted((a, b) => ((a.spec.nodeName ?? "") < (b.spec.nodeName ?? "") ? -1 : 1));
+    assert.deepEqual(await fleet.nodesOf(), ["n1", "n2", "n3"]);
+    await fleet.cordon("n1");
+    await fleet.restart(leaving?.metadata.name as string);
+    await fleet.advance(5 * minute);
+    const after = uids(await fleet.pods());
+    assert.deepEqual([fleet.made, fleet.leastServing(), after.filter((uid) => uids(others).includes(uid)).length], [1, 3, 2]);
+    assert.equal((await fleet.nodesOf()).includes("n1"), false);
+  });
+
   describe("node exclusion and evacuation", () => {
     const excluded = (node: string) => ({ node, effect: "Exclude", failures: 3, expiresAt: "2026-11-21T13:00:00Z", reason: "Exit" });
 
@@ -161,6 +176,40 @@ describe("what meets in a fleet (research/runners.md 5f)", function () {
     assert.equal((await fleet.nodesOf()).includes("n1"), false);
   });
 
+  describe("node exclusion that has expired", () => {
+    /** Of pods that were made since. */
+    const leftOut = async (fleet: FleetStage, before: readonly string[]) =>
+      (await fleet.pods())
+        .filter(({ metadata }) => !before.includes(metadata.uid as string))
+        .map(({ spec }) => JSON.stringify(spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? null));
+
+    it("of people: it holds to its instant, and keeps nothing away from then on", async () => {
+      const fleet = await FleetStage.open();
+      const until = formatSeconds(fleet.stage.clock.now() + 2 * minute);
+      await fleet.serve({ replicas: 3, nodeRules: [{ node: "n1", effect: "Exclude", expiresAt: until }] });
+      assert.equal((await fleet.nodesOf()).includes("n1"), false);
+      const before = uids(await fleet.pods());
+      await fleet.advance(2 * minute);
+      await fleet.change({ replicas: 6 });
+      await fleet.advance(minute);
+      assert.deepEqual(await leftOut(fleet, before), ["null", "null", "null"]);
+      assert.ok((await fleet.nodesOf()).includes("n1"));
+    });
+
+    it("of the operator: it is passed over also where it still stands in status", async () => {
+      const fleet = await FleetStage.open();
+      await fleet.serve({ replicas: 3 });
+      const before = uids(await fleet.pods());
+      fleet.stage.killOperator();
+      const expiresAt = formatSeconds(fleet.stage.clock.now() + 1_000);
+      await fleet.meddle({ nodeRules: [{ node: "n1", effect: "Exclude", failures: 3, expiresAt, reason: "Exit" }] });
+      await fleet.change({ replicas: 6 });
+      fleet.stage.startOperator();
+      await fleet.advance(minute);
+      assert.deepEqual(await leftOut(fleet, before), ["null", "null", "null"]);
+    });
+  });
+
   it("retries and an HPA: instances that fail count as replicas, and nothing asks for more", async () => {
     const fleet = await FleetStage.open();
     await fleet.serve({
@@ -185,6 +234,73 @@ describe("what meets in a fleet (research/runners.md 5f)", function () {
     await fleet.advance(3 * minute);
     assert.deepEqual([(await stage.list(pods, { namespace })).map(({ metadata }) => metadata.name), fleet.made], [["stolen"], made]);
     assert.deepEqual(await stage.list(podDisruptionBudgets, { namespace }), []);
+  });
+
+  it("deletion while it is protected is refused; without the protection all of it goes", async () => {
+    const fleet = await FleetStage.open();
+    const { stage } = fleet;
+    for (const rule of readRules().filter(({ metadata }) => metadata.name === "nuptse-protected")) {
+      const kind = policyKinds.find(({ resource }) => resource.kind === rule.kind);
+      await stage.create((kind as (typeof policyKinds)[number]).resource, rule);
+    }
+    await fleet.serve({ replicas: 3 });
+    const protect = (value: string | null) =>
+      stage.during(() =>
+        stage.client.patch(runnerApps, refOf("web"), {
+          type: "merge",
+          body: { metadata: { annotations: { "nuptse.dev/protected": value } } },
+        }),
+      );
+    await protect("true");
+    await assert.rejects(stage.delete(runnerApps, refOf("web")), /is protected by its annotation nuptse.dev\/protected/);
+    await fleet.advance(minute);
+    assert.equal(await fleet.images(), "web:1 x3");
+    await protect(null);
+    await stage.delete(runnerApps, refOf("web"));
+    await fleet.advance(minute);
+    assert.equal(await fleet.images(), "");
+  });
+
+  describe("two fleets on one node that is taken", () => {
+    it("it is marked as free when the last instance of both is gone", async () => {
+      const left: number[] = [];
+      const onNode = new Map<string, string>();
+      const fleet = await FleetStage.open([10, 10, 10], {
+        operator: { markEvacuated: true },
+        onCommit({ type, resource, object, previous }) {
+          if (resource.kind === pods.kind) {
+            if (type === "DELETED") onNode.delete(object.metadata.uid as string);
+            else onNode.set(object.metadata.uid as string, (object as unknown as Pod).spec.nodeName ?? "");
+          }
+          const markOf = (of: typeof previous) => of?.metadata.annotations?.[annotations.evacuated];
+          if (resource.kind === nodes.kind && markOf(object) !== undefined && markOf(previous) === undefined)
+            left.push([...onNode.values()].filter((node) => node === object.metadata.name).length);
+        },
+      });
+      await fleet.serve({ replicas: 3 }, "api");
+      await fleet.serve({ replicas: 3, template: template("web:1", slow) });
+      await fleet.advance(minute);
+      await fleet.cordon("n1");
+      await fleet.advance(20_000);
+      assert.deepEqual([(await fleet.nodesOf("api")).includes("n1"), (await fleet.nodesOf()).includes("n1"), left], [false, true, []]);
+      await fleet.advance(3 * minute);
+      assert.deepEqual([(await fleet.nodesOf()).includes("n1"), left], [false, [0]]);
+    });
+
+    it("each has its own deadline, which a restart of the operator does not lengthen", async () => {
+      const fleet = await FleetStage.open([3, 3]);
+      await fleet.serve({ replicas: 2, evacuation: { timeoutSeconds: 100 } }, "api");
+      await fleet.serve({ replicas: 4, evacuation: { timeoutSeconds: 3600 } });
+      for (const name of ["api", "web"]) assert.ok((await fleet.nodesOf(name)).includes("n1"), name);
+      await fleet.cordon("n1");
+      await fleet.advance(minute);
+      assert.deepEqual([await fleet.condition("Degraded", "api"), await fleet.condition("Degraded")], ["", ""]);
+      fleet.stage.killOperator();
+      fleet.stage.startOperator();
+      await fleet.advance(minute);
+      assert.deepEqual([await fleet.condition("Degraded", "api"), await fleet.condition("Degraded")], ["True: EvacuationStalled", ""]);
+      assert.deepEqual([fleet.leastServing("api"), fleet.leastServing()], [2, 4]);
+    });
   });
 
   it("two fleets on one node that is taken: each leaves it by its own budgets", async () => {
@@ -220,6 +336,7 @@ describe("what meets in a fleet (research/runners.md 5f)", function () {
     assert.deepEqual(uids(await fleet.pods()), before);
     const restarts = (await fleet.pods()).map(({ status }) => status?.containerStatuses?.[0]?.restartCount);
     assert.deepEqual(restarts, [1, 1]);
+    // They carry no gate, so nobody is needed for them to be Ready again.
     assert.equal(await fleet.images(), "web:1 x2");
   });
 
@@ -330,6 +447,37 @@ describe("what meets in a fleet (research/runners.md 5f)", function () {
       [await fleet.nodesOf(), fleet.made, recoveries, nodeFailures, recentMoves],
       [before, 4, undefined, undefined, undefined],
     );
+  });
+
+  for (const [name, rollingUpdate] of [
+    ["one besides, none missing", { maxSurge: 1, maxUnavailable: 0 }],
+    ["two besides, none missing", { maxSurge: 2, maxUnavailable: 0 }],
+    ["one besides, one missing", { maxSurge: 1, maxUnavailable: 1 }],
+  ] as const)
+    it(`restart with a surge: each successor goes to the node of the one that goes, though another one is empty (${name})`, async () => {
+      const fleet = await FleetStage.open([10, 10, 10]);
+      await fleet.cordon("n3");
+      await fleet.serve({ replicas: 5, strategy: { rollingUpdate } });
+      await fleet.cordon("n3", false);
+      const [before, old] = [await fleet.nodesOf(), uids(await fleet.pods())];
+      assert.equal(before.includes("n3"), false);
+      await fleet.change(restartNow(fleet));
+      await fleet.advance(5 * minute);
+      assert.deepEqual([await fleet.nodesOf(), fleet.made], [before, 5]);
+      assert.equal(
+        uids(await fleet.pods()).some((uid) => old.includes(uid)),
+        false,
+      );
+    });
+
+  it("restart with a surge where the node has no room for two: elsewhere, and all are restarted", async () => {
+    const fleet = await FleetStage.open([2, 2, 1]);
+    await fleet.cordon("n3");
+    await fleet.serve({ replicas: 4, strategy: oneUp });
+    await fleet.cordon("n3", false);
+    await fleet.change(restartNow(fleet));
+    await fleet.advance(5 * minute);
+    assert.deepEqual([fleet.made, await fleet.images(), fleet.leastServing()], [4, "web:1 x4", 4]);
   });
 
   it("storm brake: of many that fail so many are tried elsewhere within the window, and the rest then", async () => {

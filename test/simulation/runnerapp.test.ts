@@ -99,6 +99,33 @@ describe("simulation of fleets", function () {
     assert.ok(looks <= events / 4, `${looks} looks for ${events} events`);
   });
 
+  it("a fleet is not looked at when others write the status of its disruption budget", async () => {
+    let looks = 0;
+    const counting = (observed: Parameters<typeof planRunnerApp>[0]) => {
+      looks++;
+      return planRunnerApp(observed);
+    };
+    const stage = await open({ operator: { planRunnerApp: counting } });
+    await stage.create(runnerApps, app());
+    await stage.advance(60_000);
+    const before = looks;
+    for (const disruptionsAllowed of [0, 1])
+      await stage.during(() =>
+        stage.client.patch(
+          podDisruptionBudgets,
+          web,
+          { type: "merge", body: { status: { disruptionsAllowed } } },
+          { subresource: "status" },
+        ),
+      );
+    await stage.advance(1_000);
+    assert.equal(looks, before);
+    const body = { spec: { maxUnavailable: 3 } };
+    await stage.during(() => stage.client.patch(podDisruptionBudgets, web, { type: "merge", body }));
+    await stage.advance(1_000);
+    assert.equal((await stage.get<KubeObject & { spec: { maxUnavailable: number } }>(podDisruptionBudgets, web)).spec.maxUnavailable, 1);
+  });
+
   it("broken new instances stop a roll-out by themselves, and the way back takes only them", async () => {
     const stage = await open();
     await stage.create(runnerApps, app({ progressDeadlineSeconds: 60, minReadySeconds: 5 }));
@@ -309,6 +336,26 @@ describe("simulation of fleets: failures and moves", function () {
     assert.deepEqual(await images(stage), { "web:1": 6 });
   });
 
+  it("a crash loop whose instances are Ready for some seconds each time leaves out no node", async () => {
+    const rules = new Set<string>();
+    const stage = await open({
+      onCommit({ resource, object }) {
+        if (resource.kind !== runnerApps.kind) return;
+        for (const { node } of (object as unknown as RunnerApp).status?.nodeRules ?? []) rules.add(node);
+      },
+    });
+    const spec = {
+      replicas: 4,
+      retry: { sameNode: 0, backoff: { initialSeconds: 1, maxSeconds: 1 }, storm: { moves: 100 } },
+      nodeExclusion: { failures: 1, maxNodes: "50%" },
+      template: template("web:1", { startMs: [100, 100], runMs: [3_000, 9_000], exitCode: 1 }),
+    };
+    await stage.create(runnerApps, app(spec));
+    await stage.advance(600_000);
+    assert.ok(((await status(stage))?.nodeFailures?.length ?? 0) > 0, "no node failed it");
+    assert.deepEqual([...rules], []);
+  });
+
   it("a node that fails three apps, which do well elsewhere, is told of once", async () => {
     const stage = await open({
       behaviour: ({ spec: { nodeName } }) =>
@@ -327,6 +374,10 @@ describe("simulation of fleets: failures and moves", function () {
       assert.deepEqual(await suspects(), []);
       await stage.create(runnerApps, { ...app(spec), metadata: { name, namespace } } as RunnerApp);
       await stage.advance(120_000);
+    }
+    for (const name of ["a", "b", "c"]) {
+      const told = (await stage.get<RunnerApp & KubeObject>(runnerApps, { namespace, name })).status;
+      assert.deepEqual([told?.nodeRules?.map(({ node }) => node), told?.summary?.nodesExcluded], [["n1"], "n1"], name);
     }
     assert.deepEqual(
       (await suspects()).map(({ regarding }) => regarding.name),

@@ -18,6 +18,8 @@ export interface CreationOrder {
   readonly fleet: readonly { readonly revision: string | undefined; readonly count: number }[];
   /** Pods in whose place another one comes. */
   readonly replacements: readonly { readonly old: InstancePod; readonly revision: string }[];
+  /** Instances that are to be restarted and do not go yet, in the order in which they will. */
+  readonly restarting: readonly InstancePod[];
 }
 
 export interface CreationContext {
@@ -45,6 +47,7 @@ export const mostCreations = 100;
 /**
  * Makes pods. Each is the next pod of the lowest instance that has none; where that one has failed, retries say whether and where
  * (retry-series.ts), so a fleet never gets around its own waits by making another instance. The name is the lowest that is free (decision 41).
+ * What is made besides the replicas while instances are restarted is the successor of one of them, and rather goes to its node (decision 57).
  */
 export function createsOf(context: CreationContext, order: CreationOrder): Creations {
   const { observed, spec, pods, records, leaving } = context;
@@ -64,6 +67,7 @@ export function createsOf(context: CreationContext, order: CreationOrder): Creat
     pods.filter((pod) => pod.isDeleting || leaving.has(pod)),
     ({ instance }) => instance,
   );
+  let besides = numbersTaken.size - spec.replicas;
   const actions: CreateAction[] = [];
   let wakeAt = never;
 
@@ -103,10 +107,13 @@ export function createsOf(context: CreationContext, order: CreationOrder): Creat
     for (let made = 0; made < count; made++) {
       while (numbersTaken.has(String(number))) number++;
       const instance = String(number++);
+      // Those that are there besides were made for the first ones.
+      const succeeds = besides >= 0 ? order.restarting[besides] : undefined;
+      besides++;
       const known = series.get(instance);
       const may = creationOf(known, origin, spec.retry, now);
       if (may.kind === "Allowed") {
-        make(revision, instance, placementFor(context, known, may, ending.get(instance)));
+        make(revision, instance, placementFor(context, known, may, succeeds === undefined ? ending.get(instance) : [succeeds]));
       } else if (may.kind === "Later") wakeAt = Math.min(wakeAt, may.at);
       else if (may.kind === "Exhausted") wakeAt = Math.min(wakeAt, may.until);
     }
@@ -116,7 +123,7 @@ export function createsOf(context: CreationContext, order: CreationOrder): Creat
 
 /**
  * Where the next pod of an instance goes.
- * @param before its pods that end: where nothing speaks against it, it stays on their node
+ * @param before pods that it comes after: where nothing speaks against it, it stays on their node
  */
 export function placementFor(
   { observed, spec, records }: Pick<CreationContext, "observed" | "spec" | "records">,

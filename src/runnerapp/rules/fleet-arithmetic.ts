@@ -15,7 +15,10 @@ export interface FleetNumbers {
   readonly replicas: number;
   /** How many of them are to have the revision that is rolled out; `replicas` when all of them. */
   readonly target: number;
+  /** What may be made besides now: what moves have taken of the surge is off. */
   readonly maxSurge: number;
+  /** replicas and all of the surge, whoever has it. */
+  readonly mostLiving: number;
   readonly maxUnavailable: number;
   /** There is something to protect from the revision that is rolled out: another one that all instances had, or instances of others. */
   readonly rolling: boolean;
@@ -53,7 +56,8 @@ export interface Removal {
  * 2. **What is created**: what is missing of either side, as long as no more than replicas + maxSurge live. Instances of the stable revision are
  *    healed as far as the new ones do not yet carry replicas - maxUnavailable (a Deployment's old ReplicaSet keeps its size until then, too).
  * 3. **What is removed**: surplus that is not available goes at any time, unless it would have to be healed again; surplus that is available
- *    goes while more than replicas - maxUnavailable are available without it.
+ *    goes while more than replicas - maxUnavailable are available without it. What is still too much then, since the fleet shrinks around a change
+ *    that does not serve, are the new ones that do not.
  * 4. **What is replaced**: restarts take what is left of that budget.
  *
  * Source of 1: kube-sharding's rolling window (pkg/rollalgorithm); of 3: Deployment's maxScaledDown (k8s.io/kubernetes
@@ -90,11 +94,14 @@ export function fleetSteps(numbers: FleetNumbers): FleetSteps {
   const availableUpdate = clamp(excess - unavailableUpdate, 0, Math.min(update.available, available - leastAvailable));
   available -= availableUpdate;
 
+  const left = living - unavailableOthers - availableOthers - unavailableUpdate - availableUpdate;
+  const stuck = clamp(left - numbers.mostLiving, 0, Math.max(0, update.living - update.available - unavailableUpdate));
+
   const due = clamp(available - leastAvailable, 0, update.due + others.due);
   return {
     create: { update: createUpdate, stable: createStable },
     remove: {
-      update: { unavailable: unavailableUpdate, available: availableUpdate },
+      update: { unavailable: unavailableUpdate + stuck, available: availableUpdate },
       others: { unavailable: unavailableOthers, available: availableOthers },
     },
     due,

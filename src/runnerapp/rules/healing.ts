@@ -7,6 +7,7 @@ import type { ObservedApp } from "./observed.ts";
 import type { Records } from "./records.ts";
 import { mayUseNode } from "./resource-options.ts";
 import { planRetries, type RetryPlan } from "./retry-plan.ts";
+import { hasFailedThere, isTroubled } from "./retry-series.ts";
 import type { RetryContext, RetryInstance } from "./retry-step.ts";
 import { type Signal, signalOf } from "./signal.ts";
 
@@ -130,25 +131,32 @@ function contextOf({ nodes, now }: ObservedApp, existing: readonly InstancePod[]
   };
 }
 
+/** So long serves an instance on its node before it speaks for its revision: in a crash loop it is Ready for seconds, again and again. */
+export const provenMs = 60_000;
+
 function stepExclusion(
   { nodes, pinned, now }: ObservedApp,
   existing: readonly InstancePod[],
   spec: EffectiveSpec,
   records: Records,
-  { blames }: RetryPlan,
+  { blames, series }: RetryPlan,
 ): ExclusionPlan {
   const { exclusion } = records;
   if (exclusion.blames.length + exclusion.exclusions.length + blames.length === 0) return { state: exclusion, added: [] };
   const { template, resourceOptions } = pinned.data;
   const usable = [...nodes.all()].filter((node) => mayUseNode(template.spec, resourceOptions, node.labels));
-  return planExclusions(exclusion, blames, spec.exclusion, {
+  const known = new Map(series.map((each) => [each.instance, each]));
+  const mayProve = existing.filter((pod) => isLiving(pod) && pod.node !== undefined && !hasFailedThere(known.get(pod.instance)));
+  const provenFrom = (pod: InstancePod) => availableFrom(pod, Math.max(spec.minReadyMs, provenMs));
+  const proven = mayProve.filter((pod) => provenFrom(pod) <= now);
+  const isSound = ({ instance }: InstancePod) => !isTroubled(known.get(instance));
+  const plan = planExclusions(exclusion, blames, spec.exclusion, {
     now,
     nodes: usable.map(({ name }) => name).sort(),
-    readyOn: (revision) =>
-      new Set(
-        existing.flatMap((pod) =>
-          pod.revision === revision && pod.node !== undefined && availableFrom(pod, spec.minReadyMs) <= now ? pod.node : [],
-        ),
-      ),
+    provenOn: (revision) => new Set(proven.flatMap((pod) => (pod.revision === revision ? (pod.node as string) : []))),
+    isOpen: (revision) => [...proven, ...mayProve.filter(isSound)].some((pod) => pod.revision === revision),
   });
+  const nextProof = Math.min(...mayProve.map(provenFrom).filter((at) => at > now));
+  const wakeAt = Math.min(plan.wakeAt ?? Number.POSITIVE_INFINITY, plan.state.blames.length > 0 ? nextProof : Number.POSITIVE_INFINITY);
+  return { ...plan, ...(Number.isFinite(wakeAt) && { wakeAt }) };
 }

@@ -33,8 +33,10 @@ export interface ExclusionContext {
   readonly now: number;
   /** Nodes that the app's own selectors let it use. */
   readonly nodes: readonly string[];
-  /** Nodes on which an instance of a revision is Ready. */
-  readyOn(revision: string): ReadonlySet<string>;
+  /** Nodes on which an instance of a revision has proven itself: it serves there for a while, and has not failed there. */
+  provenOn(revision: string): ReadonlySet<string>;
+  /** Whether some instance of a revision has not failed, be it that it has only begun: then nothing is decided yet. */
+  isOpen(revision: string): boolean;
 }
 
 export interface ExclusionPlan {
@@ -44,7 +46,7 @@ export interface ExclusionPlan {
   readonly wakeAt?: number;
 }
 
-/** Nodes on which a revision must have failed, being Ready nowhere, before it is the revision that is bad. */
+/** Nodes on which a revision must have failed, while none of its instances has not, before it is the revision that is bad. */
 const nodesOfBadRevision = 3;
 /** An app never keeps more than this many failures in its status. */
 const mostBlames = 100;
@@ -58,26 +60,27 @@ export function mostExcluded(maxNodes: number | string, nodes: number): number {
 
 /**
  * Nodes that fail the app too often are left out for a while. One blame is one series of local failures that was used up, or one failure
- * that is the node's directly. What an app does that fails everywhere tells nothing of nodes: only failures of a revision count that is
- * Ready on some other node, and one that failed on three nodes and is Ready nowhere lifts what it caused. An exclusion ends `ttlMs` after
- * the last failure that it rests on, so planning again changes nothing. Over the cap the one that would end first goes.
+ * that is the node's directly. What an app does that fails everywhere tells nothing of nodes: only failures of a revision count that has
+ * proven itself on some other node, and one that failed on three nodes and of which every instance has failed lifts what it caused. Between the
+ * two all stays as it is: an instance in a crash loop is Ready for seconds, again and again, and one that is restarted is not for as long. An
+ * exclusion ends `ttlMs` after the last failure that it rests on, so planning again changes nothing. Over the cap the one that would end first goes.
  */
 export function planExclusions(
   stored: ExclusionState,
   newBlames: readonly NodeBlame[],
   policy: ExclusionPolicy,
-  { now, nodes, readyOn }: ExclusionContext,
+  { now, nodes, provenOn, isOpen }: ExclusionContext,
 ): ExclusionPlan {
   const there = new Set(nodes);
   const blames = keptBlames([...stored.blames, ...newBlames], policy, now).filter(({ node }) => there.has(node));
-  const bad = badRevisions(blames, readyOn);
+  const bad = badRevisions(blames, isOpen);
   const byNode = Map.groupBy(blames, ({ node }) => node);
   const known = new Map(stored.exclusions.map((exclusion) => [exclusion.node, exclusion]));
   const wanted = nodes.flatMap((node): readonly NodeExclusion[] => {
     const failed = byNode.get(node) ?? [];
     const before = known.get(node);
     const lifted = failed.length > 0 && failed.every(({ revision }) => bad.has(revision));
-    const counted = failed.filter(({ revision }) => runsElsewhere(readyOn(revision), node));
+    const counted = failed.filter(({ revision }) => runsElsewhere(provenOn(revision), node));
     const last = counted.at(-1);
     const fresh =
       last !== undefined && counted.length >= policy.failures
@@ -99,7 +102,7 @@ export function planExclusions(
   };
 }
 
-const runsElsewhere = (ready: ReadonlySet<string>, node: string): boolean => ready.size > (ready.has(node) ? 1 : 0);
+const runsElsewhere = (proven: ReadonlySet<string>, node: string): boolean => proven.size > (proven.has(node) ? 1 : 0);
 
 /** The newest of each node within the window, as many as can matter; one of the future, after a clock was set back, is of now. */
 function keptBlames(blames: readonly NodeBlame[], policy: ExclusionPolicy, now: number): readonly NodeBlame[] {
@@ -111,11 +114,9 @@ function keptBlames(blames: readonly NodeBlame[], policy: ExclusionPolicy, now: 
   return newest.sort((a, b) => a.at - b.at || (a.node < b.node ? -1 : 1)).slice(-mostBlames);
 }
 
-function badRevisions(blames: readonly NodeBlame[], readyOn: ExclusionContext["readyOn"]): ReadonlySet<string> {
+function badRevisions(blames: readonly NodeBlame[], isOpen: ExclusionContext["isOpen"]): ReadonlySet<string> {
   const nodesOf = Map.groupBy(blames, ({ revision }) => revision);
-  const bad = [...nodesOf].filter(
-    ([revision, of]) => readyOn(revision).size === 0 && new Set(of.map(({ node }) => node)).size >= nodesOfBadRevision,
-  );
+  const bad = [...nodesOf].filter(([revision, of]) => !isOpen(revision) && new Set(of.map(({ node }) => node)).size >= nodesOfBadRevision);
   return new Set(bad.map(([revision]) => revision));
 }
 

@@ -24,7 +24,7 @@ import { type Records, recordsOf } from "./records.ts";
 import { replacementRevision } from "./replacement-revision.ts";
 import { collectRevisions, dataOf, type RevisionStep, stepRevision } from "./revision.ts";
 import { type Rollout, stepRollout, withoutLeaving } from "./rollout.ts";
-import { stepService } from "./service-step.ts";
+import { drainedFrom, stepService } from "./service-step.ts";
 import { stepStatus } from "./status.ts";
 import { withMoves } from "./storm-brake.ts";
 import { byWorth, type Standing, victims } from "./victims.ts";
@@ -78,7 +78,9 @@ export function planRunnerApp(observed: ObservedApp): RunnerAppPlan {
   const unfit = new Set(options.remove);
   const withoutNode = new Set(pods.filter(({ metadata }) => unfit.has(metadata.uid as string)));
   const gone = new Set([...goneOf(context, moves, healing, signals), ...withoutNode]);
-  const counted = [...moves.counted, ...pods.filter((pod) => pod.hasEnded && !pod.isDeleting)].filter((pod) => !gone.has(pod));
+  // What still drains takes its place until it is deleted.
+  const isGone = (pod: InstancePod) => gone.has(pod) && drainedFrom(observed, spec, pod) <= now;
+  const counted = [...moves.counted, ...pods.filter((pod) => pod.hasEnded && !pod.isDeleting)].filter((pod) => !isGone(pod));
   const standing = standingOf(observed, spec, rollout, moves, healing);
   const isUpdate = (pod: InstancePod) => pod.revision === rollout.goal;
   const sides = { update: counted.filter(isUpdate), others: counted.filter((pod) => !isUpdate(pod)) };
@@ -102,6 +104,9 @@ export function planRunnerApp(observed: ObservedApp): RunnerAppPlan {
         { revision: rollout.stable, count: steps.create.stable },
         { revision: rollout.goal, count: steps.create.update },
       ],
+      restarting: counted
+        .filter((pod) => isRestartDue(observed, spec, pod) && !leaving.has(pod) && !standing.isMoving(pod))
+        .sort(byWorth(standing)),
     },
   );
 
@@ -265,6 +270,7 @@ function numbersOf(
     replicas: spec.replicas,
     target: count,
     maxSurge,
+    mostLiving: spec.replicas + spec.maxSurge,
     maxUnavailable: spec.maxUnavailable,
     rolling: heals || others.length > 0,
     heals,

@@ -17,8 +17,8 @@ export interface RetryPlan {
 }
 
 /**
- * Steps of all instances, and the storm brake over them: those that were decided first move first. Series, brake and blames are to be
- * stored in one write. Of an instance that is no more nothing is kept.
+ * Steps of all instances, and the storm brake over them: of those whose back-off is over, those that were decided first move first. What is let
+ * through goes at once, so that what the brake counts is what happens. Series, brake and blames are to be stored in one write. Of an instance that is no more nothing is kept.
  */
 export function planRetries(
   stored: { readonly series: readonly RetrySeries[]; readonly brake: BrakeState },
@@ -31,7 +31,7 @@ export function planRetries(
   const steps = instances.map((instance) => ({ name: instance.name, ...retryStep(known.get(instance.name), instance, policy, context) }));
   const series = steps.flatMap((step) => step.series ?? []).sort((a, b) => (a.instance < b.instance ? -1 : 1));
   const waiting = series
-    .filter(({ move }) => move !== undefined && !move.granted)
+    .filter(({ move }) => move !== undefined && !move.granted && move.notBefore <= now)
     .sort((a, b) => (a.move?.decidedAt ?? 0) - (b.move?.decidedAt ?? 0));
   const granted = new Set(waiting.slice(0, movesLeft(stored.brake, policy.storm, now)).map(({ instance }) => instance));
   const brake = granted.size === 0 ? stored.brake : withMoves(stored.brake, policy.storm, now, granted.size);

@@ -81,6 +81,15 @@ export interface PodOrigin {
 export const isForgiven = (series: RetrySeries, { revision, restartedAt }: PodOrigin): boolean =>
   revision !== series.revision || (restartedAt !== undefined && restartedAt > (series.restartedAt ?? Number.NEGATIVE_INFINITY));
 
+/** Whether it has failed, and has not served for long since; absent = it never has. */
+export const isTroubled = (series: RetrySeries | undefined): boolean =>
+  series !== undefined && (hasFailedThere(series) || series.otherNodesUsed > 0 || series.nodes.length > 0);
+
+/** The same on the node where it is now. */
+export const hasFailedThere = (series: RetrySeries | undefined): boolean =>
+  series !== undefined &&
+  (series.sameNodeUsed > 0 || series.move !== undefined || series.exhaustedAt !== undefined || series.rounds !== undefined);
+
 /** Whether a pod of the instance may be created now, and where. */
 export function creationOf(series: RetrySeries | undefined, origin: PodOrigin, policy: RunnerRetryPolicy, now: number): Creation {
   if (series === undefined || isForgiven(series, origin)) return { kind: "Allowed", leave: [] };

@@ -3,7 +3,7 @@ import { backoffDelay } from "../../base/backoff.ts";
 import { parseTime } from "../../base/time.ts";
 import type { ContainerEnd, RoleStatus } from "./container-end.ts";
 import { type CountedEnds, countRestarts } from "./restart-count.ts";
-import { isForgiven, type PodOrigin, type RetryMove, type RetrySeries, type RunnerRetryPolicy } from "./retry-series.ts";
+import { isForgiven, isTroubled, type PodOrigin, type RetryMove, type RetrySeries, type RunnerRetryPolicy } from "./retry-series.ts";
 import { endKind, reactions, type Signal } from "./signal.ts";
 
 /** A pod that is pinned to its node and is not scheduled after this long goes anywhere, as in ElasticJob (decision 18). */
@@ -133,7 +133,7 @@ function onPod(known: RetrySeries | undefined, { name, revision, restartedAt }: 
 /** When the stored decision leads to something. */
 function dueAt({ move, exhaustedAt }: RetrySeries, policy: RunnerRetryPolicy): number {
   if (exhaustedAt !== undefined) return exhaustedAt + policy.resetAfterMs;
-  return move?.granted === true ? move.notBefore : never;
+  return move?.notBefore ?? never;
 }
 
 /** When an instance that serves will have done so for long enough; never where nothing is to be forgotten. */
@@ -141,9 +141,6 @@ function forgottenAt(series: RetrySeries, pod: RetryPod, { resetAfterMs }: Runne
   if (!isServing(pod) || pod.signal.since === undefined || !isTroubled(series)) return never;
   return pod.signal.since + resetAfterMs;
 }
-
-const isTroubled = ({ sameNodeUsed, otherNodesUsed, nodes, move, exhaustedAt, rounds }: RetrySeries): boolean =>
-  sameNodeUsed > 0 || otherNodesUsed > 0 || nodes.length > 0 || move !== undefined || exhaustedAt !== undefined || rounds !== undefined;
 
 function isForgotten(series: RetrySeries, pod: RetryPod, policy: RunnerRetryPolicy, now: number): boolean {
   const anew = series.exhaustedAt === undefined ? never : series.exhaustedAt + policy.resetAfterMs;

@@ -46,7 +46,7 @@ export function stepRollout(
   if (update === undefined) return { count: 0, newlyFailed: [] };
   const stable = exists(status.stableRevision) ? status.stableRevision : mostAvailable(observed, spec, living, update);
   const others = living.filter((pod) => pod.revision !== update).length;
-  if (stable === update && spec.paused && others > 0) return standingBack(observed, update, Math.max(0, spec.replicas - others));
+  if (stable === update && spec.paused && others > 0) return standingBack(observed, update, spec.replicas, others);
   if (stable === undefined || stable === update)
     return { update, ...(stable !== undefined && { stable }), goal: update, count: spec.replicas, newlyFailed: [] };
 
@@ -61,7 +61,8 @@ export function stepRollout(
   const phase = phaseOf(spec, isResumed ? undefined : before?.phase, failedInstances.length, available);
   const isNew = phase !== before?.phase || isResumed;
   // Held while it stands still, whatever becomes of single instances; an instance of it that is lost comes back.
-  const held = Math.min(isNew ? updated.length : (before?.target ?? updated.length), spec.target);
+  const standing = isNew ? updated.length : (before?.target ?? updated.length);
+  const held = Math.min(shareKept(standing, status.desiredReplicas, spec.replicas), spec.target);
   const target = phase === "Paused" || phase === "AutoPaused" ? held : phase === "RolledBack" ? 0 : spec.target;
   // Nothing that is there is taken for one that is missing: that would be an update.
   const count = phase === "Paused" ? Math.min(target, Math.max(updated.length, spec.replicas - others)) : target;
@@ -83,10 +84,12 @@ export function stepRollout(
 }
 
 /** Paused on the way back to what was stable: nothing is taken back before somebody resumes it; what is missing is of the stable revision. */
-function standingBack({ app, now }: ObservedApp, update: string, count: number): Rollout {
-  const before = app.status?.canary;
+function standingBack({ app, now }: ObservedApp, update: string, replicas: number, others: number): Rollout {
+  const { canary: before, desiredReplicas: size = replicas } = app.status ?? {};
   const isKnown = before?.revision === update && before.phase === "Paused";
   const since = isKnown && before.since !== undefined ? before.since : formatSeconds(now);
+  const standing = (isKnown ? before.target : undefined) ?? Math.max(0, Math.max(size, replicas) - others);
+  const count = Math.max(shareKept(standing, size, replicas), replicas - others);
   return {
     update,
     stable: update,
@@ -95,6 +98,19 @@ function standingBack({ app, now }: ObservedApp, update: string, count: number):
     canary: { revision: update, phase: "Paused", target: count, failed: 0, since },
     newlyFailed: [],
   };
+}
+
+/**
+ * What of `held` instances is left when the fleet shrinks while its roll-out stands still: their share, as a Deployment scales its ReplicaSets
+ * (k8s.io/kubernetes pkg/controller/deployment/util, GetReplicaSetProportion), and of both as long as there are two. Instances that are added are of the
+ * revision before, so growing changes nothing.
+ * @param size of the fleet when `held` was written down; absent = as large as now
+ */
+export function shareKept(held: number, size: number | undefined, replicas: number): number {
+  if (size === undefined || size <= replicas || held <= 0) return held;
+  if (held >= size) return Math.min(held, replicas);
+  const part = Math.round((held * replicas) / size);
+  return replicas <= 1 ? part : Math.max(1, Math.min(part, replicas - 1));
 }
 
 /**

@@ -36,7 +36,7 @@ const never = Number.POSITIVE_INFINITY;
  */
 export function stepService(context: ServiceContext): ServiceStep {
   const { observed, spec, living, leaving, out, carriers } = context;
-  const { app, now, drain } = observed;
+  const { app, now } = observed;
   const namespace = app.metadata.namespace as string;
   const actions: Action[] = [];
   let wakeAt = never;
@@ -51,9 +51,7 @@ export function stepService(context: ServiceContext): ServiceStep {
       actions.push({ ...gateClosed(pod, "Leaving", now), ...premiseOf(pod) });
       continue;
     }
-    const { closedAt, containersReady } = pod.gate ?? {};
-    const isDraining = closedAt !== undefined && containersReady === true && !pod.hasEnded;
-    const at = isDraining ? drainedAt(drain, pod.metadata.uid as string, closedAt, spec.evacuation.drainMs, now) : now;
+    const at = drainedFrom(observed, spec, pod);
     if (at > now) wakeAt = Math.min(wakeAt, at);
     else actions.push({ ...deletionOf(namespace, pod), ...(isServing && premiseOf(pod)) });
   }
@@ -65,6 +63,12 @@ export function stepService(context: ServiceContext): ServiceStep {
     } else if (!gate.isOpen && gate.containersReady && !isChanging(pod.facts, pod.inPlace)) actions.push(gateOpened(pod, now));
   }
   return { actions, wakeAt };
+}
+
+/** From when on a pod that does not serve may be deleted: what was taken out of service drains first. */
+export function drainedFrom({ drain, now }: ObservedApp, { evacuation }: EffectiveSpec, { metadata, gate, hasEnded }: InstancePod): number {
+  if (gate?.closedAt === undefined || !gate.containersReady || hasEnded) return now;
+  return drainedAt(drain, metadata.uid as string, gate.closedAt, evacuation.drainMs, now);
 }
 
 function premise(namespace: string, { metadata }: InstancePod): Premise {

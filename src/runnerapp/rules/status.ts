@@ -44,6 +44,7 @@ export interface StatusStep {
 /** Counts alone are written at most so often: a roll-out of 1,000 instances costs some 50 patches. */
 const countsIntervalMs = 2000;
 const mostInstances = 20;
+const mostText = 1024;
 const never = Number.POSITIVE_INFINITY;
 
 /** The status as it ought to be, and whether it is written now: at once when something but counts has changed. */
@@ -114,6 +115,7 @@ function nextStatus({ observed, wish, spec, revision, rollout, turn, records, po
   };
   const images = dataOf(observed.revisions, rollout.update)?.template.spec.containers.map(({ image }) => image ?? "");
   const instances = instancesOf(observed, pods, signals, records, moves);
+  const excluded = records.exclusion.exclusions.map(({ node }) => node).join(",");
   const canaryText = canary === undefined || isDone ? undefined : shareText(update.length, spec.replicas);
   const next: RunnerAppStatus = {
     ...(app.metadata.generation !== undefined && { observedGeneration: app.metadata.generation }),
@@ -127,7 +129,8 @@ function nextStatus({ observed, wish, spec, revision, rollout, turn, records, po
     ...(canary !== undefined && !isDone && { canary }),
     summary: {
       ...(canaryText !== undefined && { canary: canaryText }),
-      ...(images !== undefined && { images: images.join(",").slice(0, 1024) }),
+      ...(excluded !== "" && { nodesExcluded: excluded.slice(0, mostText) }),
+      ...(images !== undefined && { images: images.join(",").slice(0, mostText) }),
     },
     ...(turn.admitted !== undefined && { admitted: turn.admitted }),
     ...recordsStatus(records),

@@ -1,4 +1,5 @@
 import type { Action } from "../../../src/api/action.ts";
+import type { AdmissionAnswer } from "../../../src/api/admission.ts";
 import type { KubeObject, ObjectMeta, ObjectRef } from "../../../src/api/meta.ts";
 import { controllerRevisions, podDisruptionBudgets, pods, runnerApps } from "../../../src/api/resource.ts";
 import type { RunnerAppSpec, RunnerAppStatus } from "../../../src/api/runner-app.gen.ts";
@@ -31,6 +32,13 @@ const withPods = (change: (pod: InstancePod, observed: ObservedApp) => InstanceP
   seeing((observed) => ({ ...observed, pods: observed.pods.flatMap((pod) => change(pod, observed) ?? []) }));
 const withoutActions = (isLeftOut: (action: Action, observed: ObservedApp) => boolean) =>
   doing((plan, observed) => ({ ...plan, actions: plan.actions.filter((action) => !isLeftOut(action, observed)) }));
+
+/** What its queue says to a fleet, changed. */
+const withAnswer = (change: (answer: AdmissionAnswer, observed: ObservedApp) => AdmissionAnswer) =>
+  seeing((observed) => {
+    const answer = observed.admission?.answer;
+    return answer === undefined ? observed : { ...observed, admission: { ...observed.admission, answer: change(answer, observed) } };
+  });
 
 const isPod = (action: Action) => "resource" in action && action.resource.kind === "Pod";
 const refOf = ({ namespace, name }: Pick<ObjectMeta, "namespace" | "name">): ObjectRef => ({ namespace: namespace as string, name });
@@ -175,6 +183,18 @@ export const fleetMutants: readonly FleetMutant[] = [
             ],
           },
     ),
+  },
+  {
+    name: "a fleet has what it wants, whatever its queue grants",
+    plan: withAnswer((answer, { app }) => ({ ...answer, allowed: Math.max(answer.allowed, app.spec.replicas ?? 1) })),
+  },
+  {
+    name: "a fleet that is asked to give back keeps all that it has",
+    plan: withAnswer(({ reclaim: _, ...answer }, { pods: all }) => ({ ...answer, allowed: Math.max(answer.allowed, all.length) })),
+  },
+  {
+    name: "a fleet gives back also what it did not agree to",
+    plan: withSpec(({ queue }) => (queue === undefined ? {} : { queue: { ...queue, minCount: 0 } })),
   },
   {
     name: "what is stored about moves is not read",

@@ -5,7 +5,7 @@ import { nodes, pods, runnerApps } from "../../../src/api/resource.ts";
 import type { RunnerApp } from "../../../src/api/runner-app.gen.ts";
 import type { Commit } from "../../../src/simulator/apiserver/api-server.ts";
 import { instancesOf, isLiving, readySince } from "../../../src/simulator/harness/fleets/terms.ts";
-import { Stage } from "../../../src/simulator/harness/stage.ts";
+import { Stage, type StageOptions } from "../../../src/simulator/harness/stage.ts";
 import { simulateAnnotation } from "../../../src/simulator/world/pod-script.ts";
 
 const from = Date.UTC(2026, 10, 21, 12, 0, 0);
@@ -46,7 +46,10 @@ export class FleetStage {
   }
 
   /** @param cores of each of the nodes n1, n2, ... */
-  static async open(cores: readonly number[] = [10, 10, 10]): Promise<FleetStage> {
+  static async open(
+    cores: readonly number[] = [10, 10, 10],
+    { operator, onCommit }: Pick<StageOptions, "operator" | "onCommit"> = {},
+  ): Promise<FleetStage> {
     const watch = new FleetWatch();
     const stage = await Stage.open({
       from,
@@ -55,7 +58,11 @@ export class FleetStage {
         return { name: `n${index + 1}`, capacity };
       }),
       namespaces: [{ name: namespace }],
-      onCommit: (commit) => watch.see(commit),
+      ...(operator !== undefined && { operator }),
+      onCommit: (commit) => {
+        watch.see(commit);
+        onCommit?.(commit);
+      },
     });
     return new FleetStage(stage, watch);
   }
@@ -127,6 +134,12 @@ export class FleetStage {
 
   async cordon(node: string, isTaken = true): Promise<void> {
     await this.stage.during(() => this.stage.world.cordonNode(node, isTaken));
+  }
+
+  /** Asks for a new pod in the place of one. */
+  async restart(pod: string): Promise<void> {
+    const body = { metadata: { annotations: { [annotations.restart]: "true" } } };
+    await this.stage.during(() => this.stage.client.patch(pods, { namespace, name: pod }, { type: "merge", body }));
   }
 
   /** Annotates a node or a pod with nuptse.dev/evacuate. */

@@ -77,12 +77,27 @@ describe("work queue", () => {
       wantBegun: ["a@70"],
     },
     {
-      name: "lets keys of high priority go before those of low priority",
+      name: "lets keys go in the order of their priorities",
+      adds: [["l1", { priority: "low" }], ["n1"], ["h1", { priority: "high" }], ["n2"], ["h2", { priority: "high" }]],
+      wantBegun: ["h1@0", "h2@0", "n1@0", "n2@0", "l1@0"],
+    },
+    {
+      name: "raises a key that waits for a later time and is added again at once with high priority",
+      adds: [["a", { afterMs: 70 }], ["n1"], ["a", { priority: "high" }]],
+      wantBegun: ["a@0", "n1@0"],
+    },
+    {
+      name: "does not lower a key of high priority that is added again",
+      adds: [["n1"], ["h1", { priority: "high" }], ["h1"]],
+      wantBegun: ["h1@0", "n1@0"],
+    },
+    {
+      name: "lets keys of normal priority go before those of low priority",
       adds: [["l1", { priority: "low" }], ["l2", { priority: "low" }], ["n1"]],
       wantBegun: ["n1@0", "l1@0", "l2@0"],
     },
     {
-      name: "raises a key that is added again with high priority",
+      name: "raises a key that is added again with normal priority",
       adds: [["l1", { priority: "low" }], ["l2", { priority: "low" }], ["l2"]],
       wantBegun: ["l2@0", "l1@0"],
     },
@@ -158,6 +173,15 @@ describe("work queue", () => {
     const { clock, queue, begun } = bench();
     queue.add("low", { priority: "low" });
     for (let index = 0; index < 20; index++) queue.add(`n${index}`);
+    queue.start();
+    await clock.runUntil(start + 10);
+    assert.equal(begun.indexOf("low@0"), 9);
+  });
+
+  it("gives low priority that turn also while keys of high priority come", async () => {
+    const { clock, queue, begun } = bench();
+    queue.add("low", { priority: "low" });
+    for (let index = 0; index < 20; index++) queue.add(`h${index}`, { priority: "high" });
     queue.start();
     await clock.runUntil(start + 10);
     assert.equal(begun.indexOf("low@0"), 9);
@@ -318,7 +342,7 @@ describe("work queue", () => {
       key: fc.constantFrom("a", "b", "c"),
       kind: fc.constantFrom("now", "at", "afterMs", "retry"),
       delay: fc.integer({ min: 0, max: 40 }),
-      priority: fc.constantFrom("normal" as const, "low" as const),
+      priority: fc.constantFrom("high" as const, "normal" as const, "low" as const),
     });
     await fc.assert(
       fc.asyncProperty(fc.array(add, { maxLength: 20 }), fc.integer({ min: 0, max: 12 }), async (adds, runMs) => {

@@ -77,7 +77,7 @@ async function render(cluster: Cluster, name: string, flags: RenderFlags, now: n
       pods: all,
       leaving,
     },
-    { replacements: [], fleet: [{ revision: revision.metadata.name, count: 1 }] },
+    { replacements: [], restarting: [], fleet: [{ revision: revision.metadata.name, count: 1 }] },
   );
   const [created] = actions;
   const data = dataOf([revision], revision.metadata.name);

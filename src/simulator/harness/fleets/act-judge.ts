@@ -86,7 +86,8 @@ export class ActJudge {
     if (wrong.every((text) => text !== "")) this.#around.say(`${knowledge.name}: ${wrong.at(-1)}`);
   }
 
-  #judgeCause(knowledge: Knowledge, pod: Pod, known: readonly FleetTerms[], pods: readonly (readonly Pod[])[]): void {
+  #judgeCause(knowledge: Knowledge, pod: Pod, told: readonly FleetTerms[], pods: readonly (readonly Pod[])[]): void {
+    const known = told.flatMap((terms) => [terms, ...terms.lower]);
     const now = Math.max(this.#around.clock.now(), this.#around.processNow(knowledge.name));
     const all = pods.map((versions) => versions.at(-1) as Pod).filter(isLiving);
     const served = new Set(

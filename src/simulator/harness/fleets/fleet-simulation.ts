@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { customResourceDefinitions } from "../../../api/resource.ts";
+import { createSeededRandom } from "../../../base/random.ts";
 import { createKubeClient } from "../../../kube/kube-client.ts";
 import type { planRunnerApp } from "../../../runnerapp/rules/plan.ts";
 import type { Commit } from "../../apiserver/api-server.ts";
@@ -17,6 +18,7 @@ import { watchFleets } from "./invariants.ts";
 import { Knowledge } from "./knowledge.ts";
 import { type FleetMix, makeFleets } from "./mix.ts";
 import { FleetPeople, lastReplicas } from "./people.ts";
+import { guaranteedPercent, rootQueue, withQueues } from "./queue-mix.ts";
 import { judgeFleets, lookAtStatus } from "./status-judge.ts";
 
 export interface FleetSimulationOptions
@@ -41,6 +43,12 @@ const recoveryMs = 8 * minuteMs;
 const lookMs = 20_000;
 const restartMs = 15 * minuteMs;
 const restMs = 5 * minuteMs;
+/** A fleet has grown, or has given back what another one asked for, within so long. */
+const reclaimMs = 8 * minuteMs;
+/** Thousandths of a core of an instance. */
+const instanceCpu = 500;
+/** More than there is room for. */
+const endless = 40;
 /** A run has some hundreds. */
 const mostWrites = 20_000;
 
@@ -73,15 +81,21 @@ export async function simulateFleets(options: FleetSimulationOptions): Promise<S
     },
     say: watch.say,
   });
-  const mix = options.mix ?? makeFleets(chance(), faultyMs - quietMs);
+  const mix = options.mix ?? mixOf(makeFleets(chance(), faultyMs - quietMs));
   let people: FleetPeople | undefined;
   let ended = false;
   const life = live();
   // Its rejection is met below, when time has run.
   life.catch(() => undefined);
   const isOver = () => ended || watch.writesAt.length > mostWrites || (options.untilProblem === true && watch.problems.length > 0);
-  await letTimePass(clock, start + faultyMs + calmMs + restartMs + 2 * recoveryMs, isOver);
+  await letTimePass(clock, start + faultyMs + calmMs + restartMs + 3 * reclaimMs + 2 * recoveryMs, isOver);
   return ended ? life : cutShort();
+
+  /** A third of all seeds have queues; the others are what they would be without them. */
+  function mixOf(made: FleetMix): FleetMix {
+    const random = createSeededRandom(seed ^ 0x71ee5);
+    return random.next() < 1 / 3 ? withQueues(made, random, faultyMs - quietMs) : made;
+  }
 
   /** What there is to tell when it did not come to its end. */
   function cutShort(): SimulationResult {
@@ -100,7 +114,7 @@ export async function simulateFleets(options: FleetSimulationOptions): Promise<S
       processes: fleet?.started ?? 0,
       terms: history.terms.filter((term) => term.holder !== "").length,
       strays: 0,
-      people: { ...people?.counts, replaced, moves },
+      people: { ...people?.counts, replaced, moves, reclaims: watch.queues.reclaims },
       answers: fleet?.answers ?? { conflict: 0, alreadyExists: 0, quotaExceeded: 0, fenced: 0 },
     };
   }
@@ -147,7 +161,9 @@ export async function simulateFleets(options: FleetSimulationOptions): Promise<S
     const restarts = watch.counts.replaced - replaced;
     const wanted = lastReplicas * mix.apps.length;
     if (restarts !== wanted) watch.say(`${restarts} instances were restarted where ${wanted} should have been`);
+    if (mix.queues?.[0]?.spec.capacity !== undefined) await compete();
     await judgeFleets(client, mix.apps, watch);
+    watch.queues.judge();
     const restless = watch.writesAt.filter((at) => at > now() - restMs).length;
     if (restless > 0) watch.say(`${restless} writes at rest`);
     const told = summary();
@@ -161,6 +177,32 @@ export async function simulateFleets(options: FleetSimulationOptions): Promise<S
       counts: told.missing.length === 0 && failovers > 0,
       ...(hash !== undefined && { fingerprint: hash.digest("hex") }),
     };
+  }
+
+  /** One fleet takes all that is idle; another one wants what its queue is guaranteed, and gets it; then both are as before. */
+  async function compete(): Promise<void> {
+    const [donor = "", claimant] = mix.apps.map(({ metadata }) => metadata.name);
+    if (claimant === undefined) return;
+    const isFull = () => {
+      const { used, most } = watch.queues.roomOf(rootQueue);
+      return used <= most && used > most - instanceCpu;
+    };
+    const readyOf = (name: string) =>
+      [...watch.fleets.values()].find(({ app }) => app.metadata.name === name)?.app.status?.readyReplicas ?? 0;
+    await people?.yieldAll(donor);
+    await people?.resize(donor, endless);
+    await clock.sleep(reclaimMs);
+    if (!isFull())
+      watch.say(`${donor} has ${readyOf(donor)} instances, and ${JSON.stringify(watch.queues.roomOf(rootQueue))} is left idle`);
+    const guaranteed = Math.floor((guaranteedPercent * watch.queues.roomOf(rootQueue).most) / 100 / instanceCpu);
+    await people?.resize(claimant, guaranteed);
+    await clock.sleep(reclaimMs);
+    if (readyOf(claimant) !== guaranteed || !isFull())
+      watch.say(
+        `${claimant} has ${readyOf(claimant)} of the ${guaranteed} instances that its queue is guaranteed, and ${donor} ${readyOf(donor)}`,
+      );
+    for (const name of [donor, claimant]) await people?.resize(name, lastReplicas);
+    await clock.sleep(reclaimMs);
   }
 
   async function calmDown(): Promise<void> {

@@ -1,13 +1,14 @@
 import type { Node, Pod } from "../../../api/core.ts";
 import { controllerOf } from "../../../api/meta.ts";
 import { annotations } from "../../../api/names.ts";
-import { leases, nodes, pods, resourceName, runnerApps } from "../../../api/resource.ts";
+import { leases, nodes, pods, resourceName, runnerApps, tenantQueues } from "../../../api/resource.ts";
 import type { RunnerApp } from "../../../api/runner-app.gen.ts";
 import { formatSeconds } from "../../../base/time.ts";
 import type { ApiServer, Commit } from "../../apiserver/api-server.ts";
 import { lateWriteWindow } from "../late-writes.ts";
 import { operatorAgent } from "../operator-agent.ts";
 import { MoveJudge } from "./move-judge.ts";
+import { QueueJudge } from "./queue-judge.ts";
 import { type FleetTerms, imageOf, instanceOf, instancesOf, isInstance, isLiving, readySince, termsOf } from "./terms.ts";
 
 /** A cache may be so old when something is decided: a watch that stalls is found out after 150 s. */
@@ -39,6 +40,7 @@ export interface FleetWatch {
   readonly pods: ReadonlyMap<string, StoredPod>;
   readonly fleets: ReadonlyMap<string, StoredFleet>;
   readonly counts: FleetCounts;
+  readonly queues: QueueJudge;
   say(text: string): void;
   wasTaken(node: string): boolean;
   /** Pods of an app that changed for the last time so long ago. */
@@ -95,6 +97,7 @@ export function watchFleets({ server, now, delayedWrites, clocksOff }: FleetWatc
     return known === undefined || known.isTaken || known.until > now() - staleMs;
   };
   const moves = new MoveJudge({ now, say, wasTaken, clocksOff, counts });
+  const queues = new QueueJudge({ now, say, staleMs });
 
   server.onCommit((commit) => {
     const byOperator = commit.userAgent.startsWith(operatorAgent);
@@ -108,6 +111,7 @@ export function watchFleets({ server, now, delayedWrites, clocksOff }: FleetWatc
     if (kind === resourceName(runnerApps)) seeApp(commit, byOperator);
     else if (kind === resourceName(nodes)) seeNode(commit);
     else if (kind === resourceName(pods)) seePod(commit, byOperator, late);
+    queues.see(commit, byOperator, late);
   });
 
   /** Nothing is touched that is not its own. */
@@ -117,6 +121,8 @@ export function watchFleets({ server, now, delayedWrites, clocksOff }: FleetWatc
       if (type === "DELETED") say(`the operator deleted the app ${name}`);
       return;
     }
+    // Their status: what else of a queue might be written is judged where queues are (queues/invariants.ts).
+    if (kind === resourceName(tenantQueues)) return;
     if (controllerOf(object.metadata)?.kind !== "RunnerApp") say(`the operator wrote ${kind} ${name}, which is none of its own`);
   }
 
@@ -221,6 +227,7 @@ export function watchFleets({ server, now, delayedWrites, clocksOff }: FleetWatc
     pods: stored,
     fleets,
     counts,
+    queues,
     say,
     wasTaken,
     quietMs: (app) => now() - (changedAt.get(app) ?? 0),

@@ -1,4 +1,5 @@
 import type { RunnerApp } from "../../../api/runner-app.gen.ts";
+import type { TenantQueue } from "../../../api/tenant-queue.gen.ts";
 import { type Random, randomInteger } from "../../../base/random.ts";
 import { simulateAnnotation } from "../../world/pod-script.ts";
 
@@ -8,16 +9,20 @@ export interface FleetMix {
   /** So many cores has each of the nodes n1, n2, ... */
   readonly cores: readonly number[];
   readonly edits: readonly FleetEdit[];
+  /** Each after its parent; absent = there are none. */
+  readonly queues?: readonly TenantQueue[];
 }
 
 /**
  * What somebody does. `atMs` counts from the start of the simulation; `dice` chooses among the pods or nodes that there are then, from 0 to 1.
- * Meddle: writes into a status by hand. Namesake: makes a pod of a name that the fleet would use next.
+ * Terms: what a fleet that is of a queue agrees to there. Meddle: writes into a status by hand. Namesake: makes a pod of a name that the fleet would use next.
  */
 export type FleetEdit = { readonly atMs: number } & (
   | { readonly kind: "spec"; readonly app: string; readonly spec: Readonly<Record<string, unknown>> }
   | { readonly kind: "restart" | "resume"; readonly app: string; readonly inMs: number }
   | { readonly kind: "deletePod" | "evictPod" | "movePod" | "restartPod" | "namesake"; readonly app: string; readonly dice: number }
+  | { readonly kind: "terms"; readonly app: string; readonly queue: NonNullable<RunnerApp["spec"]["queue"]> }
+  | { readonly kind: "queue"; readonly queue: string; readonly spec: Readonly<Record<string, unknown>> }
   | { readonly kind: "cordon" | "evacuate"; readonly dice: number; readonly forMs: number }
   | { readonly kind: "meddle"; readonly app: string; readonly status: Readonly<Record<string, unknown>> }
 );

@@ -51,8 +51,7 @@ export class MoveJudge {
     const living = instancesOf(all.filter(isLiving)).length;
     const excluded = [...(app.status?.nodeRules ?? []), ...(app.spec.nodeRules ?? [])].some(({ node }) => node === pod.spec.nodeName);
     const isElse = recent.some(
-      ({ terms }) =>
-        living > terms.wanted || imageOf(pod) !== terms.image || isToRestart(pod, terms, now()) || terms.phase === "RolledBack",
+      ({ terms }) => living > terms.floor || imageOf(pod) !== terms.image || isToRestart(pod, terms, now()) || terms.phase === "RolledBack",
     );
     const { [annotations.replaces]: replaces, [annotations.evacuate]: asked } = pod.metadata.annotations ?? {};
     if (excluded || isElse || replaces !== undefined || asked !== undefined) return;

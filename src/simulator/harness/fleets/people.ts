@@ -1,7 +1,7 @@
 import type { Pod } from "../../../api/core.ts";
 import { controllerOf, type KubeObject } from "../../../api/meta.ts";
 import { annotations, labels } from "../../../api/names.ts";
-import { configMaps, nodes, podDisruptionBudgets, pods, runnerApps } from "../../../api/resource.ts";
+import { configMaps, namespaces, nodes, podDisruptionBudgets, pods, runnerApps, tenantQueues } from "../../../api/resource.ts";
 import type { RunnerApp } from "../../../api/runner-app.gen.ts";
 import type { Clock } from "../../../base/clock.ts";
 import { formatSeconds } from "../../../base/time.ts";
@@ -43,6 +43,11 @@ export class FleetPeople {
   async begin(): Promise<void> {
     const { client, clock, mix } = this.#options;
     await this.#addStrangers();
+    if (mix.queues !== undefined) {
+      // Whoever watches from now on learns that it is there.
+      await client.patch(namespaces, { name: namespace }, { type: "merge", body: { metadata: { labels: { fleets: "yes" } } } });
+      for (const queue of mix.queues) await client.create(tenantQueues, queue);
+    }
     for (const app of mix.apps) await client.create(runnerApps, app);
     for (const edit of mix.edits)
       clock.after(edit.atMs, () => {
@@ -89,6 +94,13 @@ export class FleetPeople {
           { type: "merge", body: { status: edit.status } },
           { subresource: "status" },
         );
+        return;
+      case "terms": {
+        const { spec } = await client.get<RunnerApp & KubeObject>(runnerApps, { namespace, name: edit.app });
+        return spec.queue === undefined ? undefined : this.#patch(edit.app, { spec: { queue: edit.queue } });
+      }
+      case "queue":
+        await client.patch(tenantQueues, { name: edit.queue }, { type: "merge", body: { spec: edit.spec } });
         return;
       case "cordon":
       case "evacuate":
@@ -161,7 +173,7 @@ export class FleetPeople {
 
   /** The last word: all machines are given back, and everything is to run, of something that works, in pods that no fault has struck. */
   async settle(): Promise<void> {
-    const { world, mix } = this.#options;
+    const { client, world, mix } = this.#options;
     for (const { metadata } of [...world.nodes.values()]) {
       await world.cordonNode(metadata.name, false).catch(() => undefined);
       await this.#annotateNode(metadata.name, null).catch(() => undefined);
@@ -175,7 +187,23 @@ export class FleetPeople {
       replicas: lastReplicas,
       template: fleetTemplate(lastImage),
     };
+    for (const { metadata, spec: begun } of mix.queues ?? [])
+      await client.patch(
+        tenantQueues,
+        { name: metadata.name },
+        { type: "merge", body: { spec: { max: null, stopPolicy: null, ...begun } } },
+      );
     for (const { metadata } of mix.apps) await this.#patch(metadata.name, { spec });
+  }
+
+  /** Makes a fleet of another size. */
+  async resize(name: string, replicas: number): Promise<void> {
+    await this.#patch(name, { spec: { replicas } });
+  }
+
+  /** A fleet gives back all that it is asked for. */
+  async yieldAll(name: string): Promise<void> {
+    await this.#patch(name, { spec: { queue: { onReclaim: "Stop", minCount: 0 } } });
   }
 
   /** Every instance of every fleet is to be restarted. */

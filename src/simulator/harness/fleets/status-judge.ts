@@ -40,9 +40,11 @@ export async function judgeFleets(client: KubeClient, apps: readonly RunnerApp[]
     const isRight = own.length === lastReplicas && right.length === lastReplicas && told.every((count) => count === lastReplicas);
     const conditions = new Map(status?.conditions?.map((condition) => [condition.type, condition]));
     const isServing = conditions.get("Ready")?.reason === "Serving" && conditions.get("Available")?.status === "True";
-    const isQuiet = ["Reconciling", "Stalled", "Degraded", "Paused"].every((type) => conditions.get(type)?.status !== "True");
+    const isQuiet = ["Reconciling", "Stalled", "Degraded", "Paused", "Reduced"].every((type) => conditions.get(type)?.status !== "True");
     const isForgotten = status?.recoveries === undefined && status?.evacuations === undefined && status?.canary === undefined;
-    if (!isRight || !isServing || !isQuiet || !isForgotten)
+    const { replicas: share = 0, surge = 0 } = status?.admitted ?? {};
+    const isItsShare = app.spec.queue === undefined || (share === lastReplicas && surge === 0);
+    if (!isRight || !isServing || !isQuiet || !isForgotten || !isItsShare)
       watch.say(
         `${name} has ${own.length} pods, ${right.length} of them right; its status is ${JSON.stringify(status ?? {}).slice(0, 3000)}`,
       );

@@ -12,6 +12,12 @@ export interface FleetTerms {
   readonly uid: string;
   /** 0 while suspended. */
   readonly wanted: number;
+  /** The queue that spec names. */
+  readonly queue?: string;
+  /** The same for every smaller size that a queue may leave it; empty without a queue. */
+  readonly lower: readonly FleetTerms[];
+  /** The smallest of these sizes. */
+  readonly floor: number;
   /** So many are to be available, as far as it is up to us. */
   readonly least: number;
   /** So many may live at a time, surges of all sorts included. */
@@ -30,10 +36,25 @@ export interface FleetTerms {
   readonly held: number;
 }
 
-/** A Deployment's arithmetic: shares of a surge are rounded up, shares of what may be missing down. */
+/** All that an app says, at its full size and at those that its queue may leave it: all shares are of what there can be. */
 export function termsOf(app: RunnerApp): FleetTerms {
-  const { spec, status, metadata } = app;
+  const { spec, status } = app;
   const wanted = spec.suspend === true ? 0 : (spec.replicas ?? 1);
+  const floor = Math.min(wanted, floorOf(spec, status?.desiredReplicas ?? wanted));
+  const full = termsAt(app, wanted);
+  const lower = Array.from({ length: wanted - floor }, (_, index) => termsAt(app, floor + index));
+  return { ...full, least: lower[0]?.least ?? full.least, lower, floor };
+}
+
+/** A fleet that agreed to it may be asked for all but minCount; another one that waits for its share has so many as status says. */
+function floorOf({ queue }: RunnerAppSpec, desired: number): number {
+  if (queue === undefined) return Number.POSITIVE_INFINITY;
+  return queue.onReclaim === "Stop" ? Math.min(desired, queue.minCount ?? 0) : desired;
+}
+
+/** A Deployment's arithmetic: shares of a surge are rounded up, shares of what may be missing down. */
+function termsAt(app: RunnerApp, wanted: number): FleetTerms {
+  const { spec, status, metadata } = app;
   const { maxSurge = "25%", maxUnavailable = "25%" } = spec.strategy?.rollingUpdate ?? {};
   const surge = Math.ceil(partOf(maxSurge, wanted));
   const missing = Math.min(wanted, Math.floor(partOf(maxUnavailable, wanted)));
@@ -42,6 +63,9 @@ export function termsOf(app: RunnerApp): FleetTerms {
   return {
     uid: metadata.uid as string,
     wanted,
+    lower: [],
+    floor: wanted,
+    ...(spec.queue?.name !== undefined && { queue: spec.queue.name }),
     least: wanted - (surge === 0 && missing === 0 ? 1 : missing),
     most: wanted + Math.max(surge, moving),
     target: targetOf(spec, wanted),

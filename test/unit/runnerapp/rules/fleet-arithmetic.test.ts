@@ -46,10 +46,12 @@ function stepsText({ create, remove, due }: FleetSteps): string {
 function numbersOf({ update, others, numbers }: Row): FleetNumbers {
   const [mine, theirs] = [sideOf(update), sideOf(others)];
   const rolling = theirs.living > 0;
+  const { replicas = 10, maxSurge = 3 } = numbers ?? {};
   return {
-    replicas: 10,
+    replicas,
     target: 10,
-    maxSurge: 3,
+    maxSurge,
+    mostLiving: replicas + maxSurge,
     maxUnavailable: 2,
     rolling,
     heals: rolling,
@@ -133,6 +135,27 @@ const rolling: readonly Row[] = [
     others: "5/5",
     numbers: { replicas: 5, target: 5 },
     want: "-5a old",
+  },
+  {
+    name: "scaling in around new ones that are broken: what the surge does not hold of them goes with the old ones",
+    update: "5/0",
+    others: "8/8",
+    numbers: { replicas: 5, target: 5, maxSurge: 2, maxUnavailable: 1 },
+    want: "-2u new, -4a old",
+  },
+  {
+    name: "and then it stays so, until they serve",
+    update: "3/0",
+    others: "4/4",
+    numbers: { replicas: 5, target: 5, maxSurge: 2, maxUnavailable: 1 },
+    want: "nothing",
+  },
+  {
+    name: "a surge that moves have taken takes nothing from new ones that begin",
+    update: "2/0",
+    others: "9/9",
+    numbers: { maxSurge: 0, mostLiving: 13 },
+    want: "-1a old",
   },
 ];
 
@@ -221,7 +244,11 @@ describe("the arithmetic of a fleet", () => {
         others: sideUpTo(most),
         mayCreate: fc.nat(most),
       })
-      .map((numbers) => ({ ...numbers, rolling: numbers.rolling || numbers.others.living > 0 }));
+      .map((numbers) => ({
+        ...numbers,
+        mostLiving: numbers.replicas + numbers.maxSurge,
+        rolling: numbers.rolling || numbers.others.living > 0,
+      }));
   const anyNumbers = numbersUpTo(30);
 
   it("never takes what would leave fewer than replicas - maxUnavailable available, and never more than there is", () => {
@@ -336,6 +363,7 @@ describe("the arithmetic of a fleet", () => {
             replicas,
             target,
             ...pools,
+            mostLiving: replicas + maxSurge,
             rolling: true,
             heals: true,
             update: all(mine),

@@ -13,7 +13,10 @@ interface Case {
   readonly name: string;
   readonly stored?: Partial<ExclusionState>;
   readonly blames?: readonly NodeBlame[];
-  readonly ready?: Readonly<Record<string, readonly string[]>>;
+  /** Nodes on which a revision has proven itself, by revision. */
+  readonly proven?: Readonly<Record<string, readonly string[]>>;
+  /** Revisions of which an instance has not failed; absent = those that have proven themselves. */
+  readonly open?: readonly string[];
   readonly nodes?: readonly string[];
   readonly maxNodes?: number | string;
   readonly now?: number;
@@ -43,21 +46,38 @@ const cases: readonly Case[] = [
   },
   { name: "ends at its instant", stored: { exclusions: [until("n1", 10_000)] }, want: [] },
   { name: "a node that is no more is forgotten", stored: { exclusions: [until("gone", 12_000)] }, want: [] },
-  { name: "an app that is Ready nowhere excludes nothing", blames: blames("n1", [9000, 9100, 9200]), ready: {}, want: [] },
-  { name: "nor one that is Ready on that node alone", blames: blames("n1", [9000, 9100, 9200]), ready: { r1: ["n1"] }, want: [] },
+  { name: "an app that has proven itself nowhere excludes nothing", blames: blames("n1", [9000, 9100, 9200]), proven: {}, want: [] },
+  { name: "nor one that has on that node alone", blames: blames("n1", [9000, 9100, 9200]), proven: { r1: ["n1"] }, want: [] },
   {
-    name: "once it is Ready elsewhere the failures count",
+    name: "once it has proven itself elsewhere the failures count",
     stored: { blames: blames("n1", [9000, 9100, 9200]) },
     want: ["n1 12800"],
     wantAdded: ["n1"],
   },
   {
-    name: "a revision that failed on three nodes and is Ready nowhere lifts what it caused",
+    name: "a revision that failed on three nodes, and every instance of which has failed, lifts what it caused",
     stored: {
       blames: [...blames("n1", [9000, 9100, 9200]), ...blames("n2", [9300]), ...blames("n3", [9400])],
       exclusions: [until("n1", 12_800)],
     },
-    ready: {},
+    proven: {},
+    want: [],
+  },
+  {
+    name: "not while an instance of it has not failed, which may have begun a moment ago",
+    stored: {
+      blames: [...blames("n1", [9000, 9100, 9200]), ...blames("n2", [9300]), ...blames("n3", [9400])],
+      exclusions: [until("n1", 12_800)],
+    },
+    proven: {},
+    open: ["r1"],
+    want: ["n1 12800"],
+  },
+  {
+    name: "which has proven nothing yet, and makes nothing come that is not there",
+    stored: { blames: [...blames("n1", [9000, 9100, 9200]), ...blames("n2", [9300]), ...blames("n3", [9400])] },
+    proven: {},
+    open: ["r1"],
     want: [],
   },
   {
@@ -66,7 +86,7 @@ const cases: readonly Case[] = [
       blames: [...blames("n1", [9000], "r0"), ...blames("n1", [9100, 9200]), ...blames("n2", [9300]), ...blames("n3", [9400])],
       exclusions: [until("n1", 12_800)],
     },
-    ready: { r0: ["n9"] },
+    proven: { r0: ["n9"] },
     want: ["n1 12800"],
   },
   {
@@ -83,8 +103,14 @@ const cases: readonly Case[] = [
 describe("nodes that fail an app too often", () => {
   for (const tc of cases)
     it(tc.name, () => {
-      const ready = new Map(Object.entries(tc.ready ?? elsewhere));
-      const context = { now: tc.now ?? 10_000, nodes: tc.nodes ?? ten, readyOn: (revision: string) => new Set(ready.get(revision) ?? []) };
+      const proven = new Map(Object.entries(tc.proven ?? elsewhere));
+      const open = new Set(tc.open ?? proven.keys());
+      const context = {
+        now: tc.now ?? 10_000,
+        nodes: tc.nodes ?? ten,
+        provenOn: (revision: string) => new Set(proven.get(revision) ?? []),
+        isOpen: (revision: string) => open.has(revision),
+      };
       const policyOf = { ...policy, ...(tc.maxNodes !== undefined && { maxNodes: tc.maxNodes }) };
       const plan = planExclusions({ blames: [], exclusions: [], ...tc.stored }, tc.blames ?? [], policyOf, context);
       assert.deepEqual(
@@ -115,17 +141,18 @@ describe("nodes that fail an app too often", () => {
   it("never are more left out than the cap, whatever fails, and none for longer than the ttl", () => {
     const happening = fc.record({ node: fc.constantFrom(...ten), after: fc.nat(500), revision: fc.constantFrom("r1", "r2") });
     fc.assert(
-      fc.property(fc.array(happening, { maxLength: 60 }), fc.array(fc.constantFrom(...ten)), (happenings, ready) => {
+      fc.property(fc.array(happening, { maxLength: 60 }), fc.array(fc.constantFrom(...ten)), (happenings, proven) => {
         let state: ExclusionState = { blames: [], exclusions: [] };
         let now = 0;
         for (const { node, after, revision } of happenings) {
           now += after;
-          const context = { now, nodes: ten, readyOn: (of: string) => new Set(of === "r1" ? ready : []) };
+          const isOpen = (of: string) => of === "r1" && proven.length > 0;
+          const context = { now, nodes: ten, provenOn: (of: string) => new Set(of === "r1" ? proven : []), isOpen };
           state = planExclusions(state, [{ node, at: now, revision, reason: "Exit" }], policy, context).state;
           assert.ok(state.exclusions.length <= 2);
           for (const exclusion of state.exclusions) {
             assert.ok(exclusion.until > now && exclusion.until <= now + policy.ttlMs);
-            assert.notEqual(ready.length, 0, "excluded by an app that is Ready nowhere");
+            assert.notEqual(proven.length, 0, "excluded by an app that has proven itself nowhere");
           }
           assert.ok(state.blames.length <= 100);
         }

@@ -64,6 +64,18 @@ describe("the plan of a fleet", () => {
     assert.deepEqual(words, ["delete web-1 of version 10", "delete web-2 of version 20", "delete web-3 of version any"]);
   });
 
+  it("what drains takes its place until it is deleted, also where it is to be restarted now", () => {
+    const spec = { replicas: 2, restartedAt: "2026-11-21T12:09:59Z", strategy: { rollingUpdate: { maxSurge: 1, maxUnavailable: 1 } } };
+    const draining = (seconds: number): InstancePod => ({
+      ...instance("2", "web-r1", { ready: false }),
+      gate: { isOpen: false, closedAt: at("12:10:00") - seconds * 1000, containersReady: true },
+    });
+    const words = (seconds: number) =>
+      acts({ spec, status: { updateRevision: "web-r1" }, pods: [instance("1", "web-r1"), draining(seconds)] }).words;
+    assert.deepEqual(words(5), ["create 0"]);
+    assert.deepEqual(words(30), ["create 0", "create 2", "delete web-2 of version 20"]);
+  });
+
   describe("a roll-out and a move share one surge", () => {
     const rolling = { updateRevision: "web-r2", stableRevision: "web-r1" };
     const spec = { replicas: 2, ...one };
@@ -103,6 +115,20 @@ describe("the plan of a fleet", () => {
     it("what is missing is of the stable revision", () => {
       const { words } = acts({ spec: { ...spec, paused: true }, status: back, pods: pods.slice(0, 2) });
       assert.deepEqual(words, ["create 0"]);
+    });
+
+    it("of a fleet that shrinks so many are taken back as are of its share, and no more when that is recorded", () => {
+      const six = [1, 2, 3, 4, 5, 6].map((number) => instance(String(number), number <= 3 ? "web-r1" : "web-r2"));
+      const status = { ...back, desiredReplicas: 6 };
+      const shrinking = { ...spec, replicas: 4, paused: true };
+      const { words, told } = acts({ spec: shrinking, status, pods: six });
+      assert.deepEqual([words.length, told.canary?.target, told.desiredReplicas], [2, 2, 4]);
+      const { words: later } = acts({
+        spec: shrinking,
+        status: { ...back, desiredReplicas: 4, canary: { revision: "web-r1", phase: "Paused", target: 2, failed: 0 } },
+        pods: six.filter(({ metadata }) => !["web-3", "web-6"].includes(metadata.name)),
+      });
+      assert.deepEqual(later, []);
     });
 
     it("resumed it goes back", () => {

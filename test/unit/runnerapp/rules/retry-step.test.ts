@@ -395,24 +395,34 @@ describe("retries of an app", () => {
       ...series({ instance: "web-9", pod: "pod-web-9" }),
       move: { kind: "OtherNode" as const, pod: "pod-web-9", decidedAt: 5, notBefore: 5, granted: false },
     };
-    const plan = planRetries(
-      { series: [early], brake: [] },
-      [failing("web-0"), failing("web-1"), failing("web-9")],
-      policy,
-      contextAt(now),
-    );
-    assert.deepEqual(plan.brake, [now, now]);
-    assert.deepEqual(plan.braked, ["web-1"]);
-    assert.deepEqual(plan.acts, []);
-    assert.equal(plan.series.find(({ instance }) => instance === "web-9")?.move?.granted, true);
-    const later = planRetries(plan, [failing("web-0"), failing("web-1"), failing("web-9")], policy, contextAt(now + 1));
+    const all = [failing("web-0"), failing("web-1"), failing("web-9")];
+    const first = planRetries({ series: [early], brake: [] }, all, policy, contextAt(now));
+    // The others have a back-off of 10 s.
+    assert.deepEqual([first.brake, first.braked, first.acts], [[now], [], []]);
+    assert.equal(planRetries(first, all, policy, contextAt(now + 1)).wakeAt, now + 10_000);
+    assert.equal(first.series.find(({ instance }) => instance === "web-9")?.move?.granted, true);
+    const then = now + 10_000;
+    const second = planRetries(first, all, policy, contextAt(then));
+    assert.deepEqual([second.brake, second.braked, second.acts.map(({ instance }) => instance)], [[now, then], ["web-1"], ["web-9"]]);
+    assert.equal(second.wakeAt, now + 600_000);
+    const third = planRetries(second, all, policy, contextAt(then + 1));
+    assert.deepEqual([third.brake, third.acts.map(({ instance }) => instance)], [second.brake, ["web-0", "web-9"]]);
+    const released = planRetries(second, all, policy, contextAt(now + 600_000));
+    assert.deepEqual([released.brake, released.braked], [[then, now + 600_000], []]);
+  });
+
+  it("what the storm brake counts is what happens: a move is let through when its back-off is over, and no sooner", () => {
+    const policy = policyOf({ storm: { moves: 1, windowMs: 600_000 }, backoff: { initialMs: 300_000, factor: 1, maxMs: 300_000 } });
+    let plan = planRetries({ series: [], brake: [] }, [failing("web-0")], policy, contextAt(now));
+    plan = planRetries(plan, [failing("web-0")], policy, contextAt(now + 1));
+    assert.deepEqual([plan.brake, plan.wakeAt], [[], now + 300_000]);
+    plan = planRetries(plan, [failing("web-0")], policy, contextAt(now + 300_000));
+    assert.deepEqual(plan.brake, [now + 300_000]);
+    plan = planRetries(plan, [failing("web-0")], policy, contextAt(now + 300_001));
     assert.deepEqual(
-      later.acts.map(({ instance }) => instance),
-      ["web-9"],
+      plan.acts.map(({ instance }) => instance),
+      ["web-0"],
     );
-    assert.deepEqual([later.brake, later.wakeAt], [plan.brake, now + 10_000]);
-    const released = planRetries(plan, [failing("web-0"), failing("web-1"), failing("web-9")], policy, contextAt(now + 600_000));
-    assert.deepEqual(released.braked, []);
   });
 
   it("of an instance that is no more nothing is kept", () =>

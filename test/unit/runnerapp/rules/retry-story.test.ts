@@ -63,8 +63,9 @@ class Fleet {
       policy,
       context,
     );
-    const ready = new Set([...this.runners.values()].flatMap(({ node, ends }) => (ends === 0 ? node : [])));
-    const excluded = planExclusions(this.stored.exclusions, plan.blames, exclusion, { now: this.now, nodes, readyOn: () => ready });
+    const proven = new Set([...this.runners.values()].flatMap(({ node, ends }) => (ends === 0 ? node : [])));
+    const witnesses = { provenOn: () => proven, isOpen: () => proven.size > 0 };
+    const excluded = planExclusions(this.stored.exclusions, plan.blames, exclusion, { now: this.now, nodes, ...witnesses });
     const next = { series: plan.series, brake: plan.brake, exclusions: excluded.state };
     if (JSON.stringify(next) !== JSON.stringify(this.stored)) this.writes++;
     this.stored = JSON.parse(JSON.stringify(next));
