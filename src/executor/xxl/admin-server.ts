@@ -10,8 +10,8 @@ import type { Registrations } from "./registrations.ts";
 export interface XxlAdminServerOptions {
   readonly board: CallbackBoard;
   readonly registrations: Registrations;
-  /** The tokens of all fleets of XXL-JOB's executors, as they are now. */
-  readonly tokens: () => Iterable<string>;
+  /** The tokens of all fleets of XXL-JOB's executors, as they are now. May reject: then nobody is let in. */
+  readonly tokens: () => Promise<Iterable<string>>;
   readonly logger: Logger;
   readonly host: string;
   /** 0 = a free one. */
@@ -60,7 +60,7 @@ export async function startXxlAdminServer(options: XxlAdminServerOptions): Promi
     if (request.method !== "POST") return "invalid request, HttpMethod not support.";
     if (name === undefined) return `invalid request, uri-mapping(${pathOf(request)}) not found.`;
     const token = request.headers[tokenHeader];
-    if (typeof token !== "string" || !isOneOf(token, tokens())) return "The access token is wrong.";
+    if (typeof token !== "string" || !isOneOf(token, await tokens())) return "The access token is wrong.";
     if (bodies >= mostBodies) return "too many calls at once; call again";
     bodies++;
     let text: string | undefined;

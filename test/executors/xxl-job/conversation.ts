@@ -9,7 +9,8 @@ const never = new AbortController().signal;
 /** All that is said between the operator and a real executor of XXL-JOB, of one version. */
 export function describeConversation(version: string): void {
   describe(`xxl-job-core ${version}`, function () {
-    this.timeout(30_000 * patience);
+    // An end that is not taken is reported again after 30 s.
+    this.timeout(120_000 * patience);
     const executor = skipUnless(() => RealExecutor.start(version));
     after(async () => {
       try {
@@ -19,14 +20,15 @@ export function describeConversation(version: string): void {
       }
     });
 
+    const client = () => executor().admin.executors.clients.XxlJob;
     const start = (task: ExecutorTask, differs = {}): Promise<TaskAnswer> =>
-      executor().admin.client.start({ ...executor().target, ...differs }, task, never);
-    const wait = (task: ExecutorTask): Promise<TaskAnswer> => executor().admin.client.wait(executor().target, task, never);
+      client().start({ ...executor().target, ...differs }, task, never);
+    const wait = (task: ExecutorTask): Promise<TaskAnswer> => client().wait(executor().target, task, never);
     /** Its end, which is recorded then, as a leader does it. */
     async function endOf(task: ExecutorTask): Promise<TaskAnswer> {
       let answer: TaskAnswer = { kind: "accepted" };
       while (answer.kind === "accepted") answer = await wait(task);
-      executor().admin.client.recorded(task);
+      client().recorded(task);
       return answer;
     }
     async function runOf(task: ExecutorTask): Promise<TaskAnswer> {
@@ -36,14 +38,14 @@ export function describeConversation(version: string): void {
       return endOf(task);
     }
     async function logOf(task: ExecutorTask): Promise<string> {
-      const page = await executor().admin.client.log(executor().target, task, 1, never);
+      const page = await executor().admin.executors.xxlLog(executor().target, task, 1, never);
       return "text" in page ? page.text : page.problem;
     }
     const ended = (outcome: "Succeeded" | "Failed", message?: string) =>
       ({ kind: "ended", outcome, message, result: undefined, continue: false }) as const;
 
-    it("registers under its name", () =>
-      until("registered", () => executor().admin.registrations.nameOf(executor().target) === "its-own-name"));
+    it("registers, and is called by its own name", () =>
+      until("registered", () => executor().admin.executors.xxlNameOf(executor().target) === "its-own-name"));
 
     it("runs a handler with its parameter, its item and the total, and reports its end", async () => {
       const task = executor().newTask("hello", "Łódź");
@@ -74,7 +76,7 @@ export function describeConversation(version: string): void {
       const task = executor().newTask("sleep", "60");
       assert.deepEqual(await start(task), { kind: "accepted" });
       await until("begun", () => executor().begun(task) === 1);
-      await executor().admin.client.cancel(executor().target, task, never);
+      await client().cancel(executor().target, task, never);
       const end = await endOf(task);
       assert.equal(end.kind === "ended" && end.outcome, "Failed");
       assert.match(end.kind === "ended" ? (end.message ?? "") : "", /kill/);
@@ -127,9 +129,7 @@ export function describeConversation(version: string): void {
       assert.deepEqual(await endOf(atWork), ended("Succeeded", "slept"));
     });
 
-    it("an end that nobody took is reported again, and is taken once", async function () {
-      // The executor repeats it every 30 s.
-      this.timeout(120_000 * patience);
+    it("an end that nobody took is reported again, and is taken once", async () => {
       const task = executor().newTask("hello", "again");
       await start(task);
       // It comes in, and nobody records it: it is not acknowledged.

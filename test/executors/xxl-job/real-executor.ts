@@ -9,46 +9,34 @@ import { ensureXxlJobCore } from "../../../hack/xxl-job/jars.ts";
 import type { ExecutorTarget, ExecutorTask } from "../../../src/api/executor.ts";
 import { silentLogger } from "../../../src/api/logger.ts";
 import { createSystemClock } from "../../../src/base/clock.ts";
-import { createExchanger } from "../../../src/executor/exchange.ts";
-import { startXxlAdminServer, type XxlAdminServer } from "../../../src/executor/xxl/admin-server.ts";
-import { CallbackBoard } from "../../../src/executor/xxl/board.ts";
-import { createXxlExecutorClient, type XxlExecutorClient } from "../../../src/executor/xxl/client.ts";
-import { Registrations } from "../../../src/executor/xxl/registrations.ts";
+import { createExecutors, type Executors } from "../../../src/executor/executors.ts";
+import type { XxlAdminServer } from "../../../src/executor/xxl/admin-server.ts";
 import { patience } from "../../support/patience.ts";
 import { type ExecutorProcess, startExecutor } from "../support/executor-process.ts";
 import { compile, needJdk } from "../support/java.ts";
 
-/** The operator's side: one leader, and what it would have kept in memory. */
+/** The operator's side: one leader, and what it has in memory. */
 export class Admin {
-  readonly registrations: Registrations;
-  readonly board: CallbackBoard;
-  readonly client: XxlExecutorClient;
-  /** Of callbacks and registrations; 0 while nobody listens. */
-  port = 0;
-  knowsAll = true;
-  readonly #token: string;
-  readonly #exchanger: ReturnType<typeof createExchanger>;
-  #server: XxlAdminServer | undefined;
+  readonly executors: Executors;
+  /** Where it listens for reports. */
+  readonly port: number;
+  readonly #server: XxlAdminServer;
 
-  constructor(token: string) {
-    const clock = createSystemClock({ background: true });
-    this.#token = token;
-    this.#exchanger = createExchanger({ clock });
-    this.registrations = new Registrations(clock);
-    this.board = new CallbackBoard({ clock, knowsAll: () => this.knowsAll });
-    this.client = createXxlExecutorClient({ exchanger: this.#exchanger, board: this.board, registrations: this.registrations, clock });
+  private constructor(executors: Executors, server: XxlAdminServer) {
+    this.executors = executors;
+    this.port = server.port;
+    this.#server = server;
   }
 
-  async listen(port: number): Promise<void> {
-    const { board, registrations } = this;
-    const tokens = () => [this.#token];
-    this.#server = await startXxlAdminServer({ board, registrations, tokens, logger: silentLogger, host: "127.0.0.1", port });
-    this.port = this.#server.port;
+  static async start(token: string, port: number): Promise<Admin> {
+    const clock = createSystemClock({ background: true });
+    const executors = createExecutors({ clock, logger: silentLogger, knowsAll: () => true, tokens: async () => [token] });
+    return new Admin(executors, await executors.serveXxlAdmin({ host: "127.0.0.1", port }));
   }
 
   async close(): Promise<void> {
-    await this.#server?.close();
-    await this.#exchanger.close();
+    await this.#server.close();
+    await this.executors.close();
   }
 }
 
@@ -59,7 +47,6 @@ export class RealExecutor {
   readonly token: string;
   admin: Admin;
   readonly #scratch: string;
-  readonly #admins: Admin[];
   #tasks = 0;
 
   private constructor(process: ExecutorProcess, target: ExecutorTarget, token: string, admin: Admin, scratch: string) {
@@ -68,7 +55,6 @@ export class RealExecutor {
     this.token = token;
     this.admin = admin;
     this.#scratch = scratch;
-    this.#admins = [admin];
   }
 
   /** Throws MissingComponent where there is no JDK, or the jars cannot be had. */
@@ -80,8 +66,7 @@ export class RealExecutor {
     // The original listens on all addresses, and has no option for less; nobody else knows the token.
     const token = randomBytes(16).toString("hex");
     const [port = 0, adminPort = 0] = await freePorts(2);
-    const admin = new Admin(token);
-    await admin.listen(adminPort);
+    const admin = await Admin.start(token, adminPort);
     const process = await startExecutor(["java", "-cp", [scratch, ...jars].join(delimiter), "TestExecutor"], {
       EXECUTOR_PORT: String(port),
       EXECUTOR_ADMIN: `http://127.0.0.1:${adminPort}/xxl-job-admin`,
@@ -123,17 +108,14 @@ export class RealExecutor {
 
   /** Another leader takes over: with the same address, and without a memory. */
   async replaceAdmin(): Promise<void> {
-    const { port } = this.admin;
     await this.admin.close();
-    this.admin = new Admin(this.token);
-    this.#admins.push(this.admin);
-    await this.admin.listen(port);
+    this.admin = await Admin.start(this.token, this.admin.port);
   }
 
   async end(): Promise<void> {
     this.process.signal("SIGKILL");
     await this.process.ended;
-    for (const admin of this.#admins) await admin.close();
+    await this.admin.close();
     rmSync(this.#scratch, { recursive: true, force: true });
   }
 }

@@ -25,15 +25,17 @@ describe("the admin of XXL-JOB's executors", () => {
   let registrations: Registrations;
   let server: XxlAdminServer;
   let knowsAll: boolean;
+  let reads: boolean;
   beforeEach(async () => {
     clock = new VirtualClock(fireTime);
     knowsAll = true;
+    reads = true;
     board = new CallbackBoard({ clock, knowsAll: () => knowsAll });
     registrations = new Registrations(clock);
     server = await startXxlAdminServer({
       board,
       registrations,
-      tokens: () => [other, token],
+      tokens: () => (reads ? Promise.resolve([other, token]) : Promise.reject(new Error("the API server is away"))),
       logger: silentLogger,
       host: "127.0.0.1",
       port: 0,
@@ -126,6 +128,13 @@ describe("the admin of XXL-JOB's executors", () => {
     it("with the token of another fleet is refused, and changes nothing", async () => {
       const entry = open();
       assert.deepEqual(await callback(other), wrongToken);
+      assert.equal(entry.end, undefined);
+    });
+
+    it("is to be reported again while nobody can say whose token it is", async () => {
+      const entry = open();
+      reads = false;
+      assert.deepEqual(await callback(), refused("the call failed"));
       assert.equal(entry.end, undefined);
     });
 
