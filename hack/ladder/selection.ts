@@ -1,13 +1,13 @@
 import { globSync } from "node:fs";
 
 /** The folders of `test` in the order in which they run: what needs least and fails fastest comes first. */
-const ladder = ["unit", "simulation", "conformance", "cli", "chart", "gateway", "console", "integration"];
+const ladder = ["unit", "simulation", "conformance", "cli", "chart", "gateway", "executors", "console", "integration"];
 
 /** The folders whose tests talk to a real control plane. */
 const onControlPlane = new Set(["conformance", "integration"]);
 
 /** The folders whose tests wait for real time to pass more than they compute. */
-const waiting = new Set(["cli", "integration"]);
+const waiting = new Set(["cli", "executors", "integration"]);
 
 /** What one call of the test command runs. */
 export interface Selection {

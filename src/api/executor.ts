@@ -20,6 +20,8 @@ export interface ExecutorTask {
   readonly id: string;
   readonly job: { readonly namespace: string; readonly name: string; readonly uid: string };
   readonly run: string;
+  /** Of the run, in milliseconds since the epoch. */
+  readonly fireTime: number;
   readonly item: number;
   readonly total: number;
   readonly handler: string;
@@ -52,16 +54,29 @@ export type TaskAnswer =
   /** It may take it later (busy: capacity, a queue that is full). Nothing was begun. */
   | { readonly kind: "busy"; readonly message: string }
   /** No answer that can be read: the task may be at work there or not (connection errors, 5xx, time-outs, garbage). */
-  | { readonly kind: "unclear"; readonly message: string }
+  | {
+      readonly kind: "unclear";
+      readonly message: string;
+      /** No connection came about: this call at least has begun nothing. */
+      readonly neverSent?: true;
+    }
   /** It answers, and knows nothing of the task. */
   | { readonly kind: "unknown" };
 
-/** Speaks one protocol with executors. No method throws for what an executor does; all end with the signal. */
+/** Speaks one protocol with executors. No method throws or rejects: what the signal ends is "unclear". */
 export interface ExecutorClient {
-  /** Hands a task over. May be called again for the same task: the answer is then that of the first time, or its result. */
+  /**
+   * Hands a task over. May be called again for the same task: the answer is then that of the first time, or its result. A task that a former
+   * leader may have handed over is waited for first, and started when nobody knows it.
+   */
   start(target: ExecutorTarget, task: ExecutorTask, signal: AbortSignal): Promise<TaskAnswer>;
   /** Waits for news of a task that was accepted: returns at the first, and "accepted" if there was none for as long as one waits. */
   wait(target: ExecutorTarget, task: ExecutorTask, signal: AbortSignal): Promise<TaskAnswer>;
   /** Asks it to end a task. That it was asked is all this tells: the end is told by `wait`. */
   cancel(target: ExecutorTarget, task: ExecutorTask, signal: AbortSignal): Promise<void>;
+  /**
+   * The status says that the task is over, by its end or by being given up: what is kept of it here may go, and who told of it may forget it too.
+   * Only then: whoever ceases to lead leaves it to the next leader to say.
+   */
+  recorded(task: ExecutorTask): void;
 }

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { createServer as createTlsServer } from "node:https";
 import type { Logger } from "../api/logger.ts";
 import { listenOn } from "../runtime/listening.ts";
+import { readBody } from "../runtime/request-body.ts";
 import { bearerToken } from "../runtime/token-review.ts";
 import type { TraceAccess, TraceVerb } from "./access.ts";
 import { queryOf } from "./query-text.ts";
@@ -94,7 +95,7 @@ export async function startTraceServer(options: TraceServerOptions): Promise<Tra
     if (bodies >= mostBodies) return { status: 503, body: { error: "too many batches at once" } };
     bodies++;
     try {
-      const text = await readBody(request);
+      const text = await readBody(request, longestBody);
       if (text === undefined) return { status: 413, body: { error: `a batch has at most ${longestBody} bytes` } };
       const rows = rowsOf(text);
       if (rows === undefined) return { status: 400, body: { error: 'the body must be JSON: {"rows": [...]}' } };
@@ -130,17 +131,6 @@ function send(request: IncomingMessage, response: ServerResponse, { status, body
     ...(unread && { connection: "close" }),
   });
   response.end(`${JSON.stringify(body)}\n`);
-}
-
-async function readBody(request: IncomingMessage): Promise<string | undefined> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > longestBody) return undefined;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
 }
 
 function rowsOf(text: string): readonly unknown[] | undefined {

@@ -1,0 +1,3 @@
+import { describeConversation } from "./conversation.ts";
+
+describeConversation("2.4.2");

@@ -1,0 +1,3 @@
+import { describeConversation } from "./conversation.ts";
+
+describeConversation("3.3.2");
