@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { type Logger, silentLogger } from "../../../src/api/logger.ts";
 import { createSystemClock } from "../../../src/base/clock.ts";
 import { type Agent, type AgentOptions, createAgent } from "../../../src/gateway/agent.ts";
@@ -29,6 +30,8 @@ export interface TestGateway {
   stopAgent(): Promise<void>;
   /** What HAProxy has, one line a server, sorted. */
   servers(): Promise<readonly string[]>;
+  /** Throws where HAProxy has other servers after a reload of the file: what goes over the socket must be in it too. */
+  reloadChangesNothing(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -84,6 +87,14 @@ export async function startGateway(
       () => undefined,
     );
   await settled();
+  async function servers(): Promise<readonly string[]> {
+    const [reply = ""] = await haproxy.runtime.ask(["show servers state"]);
+    const lines = parseServerStates(reply).map(
+      ({ backend, name, address, port, weight, maintenance }) =>
+        `${backend}/${name} ${address}:${port} ${weight}${maintenance ? " maint" : ""}`,
+    );
+    return lines.sort();
+  }
   return {
     haproxy,
     settings: haproxy.settings,
@@ -104,13 +115,17 @@ export async function startGateway(
       await agent.start();
     },
     stopAgent: () => agent.stop(),
-    async servers() {
-      const [reply = ""] = await haproxy.runtime.ask(["show servers state"]);
-      const lines = parseServerStates(reply).map(
-        ({ backend, name, address, port, weight, maintenance }) =>
-          `${backend}/${name} ${address}:${port} ${weight}${maintenance ? " maint" : ""}`,
-      );
-      return lines.sort();
+    servers,
+    async reloadChangesNothing() {
+      if (!haproxy.running || agent.notReady() !== undefined) return;
+      // What is being deleted when its last connection ends is gone from the file.
+      const before = await servers();
+      await eventually("the file to be as new as what runs", reactionMs, async () => {
+        assert.equal((await haproxy.master.reload()).succeeded, true);
+        assert.deepEqual(await servers(), before);
+        return true;
+      });
+      await settled();
     },
     async close() {
       await agent.stop();
