@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { type HaproxyBranch, ensureHaproxy } from "../../hack/haproxy/binaries.ts";
+import { descriptorLimit } from "../../src/gateway/descriptor-limit.ts";
 import { type Configuration, type RenderedFile, renderFile } from "../../src/haproxy/rules/configuration.ts";
 import type { PublishedService } from "../../src/haproxy/rules/published-service.ts";
 import { createAuthority, issueCertificate } from "../../src/base/x509.ts";
@@ -127,19 +128,22 @@ for (const branch of ["3.0", "3.2"] satisfies readonly HaproxyBranch[]) {
       await eventually("the changed one to be served", reactionMs, () => !gateway.agent.state.problems.has("default/bad"));
     });
 
-    it("more file descriptors than there are: nothing but servers and map entries changes, until less is asked for", async () => {
+    it("more file descriptors than there are: nothing is reloaded, no service is blamed, and it is tried again", async function () {
       await gateway.serve([web(0, [one])]);
+      const limit = await descriptorLimit((await workers())[0] ?? 0);
+      // A process that may raise its limit is not known to fail.
+      if (limit === undefined) this.skip();
+      const before = await workers();
       const load = startLoad({ port: port(), clients: 4 });
-      sabotage = (text) => text.replace(/^ {2}maxconn \d+$/m, "  fd-hard-limit 3000\n  maxconn 100000");
-      gateway.offer([web(0, [one]), bad()]);
-      await eventually("a reload to fail", reactionMs, () => gateway.reloads.failed > 0);
+      let asked = 0;
+      sabotage = (text) => (asked++ < 6 ? text.replace(/^ {2}maxconn \d+$/m, `  maxconn ${limit}`) : text);
       gateway.offer([web(0, [two]), web(1, [two]), bad()]);
-      await eventually("what needs no reload to be live", reactionMs, async () => (await ask(0)) === "two" && (await ask(1)) === "two");
-      sabotage = undefined;
-      await eventually("the rest to follow", 2 * reactionMs, async () => {
-        gateway.offer([web(0, [two]), web(1, [two]), bad()]);
-        return gateway.agent.lagMs() === 0 && (await ask(9)) === "one";
-      });
+      await eventually("it to be tried more than once", reactionMs, () => asked >= 3);
+      assert.deepEqual(await workers(), before);
+      assert.equal(gateway.agent.state.problems.size, 0);
+      await gateway.settled();
+      assert.deepEqual([await ask(0), await ask(1), await ask(9)], ["two", "two", "one"]);
+      assert.deepEqual(gateway.reloads, { succeeded: 1, failed: 0 });
       const result = await load.stop();
       console.log(loadText("too many file descriptors", result));
       assert.equal(result.failed, 0);
