@@ -94,6 +94,8 @@ async function burst(count: number, args: readonly string[]): Promise<readonly n
   };
   try {
     await cluster.createNamespaces([namespace]);
+    // Of a pod whose node does not exist the controller tells nothing.
+    await cluster.send("POST", "/api/v1/nodes", { metadata: { name: "n1" } });
     informer.start(ending.signal);
     const names = Array.from({ length: count }, (_, index) => `app-${index}`);
     await cluster.createAll(

@@ -64,7 +64,7 @@ export function startLoad(options: LoadOptions): Load {
         response.on("end", () => resolve(response.statusCode === 200 ? { body } : { body, error: `status ${response.statusCode}` }));
         response.on("error", (error) => resolve({ body, error: error.message }));
       });
-      call.on("error", (error) => resolve({ body: "", error: `${method}: ${error.message}` }));
+      call.on("error", (error: NodeJS.ErrnoException) => resolve({ body: "", error: `${method}: ${error.code ?? error.message}` }));
       call.end(method === "POST" ? "something" : undefined);
     });
   }
