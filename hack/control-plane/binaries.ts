@@ -6,9 +6,9 @@ import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
 import { access, mkdir, readFile, rename, rm } from "node:fs/promises";
-import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
+import { cacheFolder } from "../../src/base/cache-folder.ts";
 import { withBuildLock } from "./build-lock.ts";
 import { MissingComponent } from "./missing-component.ts";
 
@@ -50,12 +50,6 @@ const run = promisify(execFile);
 export async function ensureBinaries<Name extends BinaryName>(names: readonly Name[]): Promise<Readonly<Record<Name, string>>> {
   const found = (await fromAssets(names)) ?? (await fromCache(names));
   return found as Readonly<Record<Name, string>>;
-}
-
-/** The folder of everything that is kept between runs: $XDG_CACHE_HOME/nuptse, or ~/.cache/nuptse. */
-export function cacheFolder(): string {
-  const base = process.env.XDG_CACHE_HOME;
-  return join(base === undefined || base === "" ? join(homedir(), ".cache") : base, "nuptse");
 }
 
 async function fromAssets(names: readonly BinaryName[]): Promise<Partial<Record<BinaryName, string>> | undefined> {

@@ -6,9 +6,10 @@
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { access, glob, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { cacheFolder } from "../control-plane/binaries.ts";
+import { cacheFolder } from "../../src/base/cache-folder.ts";
+import { cachedHaproxy } from "../../src/gateway/local-haproxy.ts";
 import { withBuildLock } from "../control-plane/build-lock.ts";
 import { MissingComponent } from "../control-plane/missing-component.ts";
 
@@ -24,8 +25,8 @@ const run = promisify(execFile);
 /** The path of a program `haproxy` of this branch, fetched once (seconds). Throws MissingComponent where it cannot be had. */
 export async function ensureHaproxy(branch: HaproxyBranch): Promise<string> {
   if ((await branchOf("haproxy")) === branch) return "haproxy";
-  const folder = join(cacheFolder(), "haproxy", `${branch}-${process.arch}`);
-  const program = join(folder, "haproxy");
+  const program = cachedHaproxy(branch);
+  const folder = dirname(program);
   if (await isThere(program)) return program;
   await withBuildLock(join(cacheFolder(), "haproxy"), async () => {
     // another process may have fetched it while this one waited

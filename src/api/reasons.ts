@@ -13,6 +13,7 @@ export const conditionTypes = {
   paused: "Paused",
   degraded: "Degraded",
   reduced: "Reduced",
+  gatewayLagging: "GatewayLagging",
   overCommitted: "OverCommitted",
   reclaimOverdue: "ReclaimOverdue",
 } as const;
@@ -77,6 +78,7 @@ export const appReasons = {
   reclaimed: "Reclaimed",
   nameConflict: "NameConflict",
   notPublished: "NotPublished",
+  notUpAtGateways: "NotUpAtGateways",
   invalidSpec: "InvalidSpec",
   templateRefused: "TemplateRefused",
   quotaExceeded: "QuotaExceeded",
@@ -140,6 +142,7 @@ export const appEventReasons = {
   nodeExcluded: "NodeExcluded",
   evacuationStalled: "EvacuationStalled",
   noOptionFits: "NoOptionFits",
+  gatewayLagging: "GatewayLagging",
 } as const;
 
 /** Events on a node. */

@@ -672,7 +672,7 @@ export interface RunnerAppStatus {
    */
   readonly instances?: readonly RunnerAppStatusInstance[];
   /**
-   * Ready: enough instances are available, and the roll-out is where it should be. Reconciling: something is under way. Stalled: somebody must do something; the reason says what. Available: enough instances are available.
+   * Ready: enough instances are available, and the roll-out is where it should be. Reconciling: something is under way. Stalled: somebody must do something; the reason says what. Available: enough instances are available. GatewayLagging: instances are Ready that a gateway has not had up for 10 s.
    */
   readonly conditions?: readonly Condition[];
 }

@@ -27,6 +27,8 @@ export interface PlaygroundOptions extends LoggingOptions {
   readonly policies: boolean;
   /** False: only the cluster, for an operator that is started apart. */
   readonly operator: boolean;
+  /** HAProxy's program; absent = it is looked for. */
+  readonly haproxy?: string;
   /** A file with a saved playground to begin with. */
   readonly load?: string;
   /** Where the playground is saved. */
@@ -100,6 +102,10 @@ export function playgroundCommand(
     )
     .option("--kubeconfig-out <file>", "where the kubeconfig is written (default: a temporary file, whose name is printed)")
     .option("--policies", "install the policies that ship: who asks is who they say, queued pods wait for their queue, ...", false)
+    .option(
+      "--haproxy <program>",
+      "HAProxy's program, 3.0 or newer, which is started when a RunnerApp publishes services (default: haproxy in PATH)",
+    )
     .option("--save <file>", "save all of the cluster in a file: now, once a minute, and at the end; it holds the cluster's secrets")
     .addOption(
       new Option("--load <file>", "begin with what --save saved, with its nodes; containers begin anew, as after a power cut").conflicts([

@@ -15,8 +15,9 @@ import { createTokenAccess } from "../runtime/token-access.ts";
 import { type AgentTimings, createAgent } from "./agent.ts";
 import { createGatewayFiles } from "./files.ts";
 import { createKubeSource } from "./kube-source.ts";
-import { readServers } from "./server-board.ts";
+import { createServerBoard } from "./server-board.ts";
 import { startStateServer } from "./state-server.ts";
+import { createStateWatch, type StateWatch } from "./state-watch.ts";
 
 export type { GatewaySettings } from "../haproxy/rules/settings.ts";
 
@@ -51,6 +52,10 @@ export interface GatewayProcess {
   readonly haproxyVersion: string;
   readonly metricsPort: number;
   readonly statePort: number;
+  /** What GET /v1/state answers, for whoever is in this process. */
+  readonly answer: StateWatch["answer"];
+  /** Undefined = ready, else why not. */
+  notReady(): string | undefined;
   /**
    * Leaves in order: not ready; until the operator has taken it out of all slices; then HAProxy is told to serve what it has and take nothing
    * new; until it has ended. Endpoints are followed all the while.
@@ -91,11 +96,14 @@ export async function startGateway(options: GatewayProcessOptions): Promise<Gate
     ...(options.timings !== undefined && { timings: options.timings }),
   });
   const health = await startHealthServer({ ...options.metricsAddress, alive: {}, ready: { haproxy: () => agent.notReady() }, metrics });
-  const state = await startStateServer({
-    read: () => readServers(agent, runtime, master),
+  const watch = createStateWatch({
+    board: createServerBoard({ services: () => agent.state.services, runtime, master }),
     lagSeconds: () => agent.lagMs() / 1000,
-    access: createTokenAccess({ client, clock, allowed: { read: options.stateReaders } }),
     clock,
+  });
+  const state = await startStateServer({
+    watch,
+    access: createTokenAccess({ client, clock, allowed: { read: options.stateReaders } }),
     logger,
     ...options.stateAddress,
     ...(options.stateTls !== undefined && { tls: options.stateTls() }),
@@ -149,6 +157,8 @@ export async function startGateway(options: GatewayProcessOptions): Promise<Gate
     haproxyVersion: version,
     metricsPort: health.port,
     statePort: state.port,
+    answer: watch.answer,
+    notReady: agent.notReady,
     async leave() {
       agent.leave();
       const processes = await master.processes().catch(() => undefined);

@@ -5,7 +5,7 @@ import { type ProcessInfo, parseBackends, parseInfo, parseMap, parseServerStates
 import { filesOf, type GatewaySettings, type MapName } from "../haproxy/rules/settings.ts";
 
 /** Beyond so many backends one question for all is cheaper. */
-const mostQuestions = 200;
+export const mostQuestions = 200;
 
 /** The servers of these backends, as HAProxy has them. */
 export async function lookAtServers(

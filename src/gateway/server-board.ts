@@ -1,37 +1,79 @@
-import type { ServerReport } from "../api/gateway-state.ts";
+import type { ServerReport, ServiceFigures } from "../api/gateway-state.ts";
 import type { MasterSocket } from "../haproxy/master-socket.ts";
 import { backendName, serverName } from "../haproxy/rules/backend.ts";
-import { serviceKey } from "../haproxy/rules/published-service.ts";
-import { parseSessions, type ServerState } from "../haproxy/rules/replies.ts";
+import { type PublishedService, serviceKey } from "../haproxy/rules/published-service.ts";
+import { parseBackendFigures, parseSessions, type ServerState } from "../haproxy/rules/replies.ts";
 import type { RuntimeSocket } from "../haproxy/runtime-socket.ts";
-import type { Agent } from "./agent.ts";
-import { lookAtServers } from "./look.ts";
+import { lookAtServers, mostQuestions } from "./look.ts";
 
-/** All instances of all services, as HAProxy has them now. Rejects when HAProxy does not answer. */
-export async function readServers(agent: Agent, runtime: RuntimeSocket, master: MasterSocket): Promise<readonly ServerReport[]> {
-  const { services } = agent.state;
-  const states = await lookAtServers(runtime, services.map(backendName));
-  const leaving = new Set<string>();
-  for (const [name, list] of states) if (list.some(takesNothing)) leaving.add(name);
-  const sessions = await countSessions([...leaving], runtime, master);
-  return services.flatMap((service) => {
-    const backend = backendName(service);
-    const byName = new Map(states.get(backend)?.map((state) => [state.name, state]));
-    return service.instances.flatMap((instance) => {
-      const state = byName.get(serverName(instance));
-      if (state === undefined) return [];
-      return [
-        {
-          service: serviceKey(service),
-          pod: instance.uid,
-          address: instance.address,
-          state: state.maintenance ? "maint" : state.weight === 0 ? "drain" : state.up ? "up" : "down",
-          ...(takesNothing(state) && { sessions: sessions.get(`${backend}/${state.name}`) ?? 0 }),
-        } satisfies ServerReport,
-      ];
-    });
-  });
+/** What of an HAProxy is told: that which it serves, as it says itself. Rejects when it does not answer. */
+export interface ServerBoard {
+  /** All instances of all services. */
+  servers(): Promise<readonly ServerReport[]>;
+  /** Those of the services of a namespace, or of all (*), with the services' figures. */
+  figures(namespace: string): Promise<{ readonly servers: readonly ServerReport[]; readonly services: readonly ServiceFigures[] }>;
 }
+
+export interface ServerBoardOptions {
+  /** What is served now. */
+  readonly services: () => readonly PublishedService[];
+  readonly runtime: RuntimeSocket;
+  readonly master: MasterSocket;
+}
+
+export function createServerBoard({ services, runtime, master }: ServerBoardOptions): ServerBoard {
+  async function serversOf(chosen: readonly PublishedService[]): Promise<readonly ServerReport[]> {
+    const states = await lookAtServers(runtime, chosen.map(backendName));
+    const leaving = new Set<string>();
+    for (const [name, list] of states) if (list.some(takesNothing)) leaving.add(name);
+    const sessions = await countSessions([...leaving], runtime, master);
+    return chosen.flatMap((service) => {
+      const backend = backendName(service);
+      const byName = new Map(states.get(backend)?.map((state) => [state.name, state]));
+      return service.instances.flatMap((instance) => {
+        const state = byName.get(serverName(instance));
+        if (state === undefined) return [];
+        return [
+          {
+            service: serviceKey(service),
+            pod: instance.uid,
+            address: instance.address,
+            state: state.maintenance ? "maint" : state.weight === 0 ? "drain" : state.up ? "up" : "down",
+            ...(takesNothing(state) && { sessions: sessions.get(`${backend}/${state.name}`) ?? 0 }),
+          } satisfies ServerReport,
+        ];
+      });
+    });
+  }
+
+  async function figuresOf(chosen: readonly PublishedService[]): Promise<readonly ServiceFigures[]> {
+    const backends = chosen.map(backendName);
+    const questions = backends.length > mostQuestions ? [allBackends] : backends.map((name) => `show stat ${name} 2 -1`);
+    const [replies, { oldWorkers }] = await Promise.all([runtime.ask(questions), master.processes()]);
+    const now = new Map(replies.flatMap((reply) => [...parseBackendFigures(reply)]));
+    const old = await Promise.all(oldWorkers.map((worker) => master.askWorker(worker, allBackends).catch(() => "")));
+    // One that has ended meanwhile says nothing.
+    const before = old.filter((reply) => reply.startsWith("# pxname")).map(parseBackendFigures);
+    return chosen.map((service) => {
+      const backend = backendName(service);
+      const lingering = before.reduce((sum, figures) => sum + (figures.get(backend)?.sessions ?? 0), 0);
+      const { sessions = 0, rate = 0 } = now.get(backend) ?? {};
+      return { service: serviceKey(service), sessions: sessions + lingering, rate };
+    });
+  }
+
+  return {
+    servers: () => serversOf(services()),
+    async figures(namespace) {
+      const chosen = services().filter((service) => namespace === "*" || service.namespace === namespace);
+      if (chosen.length === 0) return { servers: [], services: [] };
+      const [servers, figures] = await Promise.all([serversOf(chosen), figuresOf(chosen)]);
+      return { servers, services: figures };
+    },
+  };
+}
+
+const allBackends = "show stat -1 2 -1";
 
 const takesNothing = ({ maintenance, weight }: ServerState): boolean => maintenance || weight === 0;
 

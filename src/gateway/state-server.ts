@@ -1,16 +1,14 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
-import type { GatewayState, ServerReport } from "../api/gateway-state.ts";
+import type { GatewayQuestion } from "../api/gateway-state.ts";
 import type { Logger } from "../api/logger.ts";
-import type { Clock } from "../base/clock.ts";
 import { listenOn } from "../runtime/listening.ts";
 import type { TokenAccess } from "../runtime/token-access.ts";
+import type { StateWatch } from "./state-watch.ts";
 
 export interface StateServerOptions {
-  readonly read: () => Promise<readonly ServerReport[]>;
-  readonly lagSeconds: () => number;
+  readonly watch: StateWatch;
   readonly access: TokenAccess<"read">;
-  readonly clock: Clock;
   readonly logger: Logger;
   readonly host: string;
   /** 0 = a free one. */
@@ -25,44 +23,9 @@ export interface StateServer {
   close(): Promise<void>;
 }
 
-/** HAProxy is looked at again so often while somebody waits for a change. */
-const lookEveryMs = 250;
-const longestWaitMs = 25_000;
-
-/** Serves what HAProxy has, to whoever may know; `?after=<version>` waits until it is another one. */
+/** Serves what HAProxy has, to whoever may know. */
 export async function startStateServer(options: StateServerOptions): Promise<StateServer> {
-  const { read, lagSeconds, access, clock, logger, tls } = options;
-  const ending = new AbortController();
-  let version = clock.now();
-  let last = "";
-  let servers: readonly ServerReport[] = [];
-  let looking: Promise<void> | undefined;
-
-  async function look(): Promise<void> {
-    const found = await read();
-    const text = JSON.stringify(found);
-    if (text === last) return;
-    last = text;
-    servers = found;
-    version++;
-  }
-  /** All who wait share one look. */
-  const lookOnce = (): Promise<void> => {
-    looking ??= look().finally(() => {
-      looking = undefined;
-    });
-    return looking;
-  };
-
-  async function stateAfter(after: number | undefined, gone: AbortSignal): Promise<GatewayState> {
-    const until = clock.monotonic() + longestWaitMs;
-    await lookOnce();
-    while (version === after && clock.monotonic() < until && !gone.aborted && !ending.signal.aborted) {
-      await clock.sleep(lookEveryMs, ending.signal).catch(() => undefined);
-      await lookOnce();
-    }
-    return { version, lagSeconds: Math.round(lagSeconds() * 1000) / 1000, servers };
-  }
+  const { watch, access, logger, tls } = options;
 
   async function answerTo(request: IncomingMessage, gone: AbortSignal): Promise<{ readonly status: number; readonly body: unknown }> {
     const url = new URL(request.url ?? "/", "http://gateway");
@@ -74,10 +37,9 @@ export async function startStateServer(options: StateServerOptions): Promise<Sta
     if (verdict === "unauthenticated") return { status: 401, body: { error: "the API server does not know this token" } };
     if (verdict === "forbidden")
       return { status: 403, body: { error: "this account is not among those that may read the state of the gateway" } };
-    const after = url.searchParams.get("after");
-    if (after !== null && !/^\d{1,15}$/.test(after))
-      return { status: 400, body: { error: "after must be a version from an earlier answer" } };
-    return { status: 200, body: await stateAfter(after === null ? undefined : Number(after), gone) };
+    const question = questionOf(url.searchParams);
+    if (typeof question === "string") return { status: 400, body: { error: question } };
+    return { status: 200, body: await watch.answer(question, gone) };
   }
 
   const listener = (request: IncomingMessage, response: ServerResponse) => {
@@ -108,9 +70,19 @@ export async function startStateServer(options: StateServerOptions): Promise<Sta
     renewTls: (renewed) => tlsServer?.setSecureContext(renewed),
     close: () =>
       new Promise((resolve) => {
-        ending.abort();
+        watch.close();
         server.close(() => resolve());
         server.closeIdleConnections();
       }),
   };
+}
+
+/** What is asked, or what is wrong with it. */
+function questionOf(query: URLSearchParams): GatewayQuestion | string {
+  const after = query.get("after");
+  if (after !== null && !/^\d{1,15}$/.test(after)) return "after must be a version from an earlier answer";
+  const figures = query.get("figures");
+  if (figures !== null && !/^(?:\*|[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)$/.test(figures))
+    return "figures must be a namespace, or * for all";
+  return { ...(after !== null && { after: Number(after) }), ...(figures !== null && { figures }) };
 }

@@ -1,9 +1,9 @@
 /**
  * Brings a new structure into a running HAProxy, or leaves all as it is.
  *
- * A configuration goes through four gates: `haproxy -c` on a file of its own; a try of the ports that are new, since a reload that cannot have one
- * makes the old worker of HAProxy 3.0 let go of all of its listeners for a moment (measured: some connections are reset); the reload, whose verdict the
- * master gives; and, after it, a look at what runs. Where one says no, the services that it is about are found: by the lines that HAProxy complains about, else by halves among
+ * A configuration goes through four gates: `haproxy -c` on a file of its own; a look whether its file descriptors suffice and a try of the ports that are
+ * new, since a reload that fails by them makes the old worker let go of all of its listeners for a moment (measured: some connections are reset); the
+ * reload, whose verdict the master gives; and, after it, a look at what runs. Where one says no, the services that it is about are found: by the lines that HAProxy complains about, else by halves among
  * those that are new or changed. They keep what they had before, or are left out, and the rest proceeds. After a reload that failed the last good
  * files go back and are loaded, since HAProxy 3.2 may not answer on its socket until it has been given a good one (measured).
  */
@@ -14,7 +14,8 @@ import type { HaproxyProgram } from "../haproxy/program.ts";
 import { type Configuration, type RenderedFile, renderFile } from "../haproxy/rules/configuration.ts";
 import { complainedLines } from "../haproxy/rules/replies.ts";
 import { filesOf, type GatewaySettings } from "../haproxy/rules/settings.ts";
-import { type ListenRange, listenRanges, newPorts } from "../haproxy/rules/listening.ts";
+import { leastDescriptors, type ListenRange, listenRanges, newPorts } from "../haproxy/rules/listening.ts";
+import { descriptorLimit } from "./descriptor-limit.ts";
 import type { GatewayFiles } from "./files.ts";
 import { isTaken } from "./port-probe.ts";
 
@@ -75,6 +76,15 @@ export function createStructureChanger(options: StructureOptions): StructureChan
       return { ok: false, log, blamed: owner === undefined ? [] : [owner] };
     }
     return { ok: true, log: "", blamed: [] };
+  }
+
+  /** What all services together need and this process may not have. */
+  async function tooManyDescriptors(configuration: Configuration): Promise<string | undefined> {
+    const [worker] = (await master.processes()).workers;
+    const limit = worker === undefined ? undefined : await descriptorLimit(worker);
+    const needed = leastDescriptors(render(configuration).text);
+    if (limit === undefined || needed <= limit) return undefined;
+    return `at least ${needed} file descriptors are needed, and HAProxy may have ${limit}: raise its limit (ulimit -n), or lower --max-connections`;
   }
 
   async function check(configuration: Configuration): Promise<Verdict> {
@@ -138,6 +148,8 @@ export function createStructureChanger(options: StructureOptions): StructureChan
           refuse(blamed, checked.log);
           continue;
         }
+        const shortage = await tooManyDescriptors(configuration);
+        if (shortage !== undefined) return { refused: new Map([["", shortage]]) };
         const free = await tryPorts(configuration);
         if (!free.ok) {
           const frees = async (only: readonly string[]) => (await tryPorts(build(leftOut(left.filter((key) => !only.includes(key)))))).ok;

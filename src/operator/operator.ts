@@ -24,9 +24,10 @@ import { createPodGateKind } from "../podgate/kind.ts";
 import { createRunnerAppKind, type RunnerAppKindOptions } from "../runnerapp/kind.ts";
 import type { PublishingSettings } from "../runnerapp/services/controller.ts";
 import type { AskGateway } from "../runnerapp/services/gateway-request.ts";
+import { createFiguresEndpoint, figuresPath } from "../runnerapp/services/figures-endpoint.ts";
 import { createGatewayStates } from "../runnerapp/services/gateway-states.ts";
 import { createPublishingKind } from "../runnerapp/services/kind.ts";
-import type { JsonEndpoint } from "../runtime/json-server.ts";
+import type { JsonEndpoint, JsonRequest } from "../runtime/json-server.ts";
 import { createTenantQueueKind, type TenantQueueKindOptions } from "../tenantqueue/kind.ts";
 import type { TraceBuffer } from "../trace/buffer.ts";
 import type { Surroundings } from "../webhook/judge.ts";
@@ -85,7 +86,7 @@ export interface Operator extends Manager {
   readonly client: KubeClient;
   /** What admission webhooks judge with: caches that every replica fills, whoever leads. */
   readonly surroundings: Surroundings;
-  /** Says why work waits; a 503 while this process does not lead. */
+  /** Says why work waits, and what passes through services; a 503 while this process does not lead. */
   readonly explain: JsonEndpoint;
   /** Says something on the operator's Deployment, where that is known. */
   readonly tellDeployment: TellDeployment;
@@ -205,6 +206,12 @@ export function createOperator(options: OperatorOptions): Operator {
             for (const service of services) for (const app of runnerApp.apps.byIndex("service", service)) appLoop.enqueue(refOfObject(app));
           },
         });
+  const figures = createFiguresEndpoint({
+    apps: () => runnerApp.apps,
+    clock,
+    mayAnswer: () => lease.fence(),
+    ...(gatewayStates !== undefined && { states: gatewayStates }),
+  });
   /** Only who leads asks: what gateways say is told to nobody else. */
   function askGateways(): void {
     if (lease.fence()) gatewayStates?.follow(publishing.gateways());
@@ -275,7 +282,7 @@ export function createOperator(options: OperatorOptions): Operator {
   return Object.assign(manager, {
     run: () => run().finally(() => gatewayStates?.stop()),
     client,
-    explain: tenantQueue.explain,
+    explain: (request: JsonRequest) => (request.url.split("?", 1)[0] === figuresPath ? figures : tenantQueue.explain)(request),
     surroundings,
     tellDeployment,
   });

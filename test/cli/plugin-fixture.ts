@@ -22,7 +22,10 @@ export interface PluginFixture {
 }
 
 /** Call in a describe block: starts all of it before the block's tests and ends it after them. */
-export function usePlugin(namespace: string, options: { readonly kubelet?: "process" | "stages" } = {}): () => PluginFixture {
+export function usePlugin(
+  namespace: string,
+  options: { readonly kubelet?: "process" | "stages"; readonly haproxy?: () => string } = {},
+): () => PluginFixture {
   const binaries = skipUnless(() => ensureBinaries(["kubectl"]));
   let fixture: PluginFixture | undefined;
   before(async () => {
@@ -30,6 +33,7 @@ export function usePlugin(namespace: string, options: { readonly kubelet?: "proc
       kubelet: options.kubelet ?? "stages",
       random: { next: () => Math.random() },
       clock: createSystemClock({ background: true }),
+      ...(options.haproxy !== undefined && { haproxy: options.haproxy() }),
     });
     const config = load(await readFile(playground.kubeconfigPath, "utf8")) as { contexts: { context: { namespace?: string } }[] };
     for (const each of config.contexts) each.context.namespace = namespace;

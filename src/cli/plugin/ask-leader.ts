@@ -1,3 +1,4 @@
+import type { ServicesAnswer } from "../../api/gateway-state.ts";
 import type { QueueAnswer, WhyAnswer } from "../../api/queue-explanation.ts";
 import { resourcePath, services } from "../../api/resource.ts";
 import { errorFromResponse, TransportError } from "../../kube/errors.ts";
@@ -15,9 +16,10 @@ export type LeaderWord<T> = { readonly kind: "said"; readonly answer: T } | { re
 interface Answers {
   readonly why: WhyAnswer;
   readonly queue: QueueAnswer;
+  readonly services: ServicesAnswer;
 }
 
-const lists = { why: "workloads", queue: "queues" } as const;
+const lists = { why: "workloads", queue: "queues", services: "services" } as const;
 
 /** Whoever waits for an answer does not wait longer. */
 const timeoutMs = 5000;

@@ -1,9 +1,10 @@
+import type { ServiceSummary } from "../../api/gateway-state.ts";
 import { type EndpointSlice, instancesService, sliceServiceLabel } from "../../api/endpoint-slice.ts";
 import type { RunnerApp } from "../../api/runner-app.gen.ts";
 import { alignColumns } from "../cron-output.ts";
 import { oneLine } from "./status-text.ts";
 
-/** A published service, as status and the slices of its instances tell of it. */
+/** A published service, as status, the slices of its instances and the gateways tell of it. */
 export interface ServiceView {
   readonly namespace: string;
   readonly app: string;
@@ -13,12 +14,19 @@ export interface ServiceView {
   readonly gatewayPort?: number;
   readonly hostnames: readonly string[];
   readonly instances: { readonly ready: number; readonly draining: number; readonly all: number };
+  /** As the HAProxy of each gateway has it; absent where nobody told. */
+  readonly gateways?: Omit<ServiceSummary, "service">;
   readonly reason: string;
   readonly message?: string;
 }
 
 /** The services of apps, in the order of their namespaces, names and specs. */
-export function serviceViews(apps: readonly RunnerApp[], slices: readonly EndpointSlice[]): readonly ServiceView[] {
+export function serviceViews(
+  apps: readonly RunnerApp[],
+  slices: readonly EndpointSlice[],
+  told: readonly ServiceSummary[],
+): readonly ServiceView[] {
+  const summaries = new Map(told.map(({ service, ...summary }) => [service, summary]));
   const byService = Map.groupBy(slices, ({ metadata }) => `${metadata.namespace}/${metadata.labels?.[sliceServiceLabel]}`);
   return apps.toSorted(byName).flatMap(({ metadata, spec, status }) => {
     const namespace = metadata.namespace as string;
@@ -28,6 +36,7 @@ export function serviceViews(apps: readonly RunnerApp[], slices: readonly Endpoi
     const rows = new Map((status?.services ?? []).map((row) => [row.name, row]));
     return [...new Set([...wanted, ...rows.keys()])].map((service): ServiceView => {
       const { address, port, gatewayPort, hostnames = [], reason = "Pending", message } = rows.get(service) ?? {};
+      const gateways = gatewayPort === undefined ? undefined : summaries.get(`${namespace}/${service}`);
       return {
         namespace,
         app: metadata.name,
@@ -36,6 +45,7 @@ export function serviceViews(apps: readonly RunnerApp[], slices: readonly Endpoi
         ...(gatewayPort !== undefined && { gatewayPort }),
         hostnames,
         instances,
+        ...(gateways !== undefined && { gateways }),
         reason,
         ...(message !== undefined && { message }),
       };
@@ -58,24 +68,33 @@ function countInstances(slices: readonly EndpointSlice[]): ServiceView["instance
 
 /** The same as a table; `wide` adds hosts and the message in full. */
 export function servicesTable(views: readonly ServiceView[], withNamespace: boolean, wide: boolean): readonly string[] {
-  const rows = views.map(({ namespace, app, service, address = "-", gatewayPort, hostnames, instances, reason, message }) => [
+  const rows = views.map(({ namespace, app, service, address = "-", gatewayPort, hostnames, instances, gateways, reason, message }) => [
     ...(withNamespace ? [namespace] : []),
     service,
     app,
     address,
     `${instances.ready}/${instances.all}`,
     String(instances.draining),
+    gateways === undefined ? "-" : serversText(gateways.instances),
+    gateways === undefined ? "-" : String(gateways.sessions),
+    gateways === undefined ? "-" : `${gateways.rate}/s`,
     String(gatewayPort ?? "-"),
     ...(wide ? [hostnames.join(",") || "-"] : []),
     oneLine([reason, message].filter((part) => part !== undefined).join(": "), wide ? 1000 : 80),
   ]);
   const heads = [
     ...(withNamespace ? ["NAMESPACE"] : []),
-    ...["SERVICE", "APP", "ADDRESS", "READY", "DRAINING", "GATEWAY-PORT"],
+    ...["SERVICE", "APP", "ADDRESS", "READY", "DRAINING", "HAPROXY", "SESSIONS", "RATE", "GATEWAY-PORT"],
     ...(wide ? ["HOSTS"] : []),
     "REASON",
   ];
   return alignColumns([heads, ...rows]).map((line) => line.trimEnd());
+}
+
+/** Such as "2 up, 1 drain". */
+function serversText(instances: ServiceSummary["instances"]): string {
+  const parts = (["up", "drain", "maint", "down"] as const).filter((state) => instances[state] > 0 || state === "up");
+  return parts.map((state) => `${instances[state]} ${state}`).join(", ");
 }
 
 function byName(one: RunnerApp, other: RunnerApp): number {

@@ -25,3 +25,14 @@ export function newPorts(ranges: readonly ListenRange[], before: readonly Listen
     before.some((known) => known.host === host && known.first <= first && first <= known.last);
   return ranges.filter((range) => range.first === range.last && !wasThere(range));
 }
+
+/**
+ * File descriptors that a process with this configuration needs at least: two a connection, one a port, one a check. HAProxy itself asks for some more, so
+ * that what does not fit this surely does not start.
+ */
+export function leastDescriptors(text: string): number {
+  const connections = Number(/^ {2}maxconn (\d+)$/m.exec(text)?.[1] ?? 0);
+  const ports = listenRanges(text).reduce((sum, { first, last }) => sum + last - first + 1, 0);
+  const checks = text.match(/^ {2}server .* check /gm)?.length ?? 0;
+  return 2 * connections + ports + checks;
+}

@@ -146,18 +146,36 @@ export function parseInfo(reply: string): ProcessInfo {
 
 /** Sessions by server, of `show stat <backend> 4 -1`. */
 export function parseSessions(reply: string): ReadonlyMap<string, number> {
+  const rows = statRows(reply, ["svname", "scur", "qcur"]);
+  return new Map(rows.map(([server = "", current, queued]) => [server, Number(current) + Number(queued)]));
+}
+
+/** What passes through a backend. */
+export interface BackendFigures {
+  /** Open now, those that wait in its queue too. */
+  readonly sessions: number;
+  /** Begun in the last second. */
+  readonly rate: number;
+}
+
+/** Figures by backend, of `show stat <backend, or -1 for all> 2 -1`. */
+export function parseBackendFigures(reply: string): ReadonlyMap<string, BackendFigures> {
+  const rows = statRows(reply, ["pxname", "svname", "scur", "rate"]).filter(([, row]) => row === "BACKEND");
+  return new Map(rows.map(([backend = "", , sessions, rate]) => [backend, { sessions: Number(sessions), rate: Number(rate) }]));
+}
+
+/** Cells of the named columns, row by row. Of columns before the words of checks, which may hold commas. */
+function statRows(reply: string, columns: readonly string[]): readonly (readonly string[])[] {
   const [heading = "", ...rows] = contentOf(reply).split("\n");
   const names = heading.replace(/^# /, "").split(",");
-  const [server, current, queued] = ["svname", "scur", "qcur"].map((name) => names.indexOf(name)) as [number, number, number];
-  if (server === -1 || current === -1 || queued === -1) throw new Error("show stat: columns are missing");
-  return new Map(
-    rows
-      .filter((row) => row !== "")
-      .map((row) => {
-        const cells = row.split(",");
-        return [cells[server] as string, Number(cells[current]) + Number(cells[queued])] as const;
-      }),
-  );
+  const indexes = columns.map((name) => names.indexOf(name));
+  if (indexes.includes(-1)) throw new Error("show stat: columns are missing");
+  return rows
+    .filter((row) => row !== "")
+    .map((row) => {
+      const cells = row.split(",");
+      return indexes.map((index) => cells[index] ?? "");
+    });
 }
 
 export interface MasterProcesses {

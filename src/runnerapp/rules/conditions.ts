@@ -18,6 +18,8 @@ export interface Situation {
   readonly exhausted: number;
   /** Moves that take longer than they should. */
   readonly stalledMoves: number;
+  /** Some gateway does not have instances up that are ready, for longer than it takes. */
+  readonly isGatewayLagging: boolean;
   /** Instances for which none of spec.resourceOptions has fitted. */
   readonly unfit: number;
   readonly revision: RevisionStep;
@@ -48,7 +50,7 @@ export function conditionsOf(observed: ObservedApp, situation: Situation): reado
   const isAvailable = situation.available >= least;
   const isStalled = verdict.isStalled === true;
   const isReconciling = !isStalled && !situation.isComplete && !isHeld(situation);
-  const { ready, available, reconciling, stalled, paused, degraded, reduced } = conditionTypes;
+  const { ready, available, reconciling, stalled, paused, degraded, reduced, gatewayLagging } = conditionTypes;
   const isPaused = situation.rollout.canary?.phase === "Paused" || situation.rollout.canary?.phase === "AutoPaused";
   let conditions: readonly Condition[] = app.status?.conditions ?? [];
   const set = (type: string, holds: boolean, reason: string, message: string, always = false) => {
@@ -70,8 +72,15 @@ export function conditionsOf(observed: ObservedApp, situation: Situation): reado
   set(degraded, worst !== undefined, worst?.[0] ?? appReasons.serving, troubles.map(([, text]) => text).join("; "));
   const less = turn.isReduced ? `reduced to ${situation.spec.replicas} of ${wish.replicas} instances, as the queue asked` : "";
   set(reduced, turn.isReduced, turn.isReduced ? appReasons.reclaimed : appReasons.serving, less);
+  const isLagging = situation.isGatewayLagging;
+  set(gatewayLagging, isLagging, isLagging ? appReasons.notUpAtGateways : appReasons.serving, isLagging ? laggingText : "");
   return conditions;
 }
+
+/** Without figures and names: those change with each step of a roll-out. */
+const laggingText =
+  "instances are ready that a gateway has not had up for 10 s, or no gateway says what it has; things go on without it: see kubectl nuptse services, the " +
+  "health checks of spec.services, and nuptse_gateway_lag_seconds";
 
 const isHeld = ({ rollout }: Situation): boolean => rollout.canary?.phase === "Held" || rollout.canary?.phase === "Paused";
 

@@ -7,12 +7,16 @@ export interface GatewayAnswer {
   readonly state: "Up" | "Drain" | "Maint" | "Down" | "Unknown";
   /** Open connections; 0 where the state is Unknown. */
   readonly sessions: number;
+  /** When it began to say so, milliseconds since the epoch. */
+  readonly since: number;
 }
 
 /** What the gateways say of the instances of an app, as far as they answered within 5 s (decision 8). */
 export interface DrainView {
   /** Gateway pods that are Ready. 0 = nobody is waited for, neither to take an instance in nor to let go of it. */
   readonly gateways: number;
+  /** When one of them began to answer, or ceased to, the last time, milliseconds since the epoch. */
+  readonly heardSince: number;
   /** One answer of each gateway that answered; fewer than {@link DrainView.gateways} while some are silent. */
   answersOn(podUid: string): readonly GatewayAnswer[];
 }
@@ -20,27 +24,33 @@ export interface DrainView {
 /** So long is a gateway waited for that does not take an instance in; then things go on without it (condition GatewayLagging). */
 export const gatewayPatienceMs = 10_000;
 
-/** Whether an instance that is ready gets traffic. */
-export interface Uptake {
-  readonly isUp: boolean;
-  /** It counts as up although some gateway does not have it so. */
-  readonly isLagging: boolean;
-  /** When it counts as up in any case; absent = it does already. */
-  readonly wakeAt?: number;
-}
+const isUpAtAll = (answers: readonly GatewayAnswer[]): boolean => answers.length > 0 && answers.every(({ state }) => state === "Up");
 
 /**
- * Whether an instance is up at all gateways that answer, at most gatewayPatienceMs after it became ready (decision 8).
+ * From when on an instance that is ready counts as one that gets traffic: when it is up at all gateways that answer, at most gatewayPatienceMs after it
+ * became ready (decision 8). Undefined = from now on.
  * @param view absent = the app publishes nothing
  * @param readySince milliseconds since the epoch
  */
-export function uptakeOf(view: DrainView | undefined, podUid: string, readySince: number, now: number): Uptake {
-  if (view === undefined || view.gateways === 0) return { isUp: true, isLagging: false };
-  const answers = view.answersOn(podUid);
-  if (answers.length > 0 && answers.every(({ state }) => state === "Up")) return { isUp: true, isLagging: false };
+export function upFrom(view: DrainView | undefined, podUid: string, readySince: number, now: number): number | undefined {
+  if (view === undefined || view.gateways === 0 || isUpAtAll(view.answersOn(podUid))) return undefined;
   // After the clock was set back, what became ready in what is now the future became so now.
   const until = Math.min(readySince, now) + gatewayPatienceMs;
-  return until <= now ? { isUp: true, isLagging: true } : { isUp: false, isLagging: false, wakeAt: until };
+  return until <= now ? undefined : until;
+}
+
+/**
+ * From when on the gateways lag behind with an instance that is ready: gatewayPatienceMs after it became so, or after one of them said the last time that it is
+ * not up there. A gateway that is replaced, and a check that fails once, come and go within that. Undefined = they do not.
+ * @param view absent = the app publishes nothing
+ * @param readySince milliseconds since the epoch
+ */
+export function lagsFrom(view: DrainView | undefined, podUid: string, readySince: number): number | undefined {
+  if (view === undefined || view.gateways === 0) return undefined;
+  const answers = view.answersOn(podUid);
+  if (isUpAtAll(answers)) return undefined;
+  const said = answers.flatMap(({ state, since }) => (state === "Up" ? [] : [since]));
+  return Math.max(readySince, ...(said.length === 0 ? [view.heardSince] : said)) + gatewayPatienceMs;
 }
 
 /** Whether every gateway that answers sends the instance nothing new and has no connection to it; false where nobody answers. */

@@ -1,5 +1,6 @@
 import type { EventAction } from "../../api/action.ts";
-import { appEventReasons } from "../../api/reasons.ts";
+import { appEventReasons, conditionTypes } from "../../api/reasons.ts";
+import type { RunnerAppStatus } from "../../api/runner-app.gen.ts";
 import type { Healing } from "./healing.ts";
 import type { Moves } from "./moves.ts";
 import type { ObservedApp } from "./observed.ts";
@@ -13,6 +14,7 @@ export function eventsOf(
   { retries, exclusion }: Healing,
   { plan }: Moves,
   { unfit }: OptionsPlan,
+  next: RunnerAppStatus,
 ): readonly EventAction[] {
   const event = (reason: string, note: string): EventAction => ({
     tag: "event",
@@ -66,5 +68,11 @@ export function eventsOf(
         `instances ${newlyUnfit.join(", ")} find no node with any of spec.resourceOptions; make room, or offer an alternative that is smaller`,
       ),
     );
+  const lagging = laggingIn(next);
+  if (lagging !== undefined && laggingIn(app.status) === undefined) events.push(event(appEventReasons.gatewayLagging, lagging));
   return events;
 }
+
+/** What the condition GatewayLagging says while it holds. */
+const laggingIn = (status: RunnerAppStatus | undefined): string | undefined =>
+  status?.conditions?.find(({ type, status: is }) => type === conditionTypes.gatewayLagging && is === "True")?.message;

@@ -5,7 +5,7 @@ import type { Notification } from "../../api/notification.ts";
 import { runnerApps } from "../../api/resource.ts";
 import { createsOf, type CreationContext, placementFor } from "./creation.ts";
 import { stepBudget } from "./disruption-budget-step.ts";
-import { uptakeOf } from "./drain.ts";
+import { upFrom } from "./drain.ts";
 import { type EffectiveSpec, effectiveSpec } from "./effective-spec.ts";
 import { eventsOf } from "./events.ts";
 import { type FleetSteps, fleetSteps, type Side } from "./fleet-arithmetic.ts";
@@ -129,7 +129,7 @@ export function planRunnerApp(observed: ObservedApp): RunnerAppPlan {
       standing,
     ),
     ...creates.actions,
-    ...(written.patch === undefined ? [] : eventsOf(observed, rollout, healing, moves, options)),
+    ...(written.patch === undefined ? [] : eventsOf(observed, rollout, healing, moves, options, written.next)),
     ...(revision.kind === "ready" ? collectRevisions(observed, spec.revisionHistoryLimit, usedRevisions(rollout, pods)) : []),
   ];
   const wakeAt = Math.min(
@@ -215,8 +215,8 @@ function standingOf({ now, ...observed }: ObservedApp, spec: EffectiveSpec, { st
 function asKnown({ memory, drain, now }: ObservedApp, pod: InstancePod): InstancePod {
   const uid = pod.metadata.uid as string;
   if (memory.deleted.has(uid)) return { ...pod, isDeleting: true };
-  const upFrom = pod.readySince === undefined ? undefined : uptakeOf(drain, uid, pod.readySince, now).wakeAt;
-  return upFrom === undefined ? pod : { ...pod, upFrom };
+  const from = pod.readySince === undefined ? undefined : upFrom(drain, uid, pod.readySince, now);
+  return from === undefined ? pod : { ...pod, upFrom: from };
 }
 
 const isStillChanging = (pod: InstancePod): boolean => isChanging(pod.facts, pod.inPlace);

@@ -3,6 +3,7 @@ import { labels } from "../../api/names.ts";
 import { mergePatch } from "../../base/diff.ts";
 import { formatSeconds, parseTime } from "../../base/time.ts";
 import { conditionsOf, type Situation } from "./conditions.ts";
+import { lagsFrom } from "./drain.ts";
 import type { EffectiveSpec } from "./effective-spec.ts";
 import type { Signals } from "./healing.ts";
 import { instanceReason, lastExitText } from "./instance-reason.ts";
@@ -51,12 +52,12 @@ const never = Number.POSITIVE_INFINITY;
 export function stepStatus(input: StatusInput): StatusStep {
   const { app, memory, now } = input.observed;
   const current = app.status ?? {};
-  const { next, deadline } = nextStatus(input);
+  const { next, wakeAt } = nextStatus(input);
   const patch = mergePatch(current as Record<string, unknown>, next as unknown as Record<string, unknown>);
-  if (patch === undefined) return { next, wakeAt: deadline };
+  if (patch === undefined) return { next, wakeAt };
   const due = (memory.wroteAt ?? -never) + countsIntervalMs;
-  if (!isUrgent(patch) && due > now) return { next, wakeAt: Math.min(deadline, due) };
-  return { next, patch, wakeAt: deadline };
+  if (!isUrgent(patch) && due > now) return { next, wakeAt: Math.min(wakeAt, due) };
+  return { next, patch, wakeAt };
 }
 
 /** Fields of which nothing follows. */
@@ -99,6 +100,7 @@ function nextStatus({ observed, wish, spec, revision, rollout, turn, records, po
   const isChanging = goal !== undefined && !isComplete && !isStanding(canary?.phase);
   const progressedAt = isChanging ? progressOf(observed, numbers) : undefined;
   const deadline = progressedAt === undefined ? never : progressedAt + spec.progressDeadlineMs;
+  const lagAt = lagOf(observed, living);
   const situation: Situation = {
     wish,
     spec,
@@ -106,6 +108,7 @@ function nextStatus({ observed, wish, spec, revision, rollout, turn, records, po
     exhausted: records.series.filter(({ exhaustedAt }) => exhaustedAt !== undefined).length,
     stalledMoves: moves.plan.stalled.length,
     unfit: options.unfit.length,
+    isGatewayLagging: lagAt <= now,
     revision,
     rollout,
     available,
@@ -139,7 +142,17 @@ function nextStatus({ observed, wish, spec, revision, rollout, turn, records, po
     ...(instances.length > 0 && { instances }),
     conditions: [...conditionsOf(observed, situation)],
   };
-  return { next, deadline: deadline <= now ? never : deadline };
+  const later = [deadline, lagAt].filter((at) => at > now);
+  return { next, wakeAt: Math.min(never, ...later) };
+}
+
+/** From when on gateways lag behind with instances that are in service; Infinity = they do not. */
+function lagOf({ drain }: ObservedApp, living: readonly InstancePod[]): number {
+  if (drain === undefined) return never;
+  const from = living.flatMap(({ metadata, readySince }) =>
+    readySince === undefined ? [] : (lagsFrom(drain, metadata.uid as string, readySince) ?? []),
+  );
+  return Math.min(never, ...from);
 }
 
 function collisions({ app }: ObservedApp, revision: RevisionStep): Pick<RunnerAppStatus, "collisionCount"> {

@@ -24,6 +24,8 @@ export interface PublishingSettings {
   readonly pools: { readonly open: PortRange; readonly restricted: PortRange };
   /** Absent = every namespace may have every host. */
   readonly hostGrants?: readonly HostGrant[];
+  /** What people are told while there is no gateway; absent, or undefined: how one is found. */
+  readonly noGateway?: () => string | undefined;
 }
 
 /** What the controller reads. All stores are filled by informers; nothing here is written by it. */
@@ -80,6 +82,7 @@ export function createPublishingController(options: PublishingControllerOptions)
       const services = caches.services.byIndex("app", key);
       const slices = caches.slices.byIndex("app", key);
       const policies = caches.policies.byIndex("app", key);
+      const noGateway = settings.noGateway?.();
       const openPolicy = caches.policies.get(settings.gatewayNamespace, openPolicyName);
       const isPublishing = app !== undefined && ((app.spec.services ?? []).length > 0 || (app.status?.services ?? []).length > 0);
       if (!isPublishing && services.length === 0 && policies.length === 0) return undefined;
@@ -95,6 +98,7 @@ export function createPublishingController(options: PublishingControllerOptions)
         ...(openPolicy !== undefined && { openPolicy }),
         gateways: [...caches.gateways.all()],
         gatewayNamespace: settings.gatewayNamespace,
+        ...(noGateway !== undefined && { noGateway }),
         rivals: app === undefined ? nobody : rivalsOf(caches.apps, app),
         ports: portFacts(caches.apps, app),
         ...(settings.hostGrants !== undefined && { hostGrants: settings.hostGrants }),

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { request } from "node:https";
-import type { GatewayState } from "../../api/gateway-state.ts";
+import type { GatewayQuestion, GatewayState } from "../../api/gateway-state.ts";
 
 export interface GatewayRequestOptions {
   readonly port: number;
@@ -18,18 +18,18 @@ const timeoutMs = 30_000;
 const mostBytes = 4 * 1024 * 1024;
 
 /** Asks the gateway at this address what it has. Rejects with an error that says why not. */
-export type AskGateway = (address: string, after: number | undefined, signal: AbortSignal) => Promise<GatewayState>;
+export type AskGateway = (address: string, question: GatewayQuestion, signal: AbortSignal) => Promise<GatewayState>;
 
 export function createGatewayRequest({ port, caFile, serverName, tokenFile }: GatewayRequestOptions): AskGateway {
-  return async (address, after, signal) => {
+  return async (address, { after, figures }, signal) => {
     const [ca, token] = await Promise.all([readFile(caFile, "utf8"), readFile(tokenFile, "utf8")]);
-    const query = after === undefined ? "" : `?after=${after}`;
+    const query = new URLSearchParams({ ...(after !== undefined && { after: String(after) }), ...(figures !== undefined && { figures }) });
     return new Promise((resolve, reject) => {
       const call = request(
         {
           host: address,
           port,
-          path: `/v1/state${query}`,
+          path: `/v1/state${query.size === 0 ? "" : `?${query}`}`,
           ca,
           servername: serverName,
           headers: { authorization: `Bearer ${token.trim()}` },

@@ -1,8 +1,9 @@
-import type { GatewayState, ServerReport } from "../../api/gateway-state.ts";
+import type { GatewayState, ServerReport, ServicesAnswer } from "../../api/gateway-state.ts";
 import type { RunnerApp } from "../../api/runner-app.gen.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { DrainView, GatewayAnswer } from "../rules/drain.ts";
 import type { GatewayPod } from "../rules/services/gateway-pod.ts";
+import { summarize } from "../rules/services/summary.ts";
 import type { AskGateway } from "./gateway-request.ts";
 
 export interface GatewayStatesOptions {
@@ -20,40 +21,57 @@ export interface GatewayStates {
   follow(gateways: Iterable<GatewayPod>): void;
   /** What they say of an app's instances; undefined while it publishes nothing. */
   viewOf(app: RunnerApp): DrainView | undefined;
+  /** What passes through the services of a namespace, or of all (*), asked now. */
+  figures(namespace: string): Promise<ServicesAnswer>;
   stop(): void;
+}
+
+/** What a gateway says of an instance of a service, and since when it is in that state. */
+interface Said extends ServerReport {
+  readonly since: number;
 }
 
 /** One gateway that is asked. */
 interface Followed {
+  readonly address: string;
   readonly ending: AbortController;
-  /** Of its last answer; absent = it does not answer. By pod UID. */
-  servers?: ReadonlyMap<string, readonly ServerReport[]>;
+  /** Of its last answer; absent = it does not answer. */
+  said?: { readonly byPod: ReadonlyMap<string, readonly Said[]>; readonly since: number };
 }
 
 const againAfterMs = 1000;
+/** People wait for figures. */
+const figuresWithinMs = 3000;
+/** So long the same figures are told. */
+const figuresAgainMs = 1000;
 
 /** Asks every gateway that is Ready, over and over: the agent answers when something has changed. Nothing is written (decision 8). */
 export function createGatewayStates(options: GatewayStatesOptions): GatewayStates {
   const { ask, clock } = options;
   const followed = new Map<string, Followed>();
+  const figures = new Map<string, { readonly at: number; readonly answer: Promise<ServicesAnswer> }>();
+  let heardSince = clock.now();
 
-  async function keepAsking(address: string, gateway: Followed): Promise<void> {
-    const { signal } = gateway.ending;
+  async function keepAsking(gateway: Followed): Promise<void> {
+    const { address, ending } = gateway;
+    const { signal } = ending;
     let before: GatewayState | undefined;
     let isTold = false;
     while (!signal.aborted) {
       try {
-        const state = await ask(address, before?.version, signal);
+        const state = await ask(address, before === undefined ? {} : { after: before.version }, signal);
         const changed = changedServices(before, state);
         before = state;
         isTold = false;
-        gateway.servers = Map.groupBy(state.servers, ({ pod }) => pod);
+        if (gateway.said === undefined) heardSince = clock.now();
+        gateway.said = { since: gateway.said?.since ?? clock.now(), byPod: said(state.servers, gateway.said?.byPod, clock.now()) };
         if (changed.size > 0) options.onChange(changed);
       } catch (error) {
         if (signal.aborted) return;
         // What it said is not true for ever: until it answers again it says nothing.
         const all = new Set(before?.servers.map(({ service }) => service));
-        delete gateway.servers;
+        if (gateway.said !== undefined) heardSince = clock.now();
+        delete gateway.said;
         before = undefined;
         if (!isTold) options.onError(new Error(`the gateway at ${address} does not tell its state`, { cause: error }));
         isTold = true;
@@ -61,6 +79,21 @@ export function createGatewayStates(options: GatewayStatesOptions): GatewayState
         await clock.sleep(againAfterMs, signal).catch(() => undefined);
       }
     }
+  }
+
+  async function askFigures(namespace: string): Promise<ServicesAnswer> {
+    const gateways = [...followed.values()];
+    const asked = gateways.map(async ({ address, ending }) => {
+      const late = new AbortController();
+      const timer = clock.after(figuresWithinMs, () => late.abort(new Error(`no answer within ${figuresWithinMs} ms`)));
+      try {
+        return await ask(address, { figures: namespace }, AbortSignal.any([ending.signal, late.signal]));
+      } finally {
+        timer.cancel();
+      }
+    });
+    const told = (await Promise.allSettled(asked)).flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+    return { gateways: { ready: gateways.length, told: told.length }, services: summarize(told) };
   }
 
   return {
@@ -74,12 +107,14 @@ export function createGatewayStates(options: GatewayStatesOptions): GatewayState
         if (!wanted.has(uid)) {
           ending.abort();
           followed.delete(uid);
+          heardSince = clock.now();
         }
       for (const [uid, address] of wanted)
         if (!followed.has(uid)) {
-          const gateway: Followed = { ending: new AbortController() };
+          const gateway: Followed = { address, ending: new AbortController() };
+          if (followed.size === 0) heardSince = clock.now();
           followed.set(uid, gateway);
-          void keepAsking(address, gateway);
+          void keepAsking(gateway);
         }
     },
 
@@ -90,9 +125,18 @@ export function createGatewayStates(options: GatewayStatesOptions): GatewayState
       if (services.size === 0) return undefined;
       return {
         gateways: followed.size,
-        answersOn: (podUid) =>
-          [...followed.values()].flatMap(({ servers }) => (servers === undefined ? [] : answersOf(servers.get(podUid), services))),
+        heardSince,
+        answersOn: (podUid) => [...followed.values()].flatMap((gateway) => answersOf(gateway, podUid, services)),
       };
+    },
+
+    figures(namespace) {
+      const known = figures.get(namespace);
+      if (known !== undefined && clock.monotonic() < known.at + figuresAgainMs) return known.answer;
+      const answer = askFigures(namespace);
+      for (const [name, { at }] of figures) if (clock.monotonic() >= at + figuresAgainMs) figures.delete(name);
+      figures.set(namespace, { at: clock.monotonic(), answer });
+      return answer;
     },
 
     stop() {
@@ -104,15 +148,34 @@ export function createGatewayStates(options: GatewayStatesOptions): GatewayState
 
 const states = { up: "Up", down: "Down", drain: "Drain", maint: "Maint" } as const;
 
+const keyOf = ({ service, pod, address }: ServerReport): string => `${service} ${pod} ${address}`;
+
+/** Reports by pod, each with the moment since which it is so. */
+function said(
+  servers: readonly ServerReport[],
+  before: ReadonlyMap<string, readonly Said[]> | undefined,
+  now: number,
+): ReadonlyMap<string, readonly Said[]> {
+  const known = new Map([...(before?.values() ?? [])].flat().map((one) => [keyOf(one), one]));
+  return Map.groupBy(
+    servers.map((server): Said => {
+      const old = known.get(keyOf(server));
+      return { ...server, since: old?.state === server.state ? old.since : now };
+    }),
+    ({ pod }) => pod,
+  );
+}
+
 /** An answer for each service: whoever asks whether an instance is up, or is drained, means all of them. */
-function answersOf(reports: readonly ServerReport[] | undefined, services: ReadonlySet<string>): readonly GatewayAnswer[] {
-  const own = reports?.filter(({ service }) => services.has(service)) ?? [];
-  if (own.length === 0) return [{ state: "Unknown", sessions: 0 }];
-  return own.map(({ state, sessions }) => ({ state: states[state], sessions: sessions ?? 0 }));
+function answersOf({ said: answer }: Followed, podUid: string, services: ReadonlySet<string>): readonly GatewayAnswer[] {
+  if (answer === undefined) return [];
+  const own = answer.byPod.get(podUid)?.filter(({ service }) => services.has(service)) ?? [];
+  if (own.length === 0) return [{ state: "Unknown", sessions: 0, since: answer.since }];
+  return own.map(({ state, sessions, since }) => ({ state: states[state], sessions: sessions ?? 0, since }));
 }
 
 function changedServices(before: GatewayState | undefined, now: GatewayState): ReadonlySet<string> {
-  const textOf = ({ service, pod, address, state, sessions }: ServerReport) => `${service} ${pod} ${address} ${state} ${sessions ?? ""}`;
+  const textOf = (server: ServerReport) => `${keyOf(server)} ${server.state} ${server.sessions ?? ""}`;
   const [old, fresh] = [before?.servers ?? [], now.servers].map(
     (servers) => new Map(servers.map((server) => [textOf(server), server.service])),
   );

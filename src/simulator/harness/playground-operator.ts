@@ -10,6 +10,7 @@ import { noMetrics } from "../../runtime/metrics.ts";
 import type { TraceBuffer } from "../../trace/buffer.ts";
 import type { ApiServer } from "../apiserver/api-server.ts";
 import { inProcessTransport } from "../apiserver/in-process-transport.ts";
+import type { PlaygroundGateway } from "./playground-gateway.ts";
 import { operatorAgent } from "./operator-agent.ts";
 import { withServerDate } from "./server-date.ts";
 
@@ -25,6 +26,8 @@ export interface PlaygroundOperatorOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly trace?: TraceBuffer;
+  /** Absent = there is none, whatever is published. */
+  readonly gateway?: Pick<PlaygroundGateway, "publishing" | "ask">;
   /** How many seconds of `clock` pass in a real one: the process stalls in real time, and its lease must bear that. */
   readonly speed: number;
 }
@@ -64,7 +67,7 @@ export function startPlaygroundOperator(options: PlaygroundOperatorOptions): Pla
   }
 
   function create(): { readonly operator: Operator; kill(): void } {
-    const { server, random, trace } = options;
+    const { server, random, trace, gateway } = options;
     const serverTime = createServerTime(clock);
     const inner = inProcessTransport(server, { userAgent: operatorAgent, user: operatorUser });
     const { durationMs, renewDeadlineMs, retryMs } = defaultLeaseTimings;
@@ -83,6 +86,10 @@ export function startPlaygroundOperator(options: PlaygroundOperatorOptions): Pla
       maxClockSkewMs: 0,
       retainedPods: 4000,
       concurrency: 64,
+      ...(gateway !== undefined && {
+        publishing: gateway.publishing,
+        askGateway: (_address, question, signal) => gateway.ask(question, signal),
+      }),
       ...(trace !== undefined && { trace }),
     });
     const kill = (): void => {

@@ -23,6 +23,7 @@ import { createWorld, type World } from "../world/world.ts";
 import { startAutosave } from "./autosave.ts";
 import { installPackage } from "./package-objects.ts";
 import { type BreakPlayground, createPlaygroundFaults } from "./playground-faults.ts";
+import { serveGatewayOnDemand } from "./playground-gateway.ts";
 import { type PlaygroundOperator, startPlaygroundOperator } from "./playground-operator.ts";
 import { tellOwnService } from "./own-service.ts";
 import { serveWebhooksOnDemand } from "./playground-webhooks.ts";
@@ -45,6 +46,8 @@ export interface PlaygroundOptions {
   readonly policies?: boolean;
   /** False: only the cluster. */
   readonly operator?: boolean;
+  /** HAProxy's program, for what RunnerApps publish; absent = it is looked for. */
+  readonly haproxy?: string;
   /** A file to begin with, as `save` wrote it. */
   readonly load?: string;
   /** A file in which all of the cluster is saved: at the start, once a minute, and at the end. */
@@ -175,7 +178,19 @@ async function start(options: PlaygroundOptions, ends: Ends): Promise<Playground
     });
     ends.add(() => tracing.close());
     trace = tracing.reader;
-    const started = startPlaygroundOperator({ server, clock, random, logger, trace: tracing.buffer, speed });
+    const gateway = await serveGatewayOnDemand({
+      server,
+      clock,
+      random,
+      logger,
+      folder: join(dataDir, "gateway"),
+      ...(options.haproxy !== undefined && { haproxy: options.haproxy }),
+      ...(options.kubelet === "stages" && {
+        problem: "pods that only play their phases serve nobody: start the playground with --kubelet process",
+      }),
+    });
+    ends.add(() => gateway.close());
+    const started = startPlaygroundOperator({ server, clock, random, logger, trace: tracing.buffer, gateway, speed });
     operator = started;
     ends.add(() => started.stop());
     await started.leading();

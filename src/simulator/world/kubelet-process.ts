@@ -40,6 +40,8 @@ const configRetryMs = 2_000;
 const outputMs = 500;
 /** Containers have no network of their own. */
 const loopback = "127.0.0.1";
+/** Where all of 127.0.0.0/8 is this machine's: 127.64.0.0/10 is for pods. */
+const hasManyAddresses = process.platform === "linux";
 
 interface KeptLogs {
   readonly uid: string | undefined;
@@ -50,7 +52,8 @@ interface KeptLogs {
 /**
  * Runs the command of each container as a process of this machine, in a process group of its own. What makes an image is ignored: there
  * is no pull, no entry point, no file system of its own, and volumes are directories elsewhere. A container needs a `command`; its
- * working directory is `workingDir` where that exists here, else a directory of the pod. The path of the termination message
+ * working directory is `workingDir` where that exists here, else a directory of the pod. All pods are at 127.0.0.1, but those that are told their address
+ * (status.podIP in the environment): of them several can listen on one port. The path of the termination message
  * (NUPTSE_RESULT_FILE) and the paths of mounts, in the environment, in command and in args, are replaced by local ones.
  */
 export function createProcessRuntime(options: ProcessOptions): ContainerRuntime {
@@ -63,6 +66,12 @@ export function createProcessRuntime(options: ProcessOptions): ContainerRuntime 
   /** All that run, also those whose key another has by now. */
   const alive = new Set<ProcessContainer>();
   const sessions = new ExecSessions(guard);
+  // Several playgrounds may run side by side.
+  let addresses = randomBytes(3).readUIntBE(0, 3);
+  const nextAddress = (): string => {
+    addresses++;
+    return `127.${64 + ((addresses >> 16) & 63)}.${(addresses >> 8) & 255}.${1 + (addresses % 254)}`;
+  };
   const keyOf = (namespace: string | undefined, pod: string, container: string) => `${namespace}/${pod}/${container}`;
   return {
     start(start, listener) {
@@ -95,7 +104,7 @@ export function createProcessRuntime(options: ProcessOptions): ContainerRuntime 
       void process.begin();
       return process;
     },
-    podIP: () => loopback,
+    podIP: (pod) => (hasManyAddresses && knowsItsAddress(pod) ? (pod.status?.podIP ?? nextAddress()) : loopback),
     forget(pod) {
       for (const container of [...(pod.spec.initContainers ?? []), ...pod.spec.containers]) {
         const key = keyOf(pod.metadata.namespace, pod.metadata.name, container.name);
@@ -358,6 +367,10 @@ function isDirectory(path: string): boolean {
     return false;
   }
 }
+
+/** Whether a program of the pod is told its address, and so can listen there and nowhere else: then it has one of its own. */
+const knowsItsAddress = ({ spec }: Pod): boolean =>
+  spec.containers.some(({ env = [] }) => env.some(({ valueFrom }) => valueFrom?.fieldRef?.fieldPath.startsWith("status.podIP") === true));
 
 function podDirectory(dataDir: string, pod: Pod): string {
   return join(dataDir, "pods", `${pod.metadata.namespace}_${pod.metadata.name}_${pod.metadata.uid}`);

@@ -1,8 +1,11 @@
 import type { Container, Pod } from "../../api/core.ts";
 import type { KubeObject } from "../../api/meta.ts";
-import { configMaps, type Resource, secrets } from "../../api/resource.ts";
+import { labels } from "../../api/names.ts";
+import { configMaps, endpointSlices, type Resource, secrets, services } from "../../api/resource.ts";
 import type { KubeClient } from "../../kube/client.ts";
+import { type Fields, isFields } from "../apiserver/json.ts";
 import { parseQuantity } from "../apiserver/quantity.ts";
+import { endpointOf, sliceLabel } from "../apiserver/service-endpoints.ts";
 import { statusOf } from "./failure.ts";
 
 /** A container cannot be created as its spec says: what CreateContainerConfigError shows. It may work later. */
@@ -35,6 +38,34 @@ function apiServerVariables({ apiServer }: EnvironmentOptions): Record<string, s
   return { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: String(port), KUBERNETES_SERVICE_PORT_HTTPS: String(port) };
 }
 
+/**
+ * What a kubelet tells a program of the Services that are there when it starts: API_SERVICE_HOST and API_SERVICE_PORT for api. Here only of those that
+ * RunnerApps publish, and in place of the address of the Service, which leads nowhere, it is that of the gateway on this machine.
+ */
+async function serviceVariables({ client, pod }: EnvironmentOptions): Promise<Record<string, string>> {
+  const { namespace } = pod.metadata;
+  if (namespace === undefined || pod.spec["enableServiceLinks"] === false) return {};
+  const where = { namespace, labelSelector: labels.service };
+  const published = (await client.list<KubeObject & Fields>(services, where)).items;
+  const slices = published.length === 0 ? [] : (await client.list<KubeObject & Fields>(endpointSlices, where)).items;
+  const variables: Record<string, string> = {};
+  for (const service of published) {
+    const { name } = service.metadata;
+    const own = slices.filter(({ metadata }) => metadata.labels?.[sliceLabel] === name);
+    const endpoint = endpointOf(service, own, firstPortOf(service));
+    if (typeof endpoint === "string") continue;
+    const prefix = name.toUpperCase().replaceAll("-", "_");
+    variables[`${prefix}_SERVICE_HOST`] = endpoint.host;
+    variables[`${prefix}_SERVICE_PORT`] = String(endpoint.port);
+  }
+  return variables;
+}
+
+function firstPortOf({ spec }: Fields): string {
+  const [first] = isFields(spec) && Array.isArray(spec.ports) ? spec.ports : [];
+  return isFields(first) ? String(first.port) : "";
+}
+
 /** Names whose value is the path of the termination message: programs write their result there. */
 const resultFileNames = new Set(["NUPTSE_RESULT_FILE", "TERMINATION_LOG"]);
 
@@ -50,7 +81,7 @@ interface Source {
  */
 export async function environmentOf(options: EnvironmentOptions): Promise<Readonly<Record<string, string>>> {
   const { container } = options;
-  const result = apiServerVariables(options);
+  const result = { ...(await serviceVariables(options)), ...apiServerVariables(options) };
   for (const source of (container["envFrom"] as readonly Source[] | undefined) ?? []) {
     const ref = source.configMapRef ?? source.secretRef;
     if (ref === undefined) continue;

@@ -1,3 +1,5 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { type Logger, silentLogger } from "../../../src/api/logger.ts";
 import { createSystemClock } from "../../../src/base/clock.ts";
 import { type Agent, type AgentOptions, createAgent } from "../../../src/gateway/agent.ts";
@@ -6,7 +8,7 @@ import type { ServiceSource, SourceView } from "../../../src/gateway/source.ts";
 import { createHaproxyProgram } from "../../../src/haproxy/program.ts";
 import type { PublishedService } from "../../../src/haproxy/rules/published-service.ts";
 import { parseServerStates } from "../../../src/haproxy/rules/replies.ts";
-import type { GatewaySettings } from "../../../src/haproxy/rules/settings.ts";
+import { filesOf, type GatewaySettings } from "../../../src/haproxy/rules/settings.ts";
 import { noMetrics } from "../../../src/runtime/metrics.ts";
 import { eventually } from "../../integration/support/eventually.ts";
 import { patience } from "../../support/patience.ts";
@@ -29,6 +31,8 @@ export interface TestGateway {
   stopAgent(): Promise<void>;
   /** What HAProxy has, one line a server, sorted. */
   servers(): Promise<readonly string[]>;
+  /** Throws where HAProxy has other servers after a reload of the file: what goes over the socket must be in it too. */
+  reloadChangesNothing(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -84,6 +88,14 @@ export async function startGateway(
       () => undefined,
     );
   await settled();
+  async function servers(): Promise<readonly string[]> {
+    const [reply = ""] = await haproxy.runtime.ask(["show servers state"]);
+    const lines = parseServerStates(reply).map(
+      ({ backend, name, address, port, weight, maintenance }) =>
+        `${backend}/${name} ${address}:${port} ${weight}${maintenance ? " maint" : ""}`,
+    );
+    return lines.sort();
+  }
   return {
     haproxy,
     settings: haproxy.settings,
@@ -104,13 +116,22 @@ export async function startGateway(
       await agent.start();
     },
     stopAgent: () => agent.stop(),
-    async servers() {
-      const [reply = ""] = await haproxy.runtime.ask(["show servers state"]);
-      const lines = parseServerStates(reply).map(
-        ({ backend, name, address, port, weight, maintenance }) =>
-          `${backend}/${name} ${address}:${port} ${weight}${maintenance ? " maint" : ""}`,
-      );
-      return lines.sort();
+    servers,
+    async reloadChangesNothing() {
+      if (!haproxy.running || agent.notReady() !== undefined) return;
+      // A reload of the agent's own may be under way.
+      await settled();
+      const before = await eventually("the file to be as new as what runs", reactionMs, async () => {
+        const now = await servers();
+        const text = await readFile(filesOf(haproxy.settings).configuration, "utf8");
+        const written = [...text.matchAll(/^ {2}server (\S+ \S+) .* weight (\d+)/gm)].map(([, server, weight]) => `${server} ${weight}`);
+        // Without the backend, and without the mark of maintenance.
+        const running = now.map((line) => line.slice(line.indexOf("/") + 1).replace(/ maint$/, ""));
+        return JSON.stringify(written.sort()) === JSON.stringify(running.sort()) ? now : undefined;
+      });
+      await eventually("a reload", reactionMs, async () => (await haproxy.master.reload()).succeeded);
+      assert.deepEqual(await servers(), before);
+      await settled();
     },
     async close() {
       await agent.stop();

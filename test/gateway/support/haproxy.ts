@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Component } from "../../../hack/control-plane/component.ts";
 import { Watchdog } from "../../../hack/control-plane/watchdog.ts";
 import { createSystemClock } from "../../../src/base/clock.ts";
+import { haproxyArguments } from "../../../src/gateway/local-haproxy.ts";
 import { createMasterSocket, type MasterSocket } from "../../../src/haproxy/master-socket.ts";
 import { parseInfo } from "../../../src/haproxy/rules/replies.ts";
 import { filesOf, type GatewaySettings } from "../../../src/haproxy/rules/settings.ts";
@@ -50,13 +51,13 @@ export async function createTestHaproxy(program: string, overrides: Partial<Gate
     sparePorts: 20,
     ...overrides,
   };
-  const { configuration, statsSocket, masterSocket } = filesOf(settings);
+  const { statsSocket, masterSocket } = filesOf(settings);
   const clock = createSystemClock();
   const runtime = createRuntimeSocket({ path: statsSocket, clock });
   const component = new Component({
     name: "haproxy",
     binary: program,
-    args: ["-W", "-S", `${masterSocket},mode,600`, "-f", configuration],
+    args: haproxyArguments(folder),
     logPath: join(folder, "log"),
     watchdog,
     isReady: async () => (await runtime.ask(["show info"])).length === 1,

@@ -19,7 +19,7 @@ export interface TestInstance {
 }
 
 /** Answers every request with its name, after `delayMs` of the query. */
-export async function startInstance(name: string): Promise<TestInstance> {
+export async function startInstance(name: string, host = "127.0.0.1"): Promise<TestInstance> {
   let requests = 0;
   let busy = 0;
   let failChecks = false;
@@ -33,7 +33,7 @@ export async function startInstance(name: string): Promise<TestInstance> {
     request.on("end", () => setTimeout(() => response.end(name), delay));
   });
   server.keepAliveTimeout = 60_000;
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(0, host, resolve));
   const address = server.address();
   const port = typeof address === "object" && address !== null ? address.port : 0;
   const uid = `${Buffer.from(name).toString("hex").padEnd(8, "0").slice(0, 8)}-uid`;
@@ -52,7 +52,7 @@ export async function startInstance(name: string): Promise<TestInstance> {
     set failChecks(fail: boolean) {
       failChecks = fail;
     },
-    asInstance: (state = "ready") => ({ uid, pod: name, address: "127.0.0.1", port, state }),
+    asInstance: (state = "ready") => ({ uid, pod: name, address: host, port, state }),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

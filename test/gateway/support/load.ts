@@ -22,6 +22,8 @@ export interface LoadOptions {
   readonly clients: number;
   readonly path?: string;
   readonly host?: string;
+  /** Where each request goes; absent = to `port` of 127.0.0.1. */
+  readonly target?: () => { readonly host: string; readonly port: number };
   /** Every other request is a POST. */
   readonly posts?: boolean;
   /** Each client reuses its connection; else a connection a request. */
@@ -33,6 +35,7 @@ export interface LoadOptions {
 /** Clients that ask one after the other and never ask again what failed. */
 export function startLoad(options: LoadOptions): Load {
   const { port, clients, path = "/", host = "test", posts = false, keepAlive = true, accept = () => true } = options;
+  const { target = () => ({ host: "127.0.0.1", port }) } = options;
   let stopped = false;
   let sent = 0;
   let answered = 0;
@@ -54,14 +57,14 @@ export function startLoad(options: LoadOptions): Load {
 
   function ask(agent: Agent, method: string): Promise<{ readonly body: string; readonly error?: string }> {
     return new Promise((resolve) => {
-      const call = request({ host: "127.0.0.1", port, path, method, agent, headers: { host } }, (response) => {
+      const call = request({ ...target(), path, method, agent, headers: { host } }, (response) => {
         let body = "";
         response.setEncoding("utf8");
         response.on("data", (text: string) => (body += text));
         response.on("end", () => resolve(response.statusCode === 200 ? { body } : { body, error: `status ${response.statusCode}` }));
         response.on("error", (error) => resolve({ body, error: error.message }));
       });
-      call.on("error", (error) => resolve({ body: "", error: `${method}: ${error.message}` }));
+      call.on("error", (error: NodeJS.ErrnoException) => resolve({ body: "", error: `${method}: ${error.code ?? error.message}` }));
       call.end(method === "POST" ? "something" : undefined);
     });
   }

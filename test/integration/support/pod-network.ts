@@ -1,4 +1,4 @@
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Pod } from "../../../src/api/core.ts";
 import type { KubeObject } from "../../../src/api/meta.ts";
 import { pods } from "../../../src/api/resource.ts";
@@ -29,6 +29,13 @@ export interface Instances {
 
 const lookEveryMs = 50;
 
+/** Answers with the pod's name, after `delayMs` of the query; /sick is a check that no pod passes. */
+function answer(name: string, request: IncomingMessage, response: ServerResponse): void {
+  const { pathname, searchParams } = new URL(request.url ?? "/", "http://pod");
+  if (pathname === "/sick") response.statusCode = 500;
+  setTimeout(() => response.end(name), Number(searchParams.get("delayMs") ?? 0));
+}
+
 /**
  * Keeps an HTTP server on `port` of each pod's address, which answers with the pod's name. It begins when the pod has its address, and ends as a
  * well-behaved program does that is told to only after the sleep of its preStop hook: what is under way is finished.
@@ -45,7 +52,7 @@ export function serveInstances(client: KubeClient, namespace: string, selector: 
       const address = (pod.status as { readonly podIP?: string } | undefined)?.podIP;
       const known = servers.get(uid);
       if (known === undefined && address !== undefined && pod.metadata.deletionTimestamp === undefined) {
-        const server = createServer((_, response) => response.end(pod.metadata.name));
+        const server = createServer((request, response) => answer(pod.metadata.name, request, response));
         server.keepAliveTimeout = 60_000;
         server.listen(port, loopbackOf(address));
         servers.set(uid, { name: pod.metadata.name, server });

@@ -230,6 +230,7 @@ describe("cli/playground", () => {
       "6443",
       ...["--nodes", "1", "--node-cpu", "4", "--node-memory", "8Gi", "--node-pods", "20", "--node-resource", "example.com/fpga=1"],
       ...["--node-label", "disk=ssd", "--kubeconfig-out", "k.yaml", "--policies", "--no-operator", "--save", "s"],
+      ...["--haproxy", "/opt/haproxy"],
     ];
     const outcome = await nuptse(args);
     const capacity = { cpu: "4", memory: "8Gi", pods: "20", "example.com/fpga": "1" };
@@ -241,6 +242,7 @@ describe("cli/playground", () => {
         kubeconfigOut: "k.yaml",
         policies: true,
         operator: false,
+        haproxy: "/opt/haproxy",
         save: "s",
         speed: 1,
         logLevel: "warn",

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { listenRanges, newPorts } from "../../../src/haproxy/rules/listening.ts";
+import { leastDescriptors, listenRanges, newPorts } from "../../../src/haproxy/rules/listening.ts";
 
 const text = [
   "frontend pool",
@@ -26,5 +26,10 @@ describe("what a configuration listens on", () => {
       newPorts(listenRanges(text), before).map(({ host, first }) => `${host}:${first}`),
       ["[::1]:8443"],
     );
+  });
+
+  it("needs file descriptors: two a connection, one a port, one a check", () => {
+    const servers = "  server a 10.1.0.1:80 check inter 5s weight 100\n  server b 10.1.0.2:80 check inter 5s weight 0 disabled\n";
+    assert.equal(leastDescriptors(`global\n  maxconn 100\n${text}\nbackend x\n${servers}`), 200 + 8 + 2);
   });
 });

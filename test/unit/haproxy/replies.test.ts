@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import {
   commandError,
   complainedLines,
+  parseBackendFigures,
   parseBackends,
   parseInfo,
   parseMap,
@@ -130,6 +131,19 @@ describe("haproxy/replies: tables", () => {
       ]),
     );
     assert.throws(() => parseSessions("# pxname,svname"), /columns/);
+  });
+
+  it("figures of backends", () => {
+    const text =
+      "# pxname,svname,qcur,qmax,scur,smax,slim,rate,check_desc\nhttp_27100,BACKEND,1,2,3,9,200,7,\ntcp_27101,BACKEND,0,0,0,0,200,0,\nports,FRONTEND,0,0,4,4,9,1,";
+    assert.deepEqual(
+      parseBackendFigures(text),
+      new Map([
+        ["http_27100", { sessions: 3, rate: 7 }],
+        ["tcp_27101", { sessions: 0, rate: 0 }],
+      ]),
+    );
+    assert.throws(() => parseBackendFigures("# pxname,svname,scur"), /columns/);
   });
 
   it("processes, old workers apart", () => {

@@ -29,6 +29,8 @@ export interface ObservedServices {
   readonly openPolicy?: NetworkPolicy;
   readonly gateways: readonly GatewayPod[];
   readonly gatewayNamespace: string;
+  /** What people are told while there is none; absent = how one is found. */
+  readonly noGateway?: string;
   readonly rivals: Rivals;
   readonly ports: PortFacts;
   /** Absent = every namespace may have every host. */

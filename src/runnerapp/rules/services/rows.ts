@@ -124,7 +124,10 @@ function standingOf(
   const trouble = troubleOf(observed, app, spec);
   if (trouble !== undefined) return ["Refused", trouble];
   if (observed.gateways.length === 0)
-    return ["NoGateway", `no pod in the namespace ${observed.gatewayNamespace} has the label nuptse.dev/gateway; see docs/gateway.md`];
+    return [
+      "NoGateway",
+      observed.noGateway ?? `no pod in the namespace ${observed.gatewayNamespace} has the label nuptse.dev/gateway; see docs/gateway.md`,
+    ];
   const ours = observed.slices.filter((slice) => sliceService(slice) === spec.name);
   const isServed = ours.some((slice) => isOurSlice(slice) && slice.ports?.[0]?.port === port);
   const service = observed.services.find(({ metadata }) => metadata.name === spec.name);

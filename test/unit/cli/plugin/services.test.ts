@@ -35,23 +35,45 @@ const objects = {
   ] as unknown as readonly KubeObject[],
 };
 
+const summary = { service: "tenant/api", instances: { up: 2, down: 1, drain: 1, maint: 0 }, sessions: 12, rate: 3 };
+const leaderSays =
+  (told: number, services = [summary]) =>
+  (path: string, query: Readonly<Record<string, string>>) => {
+    assert.deepEqual([path, query], ["/v1/services", { uid: "app-uid" }], "only of those that have a place at the gateways");
+    return { status: 200, body: { gateways: { ready: 2, told }, services } };
+  };
+
 describe("cli/plugin: services", () => {
-  it("tells where each is reached, by how many instances, and what became of it", async () => {
-    const { code, results } = await kubectlNuptse(["services", "-n", "tenant"], { objects });
-    assert.equal(code, 0);
+  it("tells where each is reached, what the gateways have of it, and what became of it", async () => {
+    const { code, results, notes } = await kubectlNuptse(["services", "-n", "tenant"], { objects, leader: leaderSays(2) });
+    assert.deepEqual([code, notes], [0, []]);
     assert.deepEqual(results, [
-      "SERVICE   APP    ADDRESS             READY   DRAINING   GATEWAY-PORT   REASON",
-      "lent      lent   -                   1/1     0          -              Pending",
-      "api       web    api.tenant.svc:80   1/4     1          21000          Published",
-      "more      web    -                   1/4     1          -              NameConflict: RunnerApp old is older and has a service of this name",
+      "SERVICE   APP    ADDRESS             READY   DRAINING   HAPROXY                 SESSIONS   RATE   GATEWAY-PORT   REASON",
+      "lent      lent   -                   1/1     0          -                       -          -      -              Pending",
+      "api       web    api.tenant.svc:80   1/4     1          2 up, 1 drain, 1 down   12         3/s    21000          Published",
+      "more      web    -                   1/4     1          -                       -          -      -              NameConflict: RunnerApp old is older and has a service of this name",
     ]);
+  });
+
+  it("and says why where the gateways cannot be asked, or not all of them", async () => {
+    const alone = await kubectlNuptse(["services", "web", "-n", "tenant"], { objects });
+    assert.equal(
+      alone.results[1],
+      "api       web   api.tenant.svc:80   1/4     1          -         -          -      21000          Published",
+    );
+    assert.deepEqual(alone.notes, [
+      "what the gateways have cannot be told: there is no Service nuptse-system/nuptse-explain (--explain-service names another one)",
+    ]);
+    const partly = await kubectlNuptse(["services", "web", "-n", "tenant"], { objects, leader: leaderSays(1) });
+    assert.deepEqual(partly.notes, ["what the gateways have cannot be told: 1 of 2 gateways did not answer"]);
+    assert.match(partly.results[1] ?? "", / 12 +3\/s /);
   });
 
   it("of one app, with its hosts", async () => {
     const { results } = await kubectlNuptse(["services", "lent", "-n", "tenant", "-o", "wide"], { objects });
     assert.deepEqual(results, [
-      "SERVICE   APP    ADDRESS   READY   DRAINING   GATEWAY-PORT   HOSTS   REASON",
-      "lent      lent   -         1/1     0          -              -       Pending",
+      "SERVICE   APP    ADDRESS   READY   DRAINING   HAPROXY   SESSIONS   RATE   GATEWAY-PORT   HOSTS   REASON",
+      "lent      lent   -         1/1     0          -         -          -      -              -       Pending",
     ]);
   });
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { Action } from "../../../../src/api/action.ts";
 import { annotations, labels } from "../../../../src/api/names.ts";
 import type { RunnerAppSpec, RunnerAppStatus } from "../../../../src/api/runner-app.gen.ts";
+import type { DrainView } from "../../../../src/runnerapp/rules/drain.ts";
 import { type InstancePod, instancePod } from "../../../../src/runnerapp/rules/instance.ts";
 import type { NodeFacts, NodeState } from "../../../../src/runnerapp/rules/observed.ts";
 import { planRunnerApp } from "../../../../src/runnerapp/rules/plan.ts";
@@ -30,22 +31,26 @@ interface Scene {
   readonly status?: RunnerAppStatus;
   readonly pods: readonly InstancePod[];
   readonly nodes?: readonly Partial<NodeState>[];
+  readonly drain?: DrainView;
 }
 
 /** What is done to pods, such as "create 3" or "delete web-1 of version 10", and the change of status. */
-function acts({ spec = {}, status = {}, pods, nodes = [] }: Scene) {
+function acts({ spec = {}, status = {}, pods, nodes = [], drain }: Scene) {
   const all = nodes.map((node) => ({ name: "n1", labels: {}, isReady: true, hasMemoryPressure: false, ...node }));
   const facts: NodeFacts = { get: (name) => all.find((node) => node.name === name), all: () => all };
   const revisions = [appRevision("web-r1", "web:1", 1), appRevision("web-r2", "web:2", 2)];
   const now = at("12:10:00");
-  const plan = planRunnerApp(observedApp({ spec, status }, { pods, revisions, nodes: facts, now, serverNow: now }));
+  const plan = planRunnerApp(
+    observedApp({ spec, status }, { pods, revisions, nodes: facts, now, serverNow: now, ...(drain !== undefined && { drain }) }),
+  );
   const words = plan.actions.flatMap((action: Action): string | readonly string[] => {
     if (!("resource" in action) || action.resource.kind !== "Pod") return [];
     if (action.tag === "create") return `create ${action.object.metadata.annotations?.[annotations.instance]}`;
     if (action.tag === "delete") return `delete ${action.ref.name} of version ${action.resourceVersion ?? "any"}`;
     return action.tag;
   });
-  return { words: words.sort(), told: (plan.status?.status ?? {}) as RunnerAppStatus };
+  const events = plan.actions.flatMap((action) => (action.tag === "event" ? action.reason : []));
+  return { words: words.sort(), events, wakeAt: plan.wakeAt, told: (plan.status?.status ?? {}) as RunnerAppStatus };
 }
 
 const one = { strategy: { rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } } };
@@ -134,6 +139,38 @@ describe("the plan of a fleet", () => {
     it("resumed it goes back", () => {
       const { words } = acts({ spec, status: back, pods });
       assert.deepEqual(words, ["create 0", "delete web-3 of version 30"]);
+    });
+  });
+
+  describe("gateways that do not have an instance up", () => {
+    const spec = { replicas: 1, services: [{ name: "api", port: 80 }] };
+    const pods = [instance("1", "web-r1")];
+    const says = (state: "Up" | "Down", since: string): DrainView => ({
+      gateways: 1,
+      heardSince: at("09:00:00"),
+      answersOn: () => [{ state, sessions: 0, since: at(since) }],
+    });
+    const told = (drain: DrainView, status: RunnerAppStatus = {}) => {
+      const { events, wakeAt, told } = acts({ spec, status: { updateRevision: "web-r1", ...status }, pods, drain });
+      const condition = told.conditions?.find(({ type }) => type === "GatewayLagging");
+      return { condition: condition && `${condition.status} ${condition.reason}`, events, wakeAt, told };
+    };
+
+    it("are waited for before anything is said", () => {
+      const { condition, events, wakeAt } = told(says("Down", "12:09:55"));
+      assert.deepEqual([condition, events, wakeAt], [undefined, [], at("12:10:05")]);
+    });
+
+    it("after 10 s it is a condition, and told once", () => {
+      const first = told(says("Down", "12:09:50"));
+      assert.deepEqual([first.condition, first.events], ["True NotUpAtGateways", ["GatewayLagging"]]);
+      const again = told(says("Down", "12:09:50"), first.told);
+      assert.deepEqual([again.condition, again.events], [undefined, []]);
+    });
+
+    it("and ends when they have it", () => {
+      const lagging = told(says("Down", "12:09:50")).told;
+      assert.equal(told(says("Up", "12:09:59"), lagging).condition, "False Serving");
     });
   });
 });

@@ -51,7 +51,7 @@ function instance(name: string, { gate = "Open", containersReady = true, since =
 
 const drainSeconds = 30;
 const spec = effectiveSpec({ ...runnerApp().spec, evacuation: { connectionDrainSeconds: drainSeconds } });
-const quiet: DrainView = { gateways: 1, answersOn: () => [{ state: "Drain", sessions: 0 }] };
+const quiet: DrainView = { gateways: 1, heardSince: 0, answersOn: () => [{ state: "Drain", sessions: 0, since: 0 }] };
 
 interface Row {
   readonly name: string;

@@ -47,7 +47,7 @@ describe("asking a gateway", () => {
   const ask = (ca = "ca.pem", serverName = "nuptse-gateway", after?: number) =>
     createGatewayRequest({ port, caFile: join(folder, ca), serverName, tokenFile: join(folder, "token") })(
       "127.0.0.1",
-      after,
+      after === undefined ? {} : { after },
       new AbortController().signal,
     );
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { GatewayState, ServerReport } from "../../../../src/api/gateway-state.ts";
+import type { GatewayState, ServerReport, ServiceFigures } from "../../../../src/api/gateway-state.ts";
 import { settle, VirtualClock } from "../../../../src/base/virtual-clock.ts";
 import { createGatewayStates, type GatewayStates } from "../../../../src/runnerapp/services/gateway-states.ts";
 import { at } from "../../../support/builders/elastic-job.ts";
@@ -19,10 +19,11 @@ class Gateways {
   #version = 1;
   readonly states: GatewayStates = createGatewayStates({
     clock: this.clock,
-    ask: (address, after, signal) => {
-      this.asked.push(`${address}${after === undefined ? "" : ` after ${after}`}`);
+    ask: (address, { after, figures }, signal) => {
+      const what = figures === undefined ? (after === undefined ? "" : ` after ${after}`) : ` figures of ${figures}`;
+      this.asked.push(`${address}${what}`);
       const answer = Promise.withResolvers<GatewayState>();
-      this.#waiting.set(address, answer);
+      this.#waiting.set(figures === undefined ? address : `${address} figures`, answer);
       signal.addEventListener("abort", () => answer.reject(new Error("aborted")));
       return answer.promise;
     },
@@ -32,6 +33,11 @@ class Gateways {
 
   async answer(number: number, servers: readonly ServerReport[]): Promise<void> {
     this.#waiting.get(`10.0.0.${number}`)?.resolve({ version: this.#version++, lagSeconds: 0, servers });
+    await settle();
+  }
+
+  async tell(number: number, services: readonly ServiceFigures[], servers: readonly ServerReport[]): Promise<void> {
+    this.#waiting.get(`10.0.0.${number} figures`)?.resolve({ version: this.#version++, lagSeconds: 0, servers, services });
     await settle();
   }
 
@@ -85,9 +91,10 @@ describe("states of gateways", () => {
     world.states.follow([gateway(1)]);
     await world.answer(1, [drain("pod-1", 0), up("pod-1", "tenant/more"), up("pod-1", "far/api")]);
     const answers = world.states.viewOf(both)?.answersOn("pod-1");
+    const since = at("12:00:00");
     assert.deepEqual(answers, [
-      { state: "Drain", sessions: 0 },
-      { state: "Up", sessions: 0 },
+      { state: "Drain", sessions: 0, since },
+      { state: "Up", sessions: 0, since },
     ]);
   });
 
@@ -116,6 +123,45 @@ describe("states of gateways", () => {
     assert.equal(world.states.viewOf(app)?.gateways, 1);
     assert.deepEqual(world.answers("pod-1"), []);
     assert.deepEqual(world.errors, []);
+  });
+
+  it("an answer tells since when it is so, and the view since when the same gateways answer", async () => {
+    const world = new Gateways();
+    world.states.follow([gateway(1)]);
+    const since = () => world.states.viewOf(app)?.answersOn("pod-1")[0]?.since;
+    const heardSince = () => world.states.viewOf(app)?.heardSince;
+    await world.clock.runUntil(at("12:00:10"));
+    await world.answer(1, [up("pod-1")]);
+    await world.clock.runUntil(at("12:00:20"));
+    await world.answer(1, [up("pod-1"), up("pod-2")]);
+    assert.deepEqual([since(), heardSince()], [at("12:00:10"), at("12:00:10")]);
+    await world.answer(1, [{ ...up("pod-1"), state: "down" }]);
+    assert.deepEqual([since(), heardSince()], [at("12:00:20"), at("12:00:10")]);
+    await world.clock.runUntil(at("12:00:30"));
+    await world.answer(1, []);
+    assert.equal(since(), at("12:00:10"), "it has never been there, as far as this gateway says");
+    await world.fail(1);
+    assert.equal(heardSince(), at("12:00:30"));
+  });
+
+  it("figures of all that answer in time are one: the sum, and of an instance the worst", async () => {
+    const world = new Gateways();
+    world.states.follow([gateway(1), gateway(2), gateway(3)]);
+    const asked = world.states.figures("tenant");
+    assert.equal(world.states.figures("tenant"), asked, "for a second nobody is asked anew");
+    const figures = (sessions: number, rate: number): ServiceFigures => ({ service: "tenant/api", sessions, rate });
+    await world.tell(1, [figures(2, 5)], [up("pod-1"), drain("pod-2", 2)]);
+    await world.tell(2, [figures(3, 0)], [{ ...up("pod-1"), state: "down" }, drain("pod-2", 0), up("pod-3")]);
+    await world.clock.runUntil(at("12:00:03"));
+    assert.deepEqual(await asked, {
+      gateways: { ready: 3, told: 2 },
+      services: [{ service: "tenant/api", instances: { up: 1, down: 1, drain: 1, maint: 0 }, sessions: 5, rate: 5 }],
+    });
+    assert.deepEqual(
+      world.asked.filter((each) => each.includes("figures")),
+      ["10.0.0.1 figures of tenant", "10.0.0.2 figures of tenant", "10.0.0.3 figures of tenant"],
+    );
+    assert.notEqual(world.states.figures("tenant"), asked);
   });
 
   it("an app that publishes nothing has no view", () => {

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { configMaps, pods, secrets } from "../../../../src/api/resource.ts";
+import { configMaps, endpointSlices, pods, secrets, services } from "../../../../src/api/resource.ts";
 import { createSystemClock } from "../../../../src/base/clock.ts";
 import { createSeededRandom } from "../../../../src/base/random.ts";
 import type { LogLine } from "../../../../src/simulator/apiserver/http/log-source.ts";
@@ -211,8 +211,8 @@ describe("containers as processes", () => {
     rmSync(dataDir, { recursive: true, force: true });
   });
 
-  const add = (container: Record<string, unknown>, spec: Record<string, unknown> = {}) => {
-    const metadata = { namespace: "shop", name: "p", labels: { "nuptse.dev/job": "nightly" } };
+  const add = (container: Record<string, unknown>, spec: Record<string, unknown> = {}, name = "p") => {
+    const metadata = { namespace: "shop", name, labels: { "nuptse.dev/job": "nightly" } };
     return cluster.client.create(pods, {
       metadata,
       spec: { restartPolicy: "Never", ...spec, containers: [{ name: "main", image: "x", ...container }] },
@@ -266,6 +266,45 @@ describe("containers as processes", () => {
     );
     await over();
     assert.equal(await textOf(await log()), "1\n2\n3\na\ndeep");
+  });
+
+  it("pods that are told their address have one of their own, and the others share one", async () => {
+    const told = {
+      ...sh('test "$IP" != 127.0.0.1 && sleep 60'),
+      env: [{ name: "IP", valueFrom: { fieldRef: { fieldPath: "status.podIP" } } }],
+    };
+    const addressOf = (name: string): string => cluster.object("pods", name, "shop").status?.podIP ?? "";
+    for (const [name, container] of [
+      ["one", told],
+      ["two", told],
+      ["plain", sh("sleep 60")],
+    ] as const) {
+      await add(container, {}, name);
+      await until(`${name} runs`, () => cluster.object("pods", name, "shop").status?.phase === "Running");
+    }
+    assert.equal(addressOf("plain"), "127.0.0.1");
+    if (process.platform !== "linux") return;
+    assert.match(addressOf("one"), /^127\.(?:6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.\d+\.\d+$/);
+    assert.notEqual(addressOf("one"), addressOf("two"));
+  });
+
+  it("of the Services that RunnerApps publish a program is told where they lead here", async () => {
+    const labels = { "nuptse.dev/service": "my-base" };
+    const spec = { ports: [{ port: 7000, protocol: "TCP" }] };
+    await cluster.client.create(services, { metadata: { namespace: "shop", name: "my-base", labels }, spec } as never);
+    await cluster.client.create(endpointSlices, {
+      metadata: { namespace: "shop", name: "my-base-nuptse-ipv4", labels: { ...labels, "kubernetes.io/service-name": "my-base" } },
+      addressType: "IPv4",
+      endpoints: [{ addresses: ["127.63.0.1"], conditions: { ready: true } }],
+      ports: [{ name: "", port: 21_007, protocol: "TCP" }],
+    } as never);
+    const script = sh('echo "$MY_BASE_SERVICE_HOST $MY_BASE_SERVICE_PORT" > /dev/termination-log');
+    await add(script, {}, "asks");
+    await add(script, { enableServiceLinks: false }, "does-not");
+    const messageOf = (name: string): string | undefined =>
+      cluster.object("pods", name, "shop").status?.containerStatuses?.[0]?.state?.terminated?.message;
+    await until("both have ended", () => messageOf("asks") !== undefined && messageOf("does-not") !== undefined);
+    assert.deepEqual([messageOf("asks"), messageOf("does-not")], ["127.63.0.1 21007\n", " \n"]);
   });
 
   it("a missing ConfigMap waits with the reason, and starts when it is there", async () => {
