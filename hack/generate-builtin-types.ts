@@ -34,6 +34,8 @@ const roots = [
   "core.v1.ResourceQuota",
   "core.v1.LimitRange",
   "core.v1.PersistentVolumeClaim",
+  "core.v1.PersistentVolume",
+  "core.v1.ReplicationController",
   "events.v1.Event",
   "coordination.v1.Lease",
   "apps.v1.Deployment",

@@ -7,7 +7,7 @@ import { join } from "node:path";
 const [apiPath = "", machineryPath = ""] = process.argv.slice(2);
 
 const roots = [
-  ..."Pod PodTemplate Namespace Node ConfigMap Secret ServiceAccount Service Endpoints Event ResourceQuota LimitRange PersistentVolumeClaim Binding"
+  ..."Pod PodTemplate Namespace Node ConfigMap Secret ServiceAccount Service Endpoints Event ResourceQuota LimitRange PersistentVolumeClaim PersistentVolume ReplicationController Binding"
     .split(" ")
     .map((kind) => `core.v1.${kind}`),
   ..."Deployment ReplicaSet ControllerRevision StatefulSet DaemonSet".split(" ").map((kind) => `apps.v1.${kind}`),
@@ -20,6 +20,7 @@ const roots = [
   "policy.v1.PodDisruptionBudget",
   "policy.v1.Eviction",
   "autoscaling.v1.Scale",
+  "autoscaling.v2.HorizontalPodAutoscaler",
   "networking.v1.Ingress",
   "networking.v1.NetworkPolicy",
   ..."Role RoleBinding ClusterRole ClusterRoleBinding".split(" ").map((kind) => `rbac.v1.${kind}`),

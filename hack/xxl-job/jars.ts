@@ -8,7 +8,7 @@ import { existsSync, globSync } from "node:fs";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { cacheFolder } from "../control-plane/binaries.ts";
+import { cacheFolder } from "../../src/base/cache-folder.ts";
 import { withBuildLock } from "../control-plane/build-lock.ts";
 import { MissingComponent } from "../control-plane/missing-component.ts";
 

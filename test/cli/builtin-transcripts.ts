@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { dump } from "js-yaml";
-import type { Stage } from "./transcripts.ts";
+import type { Stage } from "./stages.ts";
 
 /** What people do with built-in kinds, most of which typed clients send in protobuf; the same on every API server. */
 export function describeBuiltinTranscripts(stage: () => Stage): void {

@@ -1,49 +1,25 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { ensureBinaries } from "../../hack/control-plane/binaries.ts";
-import { createSystemClock } from "../../src/base/clock.ts";
-import { createSeededRandom } from "../../src/base/random.ts";
-import { type Playground, startPlayground } from "../../src/simulator/harness/playground.ts";
 import { ownControlPlane } from "../integration/control-plane-fixture.ts";
 import { TestCluster } from "../integration/support/test-cluster.ts";
 import { skipUnless } from "../support/skip.ts";
 import { createHelm, describeHelmTranscripts, type Helm } from "./helm-transcripts.ts";
 import { createKubectl, type Kubectl } from "./kubectl.ts";
+import { usePlayground } from "./stages.ts";
 
 const namespace = "plain";
 
 describe("helm in the playground", function () {
   this.timeout(180_000);
-  const binaries = skipUnless(() => ensureBinaries(["kubectl", "helm"]));
-  let playground: Playground;
-  let kubectl: Kubectl;
+  const stage = usePlayground({ nodes: 2 }, namespace);
+  const binaries = skipUnless(() => ensureBinaries(["helm"]));
   let helm: Helm;
-  let folder: string;
 
   before(async () => {
-    folder = await mkdtemp(join(tmpdir(), "nuptse-helm-"));
-    playground = await startPlayground({
-      kubelet: "process",
-      random: createSeededRandom(1),
-      nodes: 2,
-      operator: false,
-      clock: createSystemClock({ background: true }),
-      dataDir: folder,
-    });
-    const kubeconfig = await readFile(playground.kubeconfigPath, "utf8");
-    kubectl = await createKubectl(binaries().kubectl, kubeconfig, namespace);
-    await kubectl.ok(["create", "namespace", namespace]);
-    helm = await createHelm(binaries().helm, kubeconfig, namespace);
+    helm = await createHelm(binaries().helm, stage().kubeconfig, namespace);
   });
-  after(async () => {
-    await helm?.close();
-    await kubectl?.close();
-    await playground?.close();
-    await rm(folder, { recursive: true, force: true });
-  });
+  after(() => helm?.close());
 
-  describeHelmTranscripts(() => ({ helm, kubectl }));
+  describeHelmTranscripts(() => ({ helm, kubectl: stage().kubectl }));
 });
 
 describe("helm on the real API server", function () {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { dump } from "js-yaml";
 import { tidy } from "./kubectl.ts";
-import type { Stage } from "./transcripts.ts";
+import type { Stage } from "./stages.ts";
 
 /** What people do with workloads, Services and accounts where no controller runs; the same on every API server. */
 export function describeObjectTranscripts(stage: () => Stage): void {

@@ -1,24 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFile } from "node:fs/promises";
 import { dump } from "js-yaml";
 import { ensureBinaries } from "../../hack/control-plane/binaries.ts";
-import { createSystemClock } from "../../src/base/clock.ts";
-import { createSeededRandom } from "../../src/base/random.ts";
-import { type Playground, startPlayground } from "../../src/simulator/harness/playground.ts";
-import { skipUnless } from "../support/skip.ts";
-import { createKubectl, type Kubectl } from "./kubectl.ts";
-
-/** A port that nobody listens on now. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { readonly port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
+import { freePorts } from "../../hack/control-plane/free-ports.ts";
+import { eventually } from "../integration/support/eventually.ts";
+import { timeLimits } from "../integration/support/time-limits.ts";
+import type { Kubectl } from "./kubectl.ts";
+import { usePlayground } from "./stages.ts";
 
 const responder = (port: number): string =>
   `require("node:http").createServer((q, r) => { let b = ""; q.on("data", (c) => b += c); q.on("end", () => r.end(q.method + " " + q.url + " " + b + (q.headers.authorization ?? ""))); }).listen(${port}, "127.0.0.1", () => console.log("listening"))`;
@@ -26,26 +14,10 @@ const responder = (port: number): string =>
 /** Everyday objects in a playground whose containers are processes. */
 describe("objects of the playground", function () {
   this.timeout(60_000);
-  const binaries = skipUnless(() => ensureBinaries(["kubectl"]));
-  let playground: Playground;
+  const stage = usePlayground({ nodes: 2, operator: true });
   let kubectl: Kubectl;
-  let folder: string;
-
-  before(async () => {
-    folder = await mkdtemp(join(tmpdir(), "nuptse-objects-"));
-    playground = await startPlayground({
-      kubelet: "process",
-      random: createSeededRandom(1),
-      nodes: 2,
-      clock: createSystemClock({ background: true }),
-      dataDir: folder,
-    });
-    kubectl = await createKubectl(binaries().kubectl, await readFile(playground.kubeconfigPath, "utf8"));
-  });
-  after(async () => {
-    await kubectl?.close();
-    await playground?.close();
-    await rm(folder, { recursive: true, force: true });
+  before(() => {
+    kubectl = stage().kubectl;
   });
 
   const create = (kind: string, name: string, spec: object, apiVersion = "v1") =>
@@ -122,7 +94,7 @@ describe("objects of the playground", function () {
     await kubectl.ok(["create", "serviceaccount", "looker"]);
     await kubectl.ok(["create", "role", "looker", "--verb=list", "--resource=configmaps"]);
     await kubectl.ok(["create", "rolebinding", "looker", "--role=looker", "--serviceaccount=default:looker"]);
-    const tool = binaries().kubectl;
+    const { kubectl: tool } = await ensureBinaries(["kubectl"]);
     const script = `${tool} auth whoami -o jsonpath={.status.userInfo.username}; echo; ${tool} get configmaps -o name; ${tool} get secrets 2>&1; test -s /var/run/secrets/kubernetes.io/serviceaccount/token && echo has a token`;
     const log = await logOf("looking", `${script}; true`, { serviceAccountName: "looker" });
     assert.match(log, /^system:serviceaccount:default:looker\n/);
@@ -141,7 +113,7 @@ describe("objects of the playground", function () {
   });
 
   it("the proxy reaches the process behind a pod and behind a Service", async () => {
-    const port = await freePort();
+    const [port = 0] = await freePorts(1);
     const container = {
       name: "main",
       image: "x",
@@ -169,8 +141,7 @@ describe("objects of the playground", function () {
     ]);
     const base = "/api/v1/namespaces/default";
     // the process may listen a moment after it is said to run
-    for (let tries = 0; tries < 50 && !(await kubectl.ok(["logs", "web"])).includes("listening"); tries++)
-      await new Promise((resolve) => setTimeout(resolve, 100));
+    await eventually("it to listen", timeLimits.reaction, async () => (await kubectl.ok(["logs", "web"])).includes("listening"));
     // kubectl adds the time that it waits to every query
     const raw = async (path: string) => (await kubectl.ok(["get", "--raw", `${base}/${path}`])).replace(/[?&]timeout=30s/, "");
     assert.equal(await raw("pods/web/proxy/a?b=c"), "GET /a?b=c ");

@@ -1,42 +1,26 @@
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
 import { dump } from "js-yaml";
 import { ensureBinaries } from "../../hack/control-plane/binaries.ts";
-import { createSystemClock } from "../../src/base/clock.ts";
-import { createSeededRandom } from "../../src/base/random.ts";
 import { addPlaygroundUser, userKubeconfig } from "../../src/simulator/harness/playground-user.ts";
-import { type Playground, startPlayground } from "../../src/simulator/harness/playground.ts";
-import { skipUnless } from "../support/skip.ts";
 import { createKubectl, type Kubectl } from "./kubectl.ts";
+import { usePlayground } from "./stages.ts";
 
 /** Users of few rights, and the policies that the playground ships, as the real kubectl sees them. */
 describe("a user of the playground", function () {
   this.timeout(60_000);
-  const binaries = skipUnless(() => ensureBinaries(["kubectl"]));
-  let playground: Playground;
+  const stage = usePlayground({ kubelet: "stages", policies: true });
   let admin: Kubectl;
   let alice: Kubectl;
 
   before(async () => {
-    playground = await startPlayground({
-      kubelet: "stages",
-      random: createSeededRandom(1),
-      nodes: 1,
-      operator: false,
-      policies: true,
-      clock: createSystemClock({ background: true }),
-    });
-    const administrator = await readFile(playground.kubeconfigPath, "utf8");
-    admin = await createKubectl(binaries().kubectl, administrator);
+    const { kubectl, kubeconfig, playground } = stage();
+    admin = kubectl;
     const user = { name: "alice", roles: ["job-operator", "job-author"], namespace: "default", token: "token-of-alice" };
     await addPlaygroundUser(playground.client, user);
-    alice = await createKubectl(binaries().kubectl, userKubeconfig(administrator, user));
+    const tools = await ensureBinaries(["kubectl"]);
+    alice = await createKubectl(tools.kubectl, userKubeconfig(kubeconfig, user));
   });
-  after(async () => {
-    await alice?.close();
-    await admin?.close();
-    await playground?.close();
-  });
+  after(() => alice?.close());
 
   const words = (text: string): string[] => text.split(" ");
   const pod = (name: string, labels: object, spec: object = {}) =>
@@ -91,7 +75,7 @@ describe("a user of the playground", function () {
   });
   it("a role that is not there is refused, with those that are", async () => {
     await assert.rejects(
-      addPlaygroundUser(playground.client, { name: "bob", roles: ["king"], token: "t" }),
+      addPlaygroundUser(stage().playground.client, { name: "bob", roles: ["king"], token: "t" }),
       /--role: there is no ClusterRole "king"; there are: .*nuptse-job-operator/,
     );
   });

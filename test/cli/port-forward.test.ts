@@ -1,44 +1,26 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { connect } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { dump } from "js-yaml";
-import { ensureBinaries } from "../../hack/control-plane/binaries.ts";
 import { freePorts } from "../../hack/control-plane/free-ports.ts";
-import { createSystemClock } from "../../src/base/clock.ts";
-import { createSeededRandom } from "../../src/base/random.ts";
-import { type Playground, startPlayground } from "../../src/simulator/harness/playground.ts";
-import { skipUnless } from "../support/skip.ts";
-import { createKubectl, type Kubectl, type Running } from "./kubectl.ts";
+import type { Kubectl, Running } from "./kubectl.ts";
+import { usePlayground } from "./stages.ts";
 
 /** Gives back what it gets, and ends when the other side does. */
 const echo = (port: number) =>
   `require("net").createServer({ allowHalfOpen: true }, (peer) => peer.on("error", () => 0).pipe(peer)).listen(${port}, "127.0.0.1", () => console.log("up"))`;
 
-/** The real kubectl's port-forward and proxy, to containers that are processes. */
-describe("kubectl port-forward and proxy in the playground", function () {
+/** The real kubectl's port-forward, to containers that are processes. */
+describe("kubectl port-forward in the playground", function () {
   this.timeout(60_000);
-  const binaries = skipUnless(() => ensureBinaries(["kubectl"]));
-  let playground: Playground;
+  const stage = usePlayground();
   let kubectl: Kubectl;
-  let folder: string;
   let port: number;
   let nobody: number;
 
   before(async () => {
-    folder = await mkdtemp(join(tmpdir(), "nuptse-ports-"));
+    kubectl = stage().kubectl;
     [port = 0, nobody = 0] = await freePorts(2);
-    playground = await startPlayground({
-      kubelet: "process",
-      random: createSeededRandom(1),
-      nodes: 1,
-      operator: false,
-      clock: createSystemClock({ background: true }),
-      dataDir: folder,
-    });
-    kubectl = await createKubectl(binaries().kubectl, await readFile(playground.kubeconfigPath, "utf8"));
     const ports = [{ name: "echo", containerPort: port }];
     const container = { name: "main", image: "x", command: ["node", "-e", echo(port)], ports };
     const pod = {
@@ -58,11 +40,6 @@ describe("kubectl port-forward and proxy in the playground", function () {
     const log = kubectl.start(["logs", "-f", "p"]);
     assert.equal(await log.line(), "up");
     await log.stop();
-  });
-  after(async () => {
-    await kubectl?.close();
-    await playground?.close();
-    await rm(folder, { recursive: true, force: true });
   });
 
   /** Starts a port-forward; the local port as soon as it listens there. */
@@ -118,14 +95,5 @@ describe("kubectl port-forward and proxy in the playground", function () {
       /unable to forward port because pod is not running. Current status=Pending/,
     );
     assert.match(await kubectl.fails(["port-forward", "pod/nobody", ":80"]), /pods "nobody" not found/);
-  });
-  it("proxy hands requests on with the user's rights", async () => {
-    const proxy = kubectl.start(["proxy", "--port=0"]);
-    const line = await proxy.line();
-    const address = /^Starting to serve on (127\.0\.0\.1:\d+)$/.exec(line)?.[1];
-    const response = await fetch(`http://${address}/api/v1/namespaces/default/pods/p`);
-    const pod = (await response.json()) as { readonly metadata: { readonly name: string } };
-    assert.deepEqual([response.status, pod.metadata.name], [200, "p"]);
-    await proxy.stop();
   });
 });

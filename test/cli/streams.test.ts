@@ -1,35 +1,20 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { dump } from "js-yaml";
-import { ensureBinaries } from "../../hack/control-plane/binaries.ts";
-import { createSystemClock } from "../../src/base/clock.ts";
-import { createSeededRandom } from "../../src/base/random.ts";
-import { type Playground, startPlayground } from "../../src/simulator/harness/playground.ts";
-import { readFile } from "node:fs/promises";
-import { skipUnless } from "../support/skip.ts";
-import { createKubectl, type Kubectl } from "./kubectl.ts";
+import { eventually } from "../integration/support/eventually.ts";
+import { timeLimits } from "../integration/support/time-limits.ts";
+import type { Kubectl } from "./kubectl.ts";
+import { usePlayground } from "./stages.ts";
 
 /** The real kubectl's streams, to containers that are processes. */
 describe("kubectl exec, cp and attach in the playground", function () {
   this.timeout(60_000);
-  const binaries = skipUnless(() => ensureBinaries(["kubectl"]));
-  let playground: Playground;
+  const stage = usePlayground();
   let kubectl: Kubectl;
-  let folder: string;
 
   before(async () => {
-    folder = await mkdtemp(join(tmpdir(), "nuptse-streams-"));
-    playground = await startPlayground({
-      kubelet: "process",
-      random: createSeededRandom(1),
-      nodes: 1,
-      operator: false,
-      clock: createSystemClock({ background: true }),
-      dataDir: folder,
-    });
-    kubectl = await createKubectl(binaries().kubectl, await readFile(playground.kubeconfigPath, "utf8"));
+    kubectl = stage().kubectl;
     const container = { name: "main", image: "x", stdin: true, command: ["sh", "-c", "while read line; do echo got $line; done"] };
     const env = [{ name: "COLOR", value: "red" }];
     const body = {
@@ -40,11 +25,6 @@ describe("kubectl exec, cp and attach in the playground", function () {
     };
     await kubectl.ok(["create", "-f", "-"], dump(body));
     await kubectl.ok(["wait", "pod/p", "--for=condition=Ready", "--timeout=20s"]);
-  });
-  after(async () => {
-    await kubectl?.close();
-    await playground?.close();
-    await rm(folder, { recursive: true, force: true });
   });
 
   it("exec runs a command in the container's environment, and keeps its streams apart", async () => {
@@ -71,7 +51,7 @@ describe("kubectl exec, cp and attach in the playground", function () {
     const source = await kubectl.file("source.txt", "hello\n");
     await kubectl.ok(["cp", source, "p:copied.txt"]);
     assert.equal(await kubectl.ok(["exec", "p", "--", "cat", "copied.txt"]), "hello\n");
-    const back = join(folder, "back.txt");
+    const back = join(stage().folder, "back.txt");
     await kubectl.ok(["cp", "p:copied.txt", back]);
     assert.equal(await readFile(back, "utf8"), "hello\n");
   });
@@ -87,8 +67,7 @@ describe("kubectl exec, cp and attach in the playground", function () {
         return false;
       }
     };
-    for (let round = 0; round < 200 && alive(); round++) await new Promise((resolve) => setTimeout(resolve, 25));
-    assert.equal(alive(), false);
+    await eventually("the command to end", timeLimits.reaction, () => !alive());
   });
   it("attach reaches the container's own program, which goes on afterwards", async () => {
     const { stdout } = await kubectl.run(["attach", "-i", "p", "--pod-running-timeout=5s"], "one\ntwo\n");

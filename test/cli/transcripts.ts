@@ -1,13 +1,8 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { dump, load } from "js-yaml";
-import { type Kubectl, tidy, whenEstablished } from "./kubectl.ts";
-
-/** Where the transcripts are played: any server that a kubectl talks to. */
-export interface Stage {
-  readonly kubectl: Kubectl;
-  readonly namespace: string;
-}
+import { tidy, whenEstablished } from "./kubectl.ts";
+import type { Stage } from "./stages.ts";
 
 interface Widget {
   readonly metadata: { readonly labels?: object; readonly annotations?: object; readonly generation: number };

@@ -30,6 +30,12 @@ const sized = (path: string, apiVersion: string, kind: string, part: object): Ca
   type: json,
   body: JSON.stringify({ apiVersion, kind, metadata: { name: "too-big" }, ...part }),
 });
+/** An object that says nothing but its kind, as protobuf envelopes it. */
+function protobufOf(apiVersion: string, kind: string): Buffer {
+  const field = (number: number, bytes: Buffer) => Buffer.concat([Buffer.from([(number << 3) | 2, bytes.length]), bytes]);
+  const type = Buffer.concat([field(1, Buffer.from(apiVersion)), field(2, Buffer.from(kind))]);
+  return Buffer.concat([Buffer.from("k8s\0"), field(1, type), field(2, Buffer.alloc(0))]);
+}
 const letters = (count: number): string => "x".repeat(count);
 
 /** Bodies that no client should send, as bytes; servers must say the same. */
@@ -48,10 +54,25 @@ const cases: Readonly<Record<string, Case>> = {
     type: json,
     body: '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":7}}',
   },
+  "JSON that is nested 20,000 levels deep": {
+    path: things,
+    type: json,
+    body: `{"apiVersion":"conformance.nuptse.dev/v1","kind":"Thing","metadata":{"name":"deep"},"spec":{"free":${'{"a":'.repeat(20_000)}1${"}".repeat(20_002)}`,
+  },
+  "YAML whose aliases stand for a billion values": {
+    path: configMaps,
+    type: "application/yaml",
+    body: [
+      "a: &a0 [x, x, x, x, x, x, x, x, x, x]",
+      ...Array.from({ length: 9 }, (_, at) => `b${at}: &a${at + 1} [${`*a${at}, `.repeat(9)}*a${at}]`),
+    ].join("\n"),
+  },
   "YAML that is none": { path: configMaps, type: "application/yaml", body: "a: [" },
   "YAML with a tab": { path: configMaps, type: "application/yaml", body: "a:\n\t- b" },
   "protobuf without its beginning": { path: configMaps, type: protobuf, body: Buffer.from([1, 2, 3, 4, 5]) },
   "protobuf that ends too early": { path: configMaps, type: protobuf, body: Buffer.from([0x6b, 0x38, 0x73, 0, 0x0a, 0x7f, 1]) },
+  "protobuf of a kind that there is not": { path: configMaps, type: protobuf, body: protobufOf("v9", "Nothing") },
+  "protobuf of another kind": { path: configMaps, type: protobuf, body: protobufOf("v1", "Secret") },
   "an empty body": { path: configMaps, type: json, body: "" },
   "plain text": { path: configMaps, type: "text/plain", body: "hello" },
   XML: { path: configMaps, type: "application/xml", body: "<a/>" },

@@ -1,38 +1,20 @@
 import assert from "node:assert/strict";
-import type { OperatorWrite } from "../../src/simulator/harness/operator-process.ts";
-import { type SimulationResult, simulate } from "../../src/simulator/harness/simulation.ts";
+import { simulate } from "../../src/simulator/harness/simulation.ts";
 import { crashScenario } from "./support/crash-scenario.ts";
-import { SeedPool } from "./support/seed-pool.ts";
+import { isOfLease, itSurvives, kindOf, playedFaultless } from "./support/crash-suite.ts";
 
-const writes: OperatorWrite[] = [];
-const faultless = await simulate({ ...crashScenario(), onWrite: (write) => writes.push(write) });
-const leader = leaderOf(writes);
+const faultless = await playedFaultless((listener) => simulate({ ...crashScenario(), ...listener }));
+const { own } = faultless;
 // The lease is renewed hundreds of times; how it is won is what differs.
-const own = writes.filter((write) => write.process === leader);
-const aimed = [
-  ...own.filter((write) => write.path.includes("/leases")).slice(0, 3),
-  ...own.filter((write) => !write.path.includes("/leases")),
-];
+const aimed = [...own.filter(isOfLease).slice(0, 3), ...own.filter((write) => !isOfLease(write))];
 
 describe("a crash of the operator before and after every write", function () {
   this.timeout(0);
-  let pool: SeedPool;
-  const results = new Map<string, Promise<SimulationResult>>();
-  const classes = ["crashBeforeWrite", "crashAfterWrite"] as const;
-
-  before(() => {
-    pool = new SeedPool();
-    for (const write of aimed)
-      for (const name of classes)
-        results.set(`${name} ${write.number}`, pool.play({ kind: "crash", process: leader, class: name, write: write.number }));
-  });
-  after(() => pool.close());
 
   it("has writes of each kind to crash at", () => {
-    assert.deepEqual(faultless.problems, []);
-    assert.ok(faultless.failovers > 0);
-    const kinds = new Set(aimed.map(({ method, path }) => `${method} ${kindOf(path)}`));
-    assert.deepEqual([...kinds].sort(), [
+    assert.deepEqual(faultless.result.problems, []);
+    assert.ok(faultless.result.failovers > 0);
+    assert.deepEqual([...new Set(aimed.map(kindOf))].sort(), [
       "DELETE configmaps",
       "DELETE jobrequests",
       "DELETE pods",
@@ -47,26 +29,5 @@ describe("a crash of the operator before and after every write", function () {
       "PUT leases",
     ]);
   });
-
-  for (const { number, method, path } of aimed) {
-    for (const name of classes) {
-      const when = name === "crashBeforeWrite" ? "before" : "after";
-      it(`${when} write ${number}: ${method} ${path.replace(/^.*\/namespaces\//, "")}`, async () => {
-        const result = await (results.get(`${name} ${number}`) as Promise<SimulationResult>);
-        assert.equal(result.faults[name], 1, "the operator did not crash there");
-        assert.ok(result.problems.length === 0, result.problems.join("\n"));
-        assert.equal(result.processes, faultless.processes + 1);
-      });
-    }
-  }
+  itSurvives("crash", aimed, faultless);
 });
-
-function leaderOf(sent: readonly OperatorWrite[]): string {
-  return sent.find((write) => !write.path.includes("/leases"))?.process ?? "";
-}
-
-/** "pods", "elasticjobs/status" */
-function kindOf(path: string): string {
-  const [kind, , subresource] = path.replace(/^.*\/namespaces\/[^/]+\//, "").split("/");
-  return subresource === undefined ? (kind as string) : `${kind}/${subresource}`;
-}

@@ -55,10 +55,11 @@ export async function complete(
   if (children.length > 0) return answer(children.map((command) => `${command.name()}\t${command.summary() || command.description()}`));
   const argument = typed.command.registeredArguments[typed.positional.length];
   if (argument?.argChoices !== undefined) return answer(argument.argChoices);
-  if (argument?.name() === "job") {
+  const alternatives = argument?.name().split("|") ?? [];
+  if (alternatives[0] === "job") {
     const jobs = await names(context, typed.flags, elasticJobs);
-    if (!takesApps.has(typed.command.name())) return answer(jobs);
-    return answer([...jobs, ...(await names(context, typed.flags, runnerApps)).map((app) => `ra/${app}`)]);
+    const apps = alternatives.includes("ra/app") ? await names(context, typed.flags, runnerApps) : [];
+    return answer([...jobs, ...apps.map((app) => `ra/${app}`)]);
   }
   if (argument?.name() === "app") return answer(await names(context, typed.flags, runnerApps));
   if (argument?.name() === "node") return answer(await names(context, typed.flags, nodes));
@@ -66,9 +67,6 @@ export async function complete(
   if (argument?.name() === "run") return answer(await runNames(context, typed));
   return [noFiles];
 }
-
-/** Commands that are about jobs, and about fleets as ra/NAME. */
-const takesApps: ReadonlySet<string> = new Set(["why", "logs", "suspend", "resume"]);
 
 function read(program: Command, words: readonly string[]): Typed {
   let command = program;

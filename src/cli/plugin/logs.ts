@@ -44,7 +44,7 @@ export function logsCommand(context: PluginContext): Command {
       "Prints the logs of a job's newest run, or of --run, or those of a fleet's instances (ra/NAME). Those of several items or instances are merged by " +
         "time, each line with its item before it, or with the number and the pod of its instance.",
     )
-    .argument("<job>", "the ElasticJob: NAME, or ej/NAME; or ra/NAME")
+    .argument("<job|ra/app>", "the ElasticJob: NAME, or ej/NAME; or the RunnerApp: ra/NAME")
     .option("-i, --item <items>", "only these items or instances, such as 3 or 0-3,7; reduce for what comes after the items", logItems)
     .option("--run <run>", "a run by its id (default: the newest that has pods)")
     .option("--attempt <number>", "this attempt of each item (default: the newest)", integer(1, 100))

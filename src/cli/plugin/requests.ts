@@ -8,6 +8,12 @@ import type { ClusterFlags, PluginContext } from "./plugin-context.ts";
 
 // The commands that ask something of a job: each creates a JobRequest, and may wait for its end.
 
+/** What a command is about: its argument, and what that says. */
+type About = readonly [argument: string, description: string];
+
+const jobOnly: About = ["<job>", "the ElasticJob: NAME, or ej/NAME"];
+const jobOrApp: About = ["<job|ra/app>", "the ElasticJob: NAME, or ej/NAME; or the RunnerApp: ra/NAME"];
+
 /** What all of them were told. */
 export interface RequestFlags extends ClusterFlags {
   readonly wait?: boolean;
@@ -82,7 +88,7 @@ export function requestCommands(context: PluginContext): readonly Command[] {
     "fire nothing for a while; give a fleet no instances",
     "Suspends a job without changing its spec, until --until or `resume`. Runs at work go on; fire times that pass meanwhile are dropped. " +
       "Of a fleet (ra/NAME) it sets spec.suspend: no instances, and all else stays.",
-    "the ElasticJob: NAME, or ej/NAME; or ra/NAME",
+    jobOrApp,
   )
     .option(
       "--until <time>",
@@ -101,7 +107,7 @@ export function requestCommands(context: PluginContext): readonly Command[] {
         "Ends the suspensions of a job that were asked for with `suspend`. spec.suspend is left to whoever keeps the job. Of a fleet (ra/NAME) it takes " +
           "spec.suspend back.",
       )
-      .argument("<job>", "the ElasticJob: NAME, or ej/NAME; or ra/NAME"),
+      .argument(...jobOrApp),
   ).action(async (job: string, flags: ClusterFlags) => {
     const app = appRefOf(job);
     if (app === undefined) await (await import("./resume-job.ts")).resumeJob(context, job, flags);
@@ -110,8 +116,11 @@ export function requestCommands(context: PluginContext): readonly Command[] {
   return [run, backfill, cancel, retry, mark, suspend, resume];
 }
 
-function requestCommand(name: string, summary: string, description: string, about = "the ElasticJob: NAME, or ej/NAME"): Command {
-  const command = new Command(name).summary(summary).description(description).argument("<job>", about);
+function requestCommand(name: string, summary: string, description: string, about = jobOnly): Command {
+  const command = new Command(name)
+    .summary(summary)
+    .description(description)
+    .argument(...about);
   addFormat(addClusterOptions(command), "json", "yaml", "name");
   return command.option("-w, --wait", "wait for the end, and show how it goes; exit code 1 when it fails");
 }

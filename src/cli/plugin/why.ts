@@ -13,7 +13,7 @@ export function whyCommand(context: PluginContext): Command {
         "its queue, and of a pod with the label nuptse.dev/queue, the operator is asked for its place, who comes first, what it lacks and who has that. " +
         "Of a RunnerApp (ra/NAME), or of the pod of one of its instances, it says what ails it and what can be done.",
     )
-    .argument("<job>", "the ElasticJob: NAME, or ej/NAME; or ra/NAME, or pod/NAME");
+    .argument("<job|ra/app|pod/name>", "the ElasticJob: NAME, or ej/NAME; the RunnerApp: ra/NAME; or the pod: pod/NAME");
   addFormat(addExplainService(addClusterOptions(command)), "json", "yaml");
   return command.action(
     async (job: string, flags: ClusterFlags & { readonly output?: Format; readonly explainService: ExplainService }) => {

@@ -102,7 +102,7 @@ export class ApiServer {
       types: () => this.types(),
     };
     this.#turns = new WebhookTurns(webhookClient(this, options.localService ?? (() => undefined)));
-    this.#tokens = new AccountTokens(this, () => this.#clock.now());
+    this.#tokens = new AccountTokens(this, () => this.#clock.now(), options.tokenKey);
     this.#webhooks = new WebhookAdmission(judged, () => this.#turns.session, newUid);
     const suffix = (): string => this.#turns.session?.draw("suffix", () => randomSuffix(this.#random)) ?? randomSuffix(this.#random);
     const accounts = options.serviceAccounts === true ? [new ServiceAccountAdmission(judged.typeOf, suffix)] : [];

@@ -19,6 +19,8 @@ export interface ApiServerOptions {
   readonly controllers?: boolean;
   /** Whether pods are given a service account and its token, which somebody must make (startServiceAccounts); default false. */
   readonly serviceAccounts?: boolean;
+  /** What signs the tokens of service accounts (accountKey); absent = made up, and they are worth nothing to the next server. */
+  readonly tokenKey?: Buffer;
   /** Services that webhooks are asked at and that something in this process stands for. */
   readonly localService?: LocalService;
   /** How long the controllers take to notice, in milliseconds; default 20. */

@@ -15,6 +15,7 @@ import { startTrace } from "../../trace/trace-service.ts";
 import { type ApiServer, createApiServer } from "../apiserver/api-server.ts";
 import type { ApiServerOptions } from "../apiserver/server-options.ts";
 import type { LocalService } from "../apiserver/admission/webhook-client.ts";
+import { accountKey } from "../apiserver/authorization/account-tokens.ts";
 import { startServiceAccounts } from "../apiserver/controllers/service-account-controller.ts";
 import { createIdentity, type HttpServer, type HttpServerOptions, isCurrent, startHttpServer } from "../apiserver/http/http-server.ts";
 import { inProcessTransport } from "../apiserver/in-process-transport.ts";
@@ -108,8 +109,9 @@ async function start(options: PlaygroundOptions, ends: Ends): Promise<Playground
   // pods that are only played read no token
   const hasAccounts = options.kubelet === "process";
   const localService: LocalService = (service) => webhooks.endpoint(service);
+  const tokenKey = accountKey(identity.privateKeyPem);
   const server = serverWith(
-    { clock, random, serviceAccounts: hasAccounts, localService, ...(loaded !== undefined && { state: loaded.state }) },
+    { clock, random, serviceAccounts: hasAccounts, tokenKey, localService, ...(loaded !== undefined && { state: loaded.state }) },
     options.load,
   );
   ends.add(() => server.close());

@@ -8,7 +8,7 @@ import type { ResourceType } from "../resource-type.ts";
 import { badRequest, type FieldError, invalid, invalidValue, notFound } from "../status.ts";
 import type { User } from "./rbac.ts";
 
-/** Tokens of service accounts: signed by a key that lives as long as the server, and worth something as long as what they are bound to. */
+/** Tokens of service accounts: signed by a key of the server, and worth something as long as what they are bound to. */
 
 const issuer = "https://kubernetes.default.svc.cluster.local";
 const kubernetesClaim = "kubernetes.io";
@@ -23,15 +23,22 @@ export interface TokenServer {
 
 const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
 
+/** The key of a server that is to know its tokens again when it is started anew. @param secret what it alone has, and keeps */
+export const accountKey = (secret: string): Buffer => createHmac("sha256", secret).update("tokens of service accounts").digest();
+
 export class AccountTokens {
   readonly #server: TokenServer;
   readonly #now: () => number;
   #key: Buffer | undefined;
 
-  /** @param now milliseconds since the epoch */
-  constructor(server: TokenServer, now: () => number) {
+  /**
+   * @param now milliseconds since the epoch
+   * @param key absent = made up
+   */
+  constructor(server: TokenServer, now: () => number, key?: Buffer) {
     this.#server = server;
     this.#now = now;
+    this.#key = key;
   }
 
   /** The answer to a TokenRequest. Throws ApiFailure 400, 404, 422. */

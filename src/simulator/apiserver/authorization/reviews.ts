@@ -96,6 +96,32 @@ function accessOf(resource: ServedResource, spec: Fields): Access {
   };
 }
 
+/** What everybody may who is somebody (http/access.ts), in the words of the roles system:basic-user and system:discovery of a real server. */
+const rulesOfEverybody = {
+  resourceRules: [
+    { verbs: ["create"], apiGroups: ["authorization.k8s.io"], resources: ["selfsubjectaccessreviews", "selfsubjectrulesreviews"] },
+    { verbs: ["create"], apiGroups: ["authentication.k8s.io"], resources: ["selfsubjectreviews"] },
+  ],
+  nonResourceRules: [
+    {
+      verbs: ["get"],
+      nonResourceURLs: [
+        "/api",
+        "/api/*",
+        "/apis",
+        "/apis/*",
+        "/healthz",
+        "/livez",
+        "/openapi",
+        "/openapi/*",
+        "/readyz",
+        "/version",
+        "/version/",
+      ],
+    },
+  ],
+};
+
 /** What `kubectl auth can-i --list` shows. */
 function rulesOf(user: User, namespace: string, rbac: RbacAuthorizer): Fields {
   if (user.groups.includes(mastersGroup)) {
@@ -105,8 +131,8 @@ function rulesOf(user: User, namespace: string, rbac: RbacAuthorizer): Fields {
       incomplete: false,
     };
   }
-  const resourceRules: Fields[] = [];
-  const nonResourceRules: Fields[] = [];
+  const resourceRules: Fields[] = [...rulesOfEverybody.resourceRules];
+  const nonResourceRules: Fields[] = [...rulesOfEverybody.nonResourceRules];
   for (const { rule } of rbac.rulesOf(user, namespace)) {
     const { verbs, apiGroups, resources, resourceNames, nonResourceURLs } = rule;
     if (Array.isArray(resources))

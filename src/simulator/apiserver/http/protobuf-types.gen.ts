@@ -86,6 +86,29 @@ authorization.v1.SubjectRulesReviewStatus 1:resourceRules:[]@authorization.v1.Re
 autoscaling.v1.Scale 1:metadata:@meta.v1.ObjectMeta 2:spec:@autoscaling.v1.ScaleSpec 3:status:@autoscaling.v1.ScaleStatus
 autoscaling.v1.ScaleSpec 1:replicas:n
 autoscaling.v1.ScaleStatus 1:replicas:n 2:selector:s
+autoscaling.v2.ContainerResourceMetricSource 1:name:s 2:target:@autoscaling.v2.MetricTarget 3:container:s
+autoscaling.v2.ContainerResourceMetricStatus 1:name:s 2:current:@autoscaling.v2.MetricValueStatus 3:container:s
+autoscaling.v2.CrossVersionObjectReference 1:kind:s 2:name:s 3:apiVersion:s
+autoscaling.v2.ExternalMetricSource 1:metric:@autoscaling.v2.MetricIdentifier 2:target:@autoscaling.v2.MetricTarget
+autoscaling.v2.ExternalMetricStatus 1:metric:@autoscaling.v2.MetricIdentifier 2:current:@autoscaling.v2.MetricValueStatus
+autoscaling.v2.HPAScalingPolicy 1:type:s 2:value:n 3:periodSeconds:n
+autoscaling.v2.HPAScalingRules 3:stabilizationWindowSeconds:*n 1:selectPolicy:*s 2:policies:[]@autoscaling.v2.HPAScalingPolicy 4:tolerance:*q
+autoscaling.v2.HorizontalPodAutoscaler 1:metadata:@meta.v1.ObjectMeta 2:spec:@autoscaling.v2.HorizontalPodAutoscalerSpec 3:status:@autoscaling.v2.HorizontalPodAutoscalerStatus
+autoscaling.v2.HorizontalPodAutoscalerBehavior 1:scaleUp:*@autoscaling.v2.HPAScalingRules 2:scaleDown:*@autoscaling.v2.HPAScalingRules
+autoscaling.v2.HorizontalPodAutoscalerCondition 1:type:s 2:status:s 3:lastTransitionTime:t 4:reason:s 5:message:s
+autoscaling.v2.HorizontalPodAutoscalerSpec 1:scaleTargetRef:@autoscaling.v2.CrossVersionObjectReference 2:minReplicas:*n 3:maxReplicas:n 4:metrics:[]@autoscaling.v2.MetricSpec 5:behavior:*@autoscaling.v2.HorizontalPodAutoscalerBehavior
+autoscaling.v2.HorizontalPodAutoscalerStatus 1:observedGeneration:*n 2:lastScaleTime:*t 3:currentReplicas:n 4:desiredReplicas:n 5:currentMetrics:[]@autoscaling.v2.MetricStatus 6:conditions:[]@autoscaling.v2.HorizontalPodAutoscalerCondition
+autoscaling.v2.MetricIdentifier 1:name:s 2:selector:*@meta.v1.LabelSelector
+autoscaling.v2.MetricSpec 1:type:s 2:object:*@autoscaling.v2.ObjectMetricSource 3:pods:*@autoscaling.v2.PodsMetricSource 4:resource:*@autoscaling.v2.ResourceMetricSource 7:containerResource:*@autoscaling.v2.ContainerResourceMetricSource 5:external:*@autoscaling.v2.ExternalMetricSource
+autoscaling.v2.MetricStatus 1:type:s 2:object:*@autoscaling.v2.ObjectMetricStatus 3:pods:*@autoscaling.v2.PodsMetricStatus 4:resource:*@autoscaling.v2.ResourceMetricStatus 7:containerResource:*@autoscaling.v2.ContainerResourceMetricStatus 5:external:*@autoscaling.v2.ExternalMetricStatus
+autoscaling.v2.MetricTarget 1:type:s 2:value:*q 3:averageValue:*q 4:averageUtilization:*n
+autoscaling.v2.MetricValueStatus 1:value:*q 2:averageValue:*q 3:averageUtilization:*n
+autoscaling.v2.ObjectMetricSource 1:describedObject:@autoscaling.v2.CrossVersionObjectReference 2:target:@autoscaling.v2.MetricTarget 3:metric:@autoscaling.v2.MetricIdentifier
+autoscaling.v2.ObjectMetricStatus 1:metric:@autoscaling.v2.MetricIdentifier 2:current:@autoscaling.v2.MetricValueStatus 3:describedObject:@autoscaling.v2.CrossVersionObjectReference
+autoscaling.v2.PodsMetricSource 1:metric:@autoscaling.v2.MetricIdentifier 2:target:@autoscaling.v2.MetricTarget
+autoscaling.v2.PodsMetricStatus 1:metric:@autoscaling.v2.MetricIdentifier 2:current:@autoscaling.v2.MetricValueStatus
+autoscaling.v2.ResourceMetricSource 1:name:s 2:target:@autoscaling.v2.MetricTarget
+autoscaling.v2.ResourceMetricStatus 1:name:s 2:current:@autoscaling.v2.MetricValueStatus
 batch.v1.CronJob 1:metadata:@meta.v1.ObjectMeta 2:spec:@batch.v1.CronJobSpec 3:status:@batch.v1.CronJobStatus
 batch.v1.CronJobSpec 1:schedule:s 8:timeZone:*s 2:startingDeadlineSeconds:*n 3:concurrencyPolicy:s 4:suspend:*b 5:jobTemplate:@batch.v1.JobTemplateSpec 6:successfulJobsHistoryLimit:*n 7:failedJobsHistoryLimit:*n
 batch.v1.CronJobStatus 1:active:[]@core.v1.ObjectReference 4:lastScheduleTime:*t 5:lastSuccessfulTime:*t
@@ -108,11 +131,15 @@ core.v1.Affinity 1:nodeAffinity:*@core.v1.NodeAffinity 2:podAffinity:*@core.v1.P
 core.v1.AppArmorProfile 1:type:s 2:localhostProfile:*s
 core.v1.AttachedVolume 1:name:s 2:devicePath:s
 core.v1.AzureDiskVolumeSource 1:diskName:s 2:diskURI:s 3:cachingMode:*s 4:fsType:*s 5:readOnly:*b 6:kind:*s
+core.v1.AzureFilePersistentVolumeSource 1:secretName:s 2:shareName:s 3:readOnly:b 4:secretNamespace:*s
 core.v1.AzureFileVolumeSource 1:secretName:s 2:shareName:s 3:readOnly:b
 core.v1.Binding 1:metadata:@meta.v1.ObjectMeta 2:target:@core.v1.ObjectReference
+core.v1.CSIPersistentVolumeSource 1:driver:s 2:volumeHandle:s 3:readOnly:b 4:fsType:s 5:volumeAttributes:{}s 6:controllerPublishSecretRef:*@core.v1.SecretReference 7:nodeStageSecretRef:*@core.v1.SecretReference 8:nodePublishSecretRef:*@core.v1.SecretReference 9:controllerExpandSecretRef:*@core.v1.SecretReference 10:nodeExpandSecretRef:*@core.v1.SecretReference
 core.v1.CSIVolumeSource 1:driver:s 2:readOnly:*b 3:fsType:*s 4:volumeAttributes:{}s 5:nodePublishSecretRef:*@core.v1.LocalObjectReference
 core.v1.Capabilities 1:add:[]s 2:drop:[]s
+core.v1.CephFSPersistentVolumeSource 1:monitors:[]s 2:path:s 3:user:s 4:secretFile:s 5:secretRef:*@core.v1.SecretReference 6:readOnly:b
 core.v1.CephFSVolumeSource 1:monitors:[]s 2:path:s 3:user:s 4:secretFile:s 5:secretRef:*@core.v1.LocalObjectReference 6:readOnly:b
+core.v1.CinderPersistentVolumeSource 1:volumeID:s 2:fsType:s 3:readOnly:b 4:secretRef:*@core.v1.SecretReference
 core.v1.CinderVolumeSource 1:volumeID:s 2:fsType:s 3:readOnly:b 4:secretRef:*@core.v1.LocalObjectReference
 core.v1.ClientIPConfig 1:timeoutSeconds:*n
 core.v1.ClusterTrustBundleProjection 1:name:*s 2:signerName:*s 3:labelSelector:*@meta.v1.LabelSelector 5:optional:*b 4:path:s
@@ -156,17 +183,20 @@ core.v1.EventSource 1:component:s 2:host:s
 core.v1.ExecAction 1:command:[]s
 core.v1.FCVolumeSource 1:targetWWNs:[]s 2:lun:*n 3:fsType:s 4:readOnly:b 5:wwids:[]s
 core.v1.FileKeySelector 1:volumeName:s 2:path:s 3:key:s 4:optional:*b
+core.v1.FlexPersistentVolumeSource 1:driver:s 2:fsType:s 3:secretRef:*@core.v1.SecretReference 4:readOnly:b 5:options:{}s
 core.v1.FlexVolumeSource 1:driver:s 2:fsType:s 3:secretRef:*@core.v1.LocalObjectReference 4:readOnly:b 5:options:{}s
 core.v1.FlockerVolumeSource 1:datasetName:s 2:datasetUUID:s
 core.v1.GCEPersistentDiskVolumeSource 1:pdName:s 2:fsType:s 3:partition:n 4:readOnly:b
 core.v1.GRPCAction 1:port:n 2:service:*s
 core.v1.GitRepoVolumeSource 1:repository:s 2:revision:s 3:directory:s
+core.v1.GlusterfsPersistentVolumeSource 1:endpoints:s 2:path:s 3:readOnly:b 4:endpointsNamespace:*s
 core.v1.GlusterfsVolumeSource 1:endpoints:s 2:path:s 3:readOnly:b
 core.v1.HTTPGetAction 1:path:s 2:port:i 3:host:s 4:scheme:s 5:httpHeaders:[]@core.v1.HTTPHeader
 core.v1.HTTPHeader 1:name:s 2:value:s
 core.v1.HostAlias 1:ip:s 2:hostnames:[]s
 core.v1.HostIP 1:ip:s
 core.v1.HostPathVolumeSource 1:path:s 2:type:*s
+core.v1.ISCSIPersistentVolumeSource 1:targetPortal:s 2:iqn:s 3:lun:n 4:iscsiInterface:s 5:fsType:s 6:readOnly:b 7:portals:[]s 8:chapAuthDiscovery:b 11:chapAuthSession:b 10:secretRef:*@core.v1.SecretReference 12:initiatorName:*s
 core.v1.ISCSIVolumeSource 1:targetPortal:s 2:iqn:s 3:lun:n 4:iscsiInterface:s 5:fsType:s 6:readOnly:b 7:portals:[]s 8:chapAuthDiscovery:b 11:chapAuthSession:b 10:secretRef:*@core.v1.LocalObjectReference 12:initiatorName:*s
 core.v1.ImageVolumeSource 1:reference:s 2:pullPolicy:s
 core.v1.ImageVolumeStatus 1:imageRef:s
@@ -180,6 +210,7 @@ core.v1.LinuxContainerUser 1:uid:n 2:gid:n 3:supplementalGroups:[]n
 core.v1.LoadBalancerIngress 1:ip:s 2:hostname:s 3:ipMode:*s 4:ports:[]@core.v1.PortStatus
 core.v1.LoadBalancerStatus 1:ingress:[]@core.v1.LoadBalancerIngress
 core.v1.LocalObjectReference 1:name:s
+core.v1.LocalVolumeSource 1:path:s 2:fsType:*s
 core.v1.ModifyVolumeStatus 1:targetVolumeAttributesClassName:s 2:status:s
 core.v1.NFSVolumeSource 1:server:s 2:path:s 3:readOnly:b
 core.v1.Namespace 1:metadata:@meta.v1.ObjectMeta 2:spec:@core.v1.NamespaceSpec 3:status:@core.v1.NamespaceStatus
@@ -206,12 +237,16 @@ core.v1.NodeSwapStatus 1:capacity:*n
 core.v1.NodeSystemInfo 1:machineID:s 2:systemUUID:s 3:bootID:s 4:kernelVersion:s 5:osImage:s 6:containerRuntimeVersion:s 7:kubeletVersion:s 8:kubeProxyVersion:s 9:operatingSystem:s 10:architecture:s 11:swap:*@core.v1.NodeSwapStatus
 core.v1.ObjectFieldSelector 1:apiVersion:s 2:fieldPath:s
 core.v1.ObjectReference 1:kind:s 2:namespace:s 3:name:s 4:uid:s 5:apiVersion:s 6:resourceVersion:s 7:fieldPath:s
+core.v1.PersistentVolume 1:metadata:@meta.v1.ObjectMeta 2:spec:@core.v1.PersistentVolumeSpec 3:status:@core.v1.PersistentVolumeStatus
 core.v1.PersistentVolumeClaim 1:metadata:@meta.v1.ObjectMeta 2:spec:@core.v1.PersistentVolumeClaimSpec 3:status:@core.v1.PersistentVolumeClaimStatus
 core.v1.PersistentVolumeClaimCondition 1:type:s 2:status:s 3:lastProbeTime:t 4:lastTransitionTime:t 5:reason:s 6:message:s
 core.v1.PersistentVolumeClaimSpec 1:accessModes:[]s 4:selector:*@meta.v1.LabelSelector 2:resources:@core.v1.VolumeResourceRequirements 3:volumeName:s 5:storageClassName:*s 6:volumeMode:*s 7:dataSource:*@core.v1.TypedLocalObjectReference 8:dataSourceRef:*@core.v1.TypedObjectReference 9:volumeAttributesClassName:*s
 core.v1.PersistentVolumeClaimStatus 1:phase:s 2:accessModes:[]s 3:capacity:{}q 4:conditions:[]@core.v1.PersistentVolumeClaimCondition 5:allocatedResources:{}q 7:allocatedResourceStatuses:{}s 8:currentVolumeAttributesClassName:*s 9:modifyVolumeStatus:*@core.v1.ModifyVolumeStatus
 core.v1.PersistentVolumeClaimTemplate 1:metadata:@meta.v1.ObjectMeta 2:spec:@core.v1.PersistentVolumeClaimSpec
 core.v1.PersistentVolumeClaimVolumeSource 1:claimName:s 2:readOnly:b
+core.v1.PersistentVolumeSource 1:gcePersistentDisk:*@core.v1.GCEPersistentDiskVolumeSource 2:awsElasticBlockStore:*@core.v1.AWSElasticBlockStoreVolumeSource 3:hostPath:*@core.v1.HostPathVolumeSource 4:glusterfs:*@core.v1.GlusterfsPersistentVolumeSource 5:nfs:*@core.v1.NFSVolumeSource 6:rbd:*@core.v1.RBDPersistentVolumeSource 7:iscsi:*@core.v1.ISCSIPersistentVolumeSource 8:cinder:*@core.v1.CinderPersistentVolumeSource 9:cephfs:*@core.v1.CephFSPersistentVolumeSource 10:fc:*@core.v1.FCVolumeSource 11:flocker:*@core.v1.FlockerVolumeSource 12:flexVolume:*@core.v1.FlexPersistentVolumeSource 13:azureFile:*@core.v1.AzureFilePersistentVolumeSource 14:vsphereVolume:*@core.v1.VsphereVirtualDiskVolumeSource 15:quobyte:*@core.v1.QuobyteVolumeSource 16:azureDisk:*@core.v1.AzureDiskVolumeSource 17:photonPersistentDisk:*@core.v1.PhotonPersistentDiskVolumeSource 18:portworxVolume:*@core.v1.PortworxVolumeSource 19:scaleIO:*@core.v1.ScaleIOPersistentVolumeSource 20:local:*@core.v1.LocalVolumeSource 21:storageos:*@core.v1.StorageOSPersistentVolumeSource 22:csi:*@core.v1.CSIPersistentVolumeSource
+core.v1.PersistentVolumeSpec 1:capacity:{}q 2::@core.v1.PersistentVolumeSource 3:accessModes:[]s 4:claimRef:*@core.v1.ObjectReference 5:persistentVolumeReclaimPolicy:s 6:storageClassName:s 7:mountOptions:[]s 8:volumeMode:*s 9:nodeAffinity:*@core.v1.VolumeNodeAffinity 10:volumeAttributesClassName:*s
+core.v1.PersistentVolumeStatus 1:phase:s 2:message:s 3:reason:s 4:lastPhaseTransitionTime:*t
 core.v1.PhotonPersistentDiskVolumeSource 1:pdID:s 2:fsType:s
 core.v1.Pod 1:metadata:@meta.v1.ObjectMeta 2:spec:@core.v1.PodSpec 3:status:@core.v1.PodStatus
 core.v1.PodAffinity 1:requiredDuringSchedulingIgnoredDuringExecution:[]@core.v1.PodAffinityTerm 2:preferredDuringSchedulingIgnoredDuringExecution:[]@core.v1.WeightedPodAffinityTerm
@@ -241,7 +276,12 @@ core.v1.Probe 1::@core.v1.ProbeHandler 2:initialDelaySeconds:n 3:timeoutSeconds:
 core.v1.ProbeHandler 1:exec:*@core.v1.ExecAction 2:httpGet:*@core.v1.HTTPGetAction 3:tcpSocket:*@core.v1.TCPSocketAction 4:grpc:*@core.v1.GRPCAction
 core.v1.ProjectedVolumeSource 1:sources:[]@core.v1.VolumeProjection 2:defaultMode:*n
 core.v1.QuobyteVolumeSource 1:registry:s 2:volume:s 3:readOnly:b 4:user:s 5:group:s 6:tenant:s
+core.v1.RBDPersistentVolumeSource 1:monitors:[]s 2:image:s 3:fsType:s 4:pool:s 5:user:s 6:keyring:s 7:secretRef:*@core.v1.SecretReference 8:readOnly:b
 core.v1.RBDVolumeSource 1:monitors:[]s 2:image:s 3:fsType:s 4:pool:s 5:user:s 6:keyring:s 7:secretRef:*@core.v1.LocalObjectReference 8:readOnly:b
+core.v1.ReplicationController 1:metadata:@meta.v1.ObjectMeta 2:spec:@core.v1.ReplicationControllerSpec 3:status:@core.v1.ReplicationControllerStatus
+core.v1.ReplicationControllerCondition 1:type:s 2:status:s 3:lastTransitionTime:t 4:reason:s 5:message:s
+core.v1.ReplicationControllerSpec 1:replicas:*n 4:minReadySeconds:n 2:selector:{}s 3:template:*@core.v1.PodTemplateSpec
+core.v1.ReplicationControllerStatus 1:replicas:n 2:fullyLabeledReplicas:n 4:readyReplicas:n 5:availableReplicas:n 3:observedGeneration:n 6:conditions:[]@core.v1.ReplicationControllerCondition
 core.v1.ResourceClaim 1:name:s 2:request:s
 core.v1.ResourceFieldSelector 1:containerName:s 2:resource:s 3:divisor:q
 core.v1.ResourceHealth 1:resourceID:s 2:health:s 6:message:*s
@@ -251,6 +291,7 @@ core.v1.ResourceQuotaStatus 1:hard:{}q 2:used:{}q
 core.v1.ResourceRequirements 1:limits:{}q 2:requests:{}q 3:claims:[]@core.v1.ResourceClaim
 core.v1.ResourceStatus 1:name:s 2:resources:[]@core.v1.ResourceHealth
 core.v1.SELinuxOptions 1:user:s 2:role:s 3:type:s 4:level:s
+core.v1.ScaleIOPersistentVolumeSource 1:gateway:s 2:system:s 3:secretRef:*@core.v1.SecretReference 4:sslEnabled:b 5:protectionDomain:s 6:storagePool:s 7:storageMode:s 8:volumeName:s 9:fsType:s 10:readOnly:b
 core.v1.ScaleIOVolumeSource 1:gateway:s 2:system:s 3:secretRef:*@core.v1.LocalObjectReference 4:sslEnabled:b 5:protectionDomain:s 6:storagePool:s 7:storageMode:s 8:volumeName:s 9:fsType:s 10:readOnly:b
 core.v1.ScopeSelector 1:matchExpressions:[]@core.v1.ScopedResourceSelectorRequirement
 core.v1.ScopedResourceSelectorRequirement 1:scopeName:s 2:operator:s 3:values:[]s
@@ -259,6 +300,7 @@ core.v1.Secret 1:metadata:@meta.v1.ObjectMeta 5:immutable:*b 2:data:{}y 4:string
 core.v1.SecretEnvSource 1::@core.v1.LocalObjectReference 2:optional:*b
 core.v1.SecretKeySelector 1::@core.v1.LocalObjectReference 2:key:s 3:optional:*b
 core.v1.SecretProjection 1::@core.v1.LocalObjectReference 2:items:[]@core.v1.KeyToPath 4:optional:*b
+core.v1.SecretReference 1:name:s 2:namespace:s
 core.v1.SecretVolumeSource 1:secretName:s 2:items:[]@core.v1.KeyToPath 3:defaultMode:*n 4:optional:*b
 core.v1.SecurityContext 1:capabilities:*@core.v1.Capabilities 2:privileged:*b 3:seLinuxOptions:*@core.v1.SELinuxOptions 10:windowsOptions:*@core.v1.WindowsSecurityContextOptions 4:runAsUser:*n 8:runAsGroup:*n 5:runAsNonRoot:*b 6:readOnlyRootFilesystem:*b 7:allowPrivilegeEscalation:*b 9:procMount:*s 11:seccompProfile:*@core.v1.SeccompProfile 12:appArmorProfile:*@core.v1.AppArmorProfile
 core.v1.Service 1:metadata:@meta.v1.ObjectMeta 2:spec:@core.v1.ServiceSpec 3:status:@core.v1.ServiceStatus
@@ -269,6 +311,7 @@ core.v1.ServiceSpec 1:ports:[]@core.v1.ServicePort 2:selector:{}s 3:clusterIP:s 
 core.v1.ServiceStatus 1:loadBalancer:@core.v1.LoadBalancerStatus 2:conditions:[]@meta.v1.Condition
 core.v1.SessionAffinityConfig 1:clientIP:*@core.v1.ClientIPConfig
 core.v1.SleepAction 1:seconds:n
+core.v1.StorageOSPersistentVolumeSource 1:volumeName:s 2:volumeNamespace:s 3:fsType:s 4:readOnly:b 5:secretRef:*@core.v1.ObjectReference
 core.v1.StorageOSVolumeSource 1:volumeName:s 2:volumeNamespace:s 3:fsType:s 4:readOnly:b 5:secretRef:*@core.v1.LocalObjectReference
 core.v1.Sysctl 1:name:s 2:value:s
 core.v1.TCPSocketAction 1:port:i 2:host:s
@@ -281,6 +324,7 @@ core.v1.Volume 1:name:s 2::@core.v1.VolumeSource
 core.v1.VolumeDevice 1:name:s 2:devicePath:s
 core.v1.VolumeMount 1:name:s 2:readOnly:b 7:recursiveReadOnly:*s 3:mountPath:s 4:subPath:s 5:mountPropagation:*s 6:subPathExpr:s
 core.v1.VolumeMountStatus 1:name:s 2:mountPath:s 3:readOnly:b 4:recursiveReadOnly:*s 5:volumeStatus:*@core.v1.VolumeStatus
+core.v1.VolumeNodeAffinity 1:required:*@core.v1.NodeSelector
 core.v1.VolumeProjection 1:secret:*@core.v1.SecretProjection 2:downwardAPI:*@core.v1.DownwardAPIProjection 3:configMap:*@core.v1.ConfigMapProjection 4:serviceAccountToken:*@core.v1.ServiceAccountTokenProjection 5:clusterTrustBundle:*@core.v1.ClusterTrustBundleProjection 6:podCertificate:*@core.v1.PodCertificateProjection
 core.v1.VolumeResourceRequirements 1:limits:{}q 2:requests:{}q
 core.v1.VolumeSource 1:hostPath:*@core.v1.HostPathVolumeSource 2:emptyDir:*@core.v1.EmptyDirVolumeSource 3:gcePersistentDisk:*@core.v1.GCEPersistentDiskVolumeSource 4:awsElasticBlockStore:*@core.v1.AWSElasticBlockStoreVolumeSource 5:gitRepo:*@core.v1.GitRepoVolumeSource 6:secret:*@core.v1.SecretVolumeSource 7:nfs:*@core.v1.NFSVolumeSource 8:iscsi:*@core.v1.ISCSIVolumeSource 9:glusterfs:*@core.v1.GlusterfsVolumeSource 10:persistentVolumeClaim:*@core.v1.PersistentVolumeClaimVolumeSource 11:rbd:*@core.v1.RBDVolumeSource 12:flexVolume:*@core.v1.FlexVolumeSource 13:cinder:*@core.v1.CinderVolumeSource 14:cephfs:*@core.v1.CephFSVolumeSource 15:flocker:*@core.v1.FlockerVolumeSource 16:downwardAPI:*@core.v1.DownwardAPIVolumeSource 17:fc:*@core.v1.FCVolumeSource 18:azureFile:*@core.v1.AzureFileVolumeSource 19:configMap:*@core.v1.ConfigMapVolumeSource 20:vsphereVolume:*@core.v1.VsphereVirtualDiskVolumeSource 21:quobyte:*@core.v1.QuobyteVolumeSource 22:azureDisk:*@core.v1.AzureDiskVolumeSource 23:photonPersistentDisk:*@core.v1.PhotonPersistentDiskVolumeSource 26:projected:*@core.v1.ProjectedVolumeSource 24:portworxVolume:*@core.v1.PortworxVolumeSource 25:scaleIO:*@core.v1.ScaleIOVolumeSource 27:storageos:*@core.v1.StorageOSVolumeSource 28:csi:*@core.v1.CSIVolumeSource 29:ephemeral:*@core.v1.EphemeralVolumeSource 30:image:*@core.v1.ImageVolumeSource

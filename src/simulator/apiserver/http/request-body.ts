@@ -6,7 +6,12 @@ import { Refusal } from "./status.ts";
 
 /** Kubernetes' own limit for a request. */
 export const MAX_BODY_BYTES = 3 * 1024 * 1024;
+/** Deeper nobody nests, and deeper our own functions cannot go; Go ends at 10,000. */
+const MAX_DEPTH = 1_000;
+/** As many as Go's YAML lets aliases stand for without looking closer. */
+const MAX_YAML_VALUES = 400_000;
 
+const nothing = Buffer.alloc(0);
 const protobufType = "application/vnd.kubernetes.protobuf";
 const objectTypes = ["application/json", "application/yaml", protobufType];
 const yamlTypes = new Set(["application/yaml", "application/apply-patch+yaml"]);
@@ -35,7 +40,7 @@ export async function readBody(request: IncomingMessage): Promise<RequestBody> {
   }
   if (bytes.length === 0 && method !== "PATCH") return { contentType: type };
   if (type === protobufType) return { contentType: "application/json", value: parseProtobuf(bytes), bytes: bytes.length };
-  return { contentType: type, value: parse(new TextDecoder().decode(bytes), type), bytes: bytes.length };
+  return { contentType: type, value: parse(bytes.toString(), type), bytes: bytes.length };
 }
 
 /** Reads a body that nobody looks at, so that the connection can be used again. Throws a Refusal with 413 over the limit. */
@@ -43,44 +48,88 @@ export async function skipBody(request: IncomingMessage): Promise<void> {
   await readBytes(request);
 }
 
+/** Events and no async iterator: that costs promises for each piece, and most bodies are one. Rejects also when the client goes away. */
 async function readBytes(request: IncomingMessage): Promise<Buffer> {
-  const announced = Number(request.headers["content-length"] ?? 0);
-  if (announced > MAX_BODY_BYTES) throw tooLarge();
+  const { "content-length": announced, "transfer-encoding": encoding } = request.headers;
+  if (announced === undefined && encoding === undefined) return nothing;
+  if (Number(announced ?? 0) > MAX_BODY_BYTES) throw tooLarge();
   const chunks: Buffer[] = [];
   let length = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const take = (chunk: Buffer): void => {
     length += chunk.length;
-    if (length > MAX_BODY_BYTES) throw tooLarge();
-    chunks.push(chunk);
+    if (length <= MAX_BODY_BYTES) chunks.push(chunk);
+    else reject(tooLarge());
+  };
+  request
+    .on("data", take)
+    .once("end", resolve)
+    .once("error", reject)
+    .once("close", () => reject(new Error("the client went away in the middle of a request")));
+  try {
+    await promise;
+  } finally {
+    request.off("data", take);
   }
-  return Buffer.concat(chunks);
+  return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
 }
 
 function parseProtobuf(bytes: Buffer): unknown {
   try {
-    return decodeProtobuf(bytes);
+    const value = decodeProtobuf(bytes);
+    // there is JSON in it
+    if (bytes.length > 2 * MAX_DEPTH) checkShape(value, Number.POSITIVE_INFINITY);
+    return value;
   } catch (error) {
-    if (!(error instanceof ProtobufError)) throw error;
+    if (!(error instanceof ProtobufError || error instanceof RangeError)) throw error;
     throw unreadable(error);
   }
 }
 
 function parse(text: string, type: string): unknown {
   // apply patches are YAML by name, and JSON by what nearly all clients send
-  const json = !yamlTypes.has(type) || /^\s*[{[]/.test(text);
+  if (yamlTypes.has(type) && !/^\s*[{[]/.test(text)) return parseYaml(text);
   try {
-    return json ? JSON.parse(text) : load(text, { schema: CORE_SCHEMA });
+    return parseJson(text);
   } catch (error) {
-    if (json && yamlTypes.has(type)) return parseYaml(text);
+    if (error instanceof SyntaxError && yamlTypes.has(type)) return parseYaml(text);
     throw unreadable(error);
   }
 }
 
+/** Throws a SyntaxError, or a RangeError for what is nested too deep. */
+function parseJson(text: string): unknown {
+  const value: unknown = JSON.parse(text);
+  // what is shorter cannot be nested so deep
+  if (text.length > 2 * MAX_DEPTH) checkShape(value, Number.POSITIVE_INFINITY);
+  return value;
+}
+
 function parseYaml(text: string): unknown {
   try {
-    return load(text, { schema: CORE_SCHEMA });
+    const value = load(text, { schema: CORE_SCHEMA });
+    checkShape(value, MAX_YAML_VALUES);
+    return value;
   } catch (error) {
     throw unreadable(error);
+  }
+}
+
+/** Throws a RangeError for a value that is nested too deep, or that aliases, which share their values, make too large. */
+function checkShape(value: unknown, mostValues: number): void {
+  let count = 0;
+  let level: readonly unknown[] = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > MAX_DEPTH) throw new RangeError(`it is nested deeper than ${MAX_DEPTH} levels`);
+    const next: unknown[] = [];
+    for (const each of level) {
+      if (typeof each !== "object" || each === null) continue;
+      const inner = Object.values(each);
+      count += inner.length;
+      if (count > mostValues) throw new RangeError(`its aliases stand for more than ${mostValues} values`);
+      for (const one of inner) next.push(one);
+    }
+    level = next;
   }
 }
 

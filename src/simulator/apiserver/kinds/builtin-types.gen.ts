@@ -102,10 +102,14 @@ core.v1.Affinity nodeAffinity:@core.v1.NodeAffinity podAffinity:@core.v1.PodAffi
 core.v1.AppArmorProfile localhostProfile:s type:s
 core.v1.AttachedVolume devicePath:s name:s
 core.v1.AzureDiskVolumeSource cachingMode:s=ReadWrite diskName:s diskURI:s fsType:s=ext4 kind:s=Shared readOnly:b
+core.v1.AzureFilePersistentVolumeSource readOnly:b secretName:s secretNamespace:s shareName:s
 core.v1.AzureFileVolumeSource readOnly:b secretName:s shareName:s
+core.v1.CSIPersistentVolumeSource controllerExpandSecretRef:@core.v1.SecretReference controllerPublishSecretRef:@core.v1.SecretReference driver:s fsType:s nodeExpandSecretRef:@core.v1.SecretReference nodePublishSecretRef:@core.v1.SecretReference nodeStageSecretRef:@core.v1.SecretReference readOnly:b volumeAttributes:{}s volumeHandle:s
 core.v1.CSIVolumeSource driver:s fsType:s nodePublishSecretRef:@core.v1.LocalObjectReference readOnly:b volumeAttributes:{}s
 core.v1.Capabilities add:[!]s drop:[!]s
+core.v1.CephFSPersistentVolumeSource monitors:[!]s path:s readOnly:b secretFile:s secretRef:@core.v1.SecretReference user:s
 core.v1.CephFSVolumeSource monitors:[!]s path:s readOnly:b secretFile:s secretRef:@core.v1.LocalObjectReference user:s
+core.v1.CinderPersistentVolumeSource fsType:s readOnly:b secretRef:@core.v1.SecretReference volumeID:s
 core.v1.CinderVolumeSource fsType:s readOnly:b secretRef:@core.v1.LocalObjectReference volumeID:s
 core.v1.ClientIPConfig timeoutSeconds:n
 core.v1.ClusterTrustBundleProjection labelSelector:@meta.v1.LabelSelector name:s optional:b path:s signerName:s
@@ -148,17 +152,20 @@ core.v1.EventSource component:s host:s
 core.v1.ExecAction command:[!]s
 core.v1.FCVolumeSource fsType:s lun:n readOnly:b targetWWNs:[!]s wwids:[!]s
 core.v1.FileKeySelector !:atomic key:s optional:b path:s volumeName:s
+core.v1.FlexPersistentVolumeSource driver:s fsType:s options:{}s readOnly:b secretRef:@core.v1.SecretReference
 core.v1.FlexVolumeSource driver:s fsType:s options:{}s readOnly:b secretRef:@core.v1.LocalObjectReference
 core.v1.FlockerVolumeSource datasetName:s datasetUUID:s
 core.v1.GCEPersistentDiskVolumeSource fsType:s partition:n pdName:s readOnly:b
 core.v1.GRPCAction port:n service:s
 core.v1.GitRepoVolumeSource directory:s repository:s revision:s
+core.v1.GlusterfsPersistentVolumeSource endpoints:s endpointsNamespace:s path:s readOnly:b
 core.v1.GlusterfsVolumeSource endpoints:s path:s readOnly:b
 core.v1.HTTPGetAction host:s httpHeaders:[!]@core.v1.HTTPHeader path:s port:i scheme:s
 core.v1.HTTPHeader name:s value:s
 core.v1.HostAlias hostnames:[!]s ip:s
 core.v1.HostIP ip:s
 core.v1.HostPathVolumeSource path:s type:s
+core.v1.ISCSIPersistentVolumeSource chapAuthDiscovery:b chapAuthSession:b fsType:s initiatorName:s iqn:s iscsiInterface:s=default lun:n portals:[!]s readOnly:b secretRef:@core.v1.SecretReference targetPortal:s
 core.v1.ISCSIVolumeSource chapAuthDiscovery:b chapAuthSession:b fsType:s initiatorName:s iqn:s iscsiInterface:s=default lun:n portals:[!]s readOnly:b secretRef:@core.v1.LocalObjectReference targetPortal:s
 core.v1.ImageVolumeSource pullPolicy:s reference:s
 core.v1.ImageVolumeStatus imageRef:s
@@ -172,6 +179,7 @@ core.v1.LinuxContainerUser gid:n supplementalGroups:[!]n uid:n
 core.v1.LoadBalancerIngress hostname:s ip:s ipMode:s ports:[!]@core.v1.PortStatus
 core.v1.LoadBalancerStatus ingress:[!]@core.v1.LoadBalancerIngress
 core.v1.LocalObjectReference !:atomic name:s
+core.v1.LocalVolumeSource fsType:s path:s
 core.v1.ModifyVolumeStatus status:s targetVolumeAttributesClassName:s
 core.v1.NFSVolumeSource path:s readOnly:b server:s
 core.v1.Namespace apiVersion:s kind:s metadata:@meta.v1.ObjectMeta spec:@core.v1.NamespaceSpec status:@core.v1.NamespaceStatus
@@ -198,12 +206,15 @@ core.v1.NodeSwapStatus capacity:n
 core.v1.NodeSystemInfo architecture:s bootID:s containerRuntimeVersion:s kernelVersion:s kubeProxyVersion:s kubeletVersion:s machineID:s operatingSystem:s osImage:s swap:@core.v1.NodeSwapStatus systemUUID:s
 core.v1.ObjectFieldSelector !:atomic apiVersion:s fieldPath:s
 core.v1.ObjectReference !:atomic apiVersion:s fieldPath:s kind:s name:s namespace:s resourceVersion:s uid:s
+core.v1.PersistentVolume apiVersion:s kind:s metadata:@meta.v1.ObjectMeta spec:@core.v1.PersistentVolumeSpec status:@core.v1.PersistentVolumeStatus
 core.v1.PersistentVolumeClaim apiVersion:s kind:s metadata:@meta.v1.ObjectMeta spec:@core.v1.PersistentVolumeClaimSpec status:@core.v1.PersistentVolumeClaimStatus
 core.v1.PersistentVolumeClaimCondition lastProbeTime:t lastTransitionTime:t message:s reason:s status:s type:s
 core.v1.PersistentVolumeClaimSpec accessModes:[!]s dataSource:@core.v1.TypedLocalObjectReference dataSourceRef:@core.v1.TypedObjectReference resources:@core.v1.VolumeResourceRequirements selector:@meta.v1.LabelSelector storageClassName:s volumeAttributesClassName:s volumeMode:s volumeName:s
 core.v1.PersistentVolumeClaimStatus accessModes:[!]s allocatedResourceStatuses:{}s allocatedResources:{}q capacity:{}q conditions:[type]@core.v1.PersistentVolumeClaimCondition currentVolumeAttributesClassName:s modifyVolumeStatus:@core.v1.ModifyVolumeStatus phase:s
 core.v1.PersistentVolumeClaimTemplate metadata:@meta.v1.ObjectMeta spec:@core.v1.PersistentVolumeClaimSpec
 core.v1.PersistentVolumeClaimVolumeSource claimName:s readOnly:b
+core.v1.PersistentVolumeSpec accessModes:[!]s awsElasticBlockStore:@core.v1.AWSElasticBlockStoreVolumeSource azureDisk:@core.v1.AzureDiskVolumeSource azureFile:@core.v1.AzureFilePersistentVolumeSource capacity:{}q cephfs:@core.v1.CephFSPersistentVolumeSource cinder:@core.v1.CinderPersistentVolumeSource claimRef:@core.v1.ObjectReference csi:@core.v1.CSIPersistentVolumeSource fc:@core.v1.FCVolumeSource flexVolume:@core.v1.FlexPersistentVolumeSource flocker:@core.v1.FlockerVolumeSource gcePersistentDisk:@core.v1.GCEPersistentDiskVolumeSource glusterfs:@core.v1.GlusterfsPersistentVolumeSource hostPath:@core.v1.HostPathVolumeSource iscsi:@core.v1.ISCSIPersistentVolumeSource local:@core.v1.LocalVolumeSource mountOptions:[!]s nfs:@core.v1.NFSVolumeSource nodeAffinity:@core.v1.VolumeNodeAffinity persistentVolumeReclaimPolicy:s photonPersistentDisk:@core.v1.PhotonPersistentDiskVolumeSource portworxVolume:@core.v1.PortworxVolumeSource quobyte:@core.v1.QuobyteVolumeSource rbd:@core.v1.RBDPersistentVolumeSource scaleIO:@core.v1.ScaleIOPersistentVolumeSource storageClassName:s storageos:@core.v1.StorageOSPersistentVolumeSource volumeAttributesClassName:s volumeMode:s vsphereVolume:@core.v1.VsphereVirtualDiskVolumeSource
+core.v1.PersistentVolumeStatus lastPhaseTransitionTime:t message:s phase:s reason:s
 core.v1.PhotonPersistentDiskVolumeSource fsType:s pdID:s
 core.v1.Pod apiVersion:s kind:s metadata:@meta.v1.ObjectMeta spec:@core.v1.PodSpec status:@core.v1.PodStatus
 core.v1.PodAffinity preferredDuringSchedulingIgnoredDuringExecution:[!]@core.v1.WeightedPodAffinityTerm requiredDuringSchedulingIgnoredDuringExecution:[!]@core.v1.PodAffinityTerm
@@ -232,7 +243,12 @@ core.v1.PreferredSchedulingTerm preference:@core.v1.NodeSelectorTerm weight:n
 core.v1.Probe exec:@core.v1.ExecAction failureThreshold:n grpc:@core.v1.GRPCAction httpGet:@core.v1.HTTPGetAction initialDelaySeconds:n periodSeconds:n successThreshold:n tcpSocket:@core.v1.TCPSocketAction terminationGracePeriodSeconds:n timeoutSeconds:n
 core.v1.ProjectedVolumeSource defaultMode:n sources:[!]@core.v1.VolumeProjection
 core.v1.QuobyteVolumeSource group:s readOnly:b registry:s tenant:s user:s volume:s
+core.v1.RBDPersistentVolumeSource fsType:s image:s keyring:s=/etc/ceph/keyring monitors:[!]s pool:s=rbd readOnly:b secretRef:@core.v1.SecretReference user:s=admin
 core.v1.RBDVolumeSource fsType:s image:s keyring:s=/etc/ceph/keyring monitors:[!]s pool:s=rbd readOnly:b secretRef:@core.v1.LocalObjectReference user:s=admin
+core.v1.ReplicationController apiVersion:s kind:s metadata:@meta.v1.ObjectMeta spec:@core.v1.ReplicationControllerSpec status:@core.v1.ReplicationControllerStatus
+core.v1.ReplicationControllerCondition lastTransitionTime:t message:s reason:s status:s type:s
+core.v1.ReplicationControllerSpec minReadySeconds:n replicas:n selector:{!}s template:@core.v1.PodTemplateSpec
+core.v1.ReplicationControllerStatus availableReplicas:n conditions:[type]@core.v1.ReplicationControllerCondition fullyLabeledReplicas:n observedGeneration:n readyReplicas:n replicas:n
 core.v1.ResourceClaim name:s request:s
 core.v1.ResourceFieldSelector !:atomic containerName:s divisor:q resource:s
 core.v1.ResourceHealth health:s message:s resourceID:s
@@ -242,6 +258,7 @@ core.v1.ResourceQuotaStatus hard:{}q used:{}q
 core.v1.ResourceRequirements claims:[name]@core.v1.ResourceClaim limits:{}q requests:{}q
 core.v1.ResourceStatus name:s resources:[resourceID]@core.v1.ResourceHealth
 core.v1.SELinuxOptions level:s role:s type:s user:s
+core.v1.ScaleIOPersistentVolumeSource fsType:s=xfs gateway:s protectionDomain:s readOnly:b secretRef:@core.v1.SecretReference sslEnabled:b storageMode:s=ThinProvisioned storagePool:s system:s volumeName:s
 core.v1.ScaleIOVolumeSource fsType:s=xfs gateway:s protectionDomain:s readOnly:b secretRef:@core.v1.LocalObjectReference sslEnabled:b storageMode:s=ThinProvisioned storagePool:s system:s volumeName:s
 core.v1.ScopeSelector !:atomic matchExpressions:[!]@core.v1.ScopedResourceSelectorRequirement
 core.v1.ScopedResourceSelectorRequirement operator:s scopeName:s values:[!]s
@@ -250,6 +267,7 @@ core.v1.Secret apiVersion:s data:{}s immutable:b kind:s metadata:@meta.v1.Object
 core.v1.SecretEnvSource name:s optional:b
 core.v1.SecretKeySelector !:atomic key:s name:s optional:b
 core.v1.SecretProjection items:[!]@core.v1.KeyToPath name:s optional:b
+core.v1.SecretReference !:atomic name:s namespace:s
 core.v1.SecretVolumeSource defaultMode:n items:[!]@core.v1.KeyToPath optional:b secretName:s
 core.v1.SecurityContext allowPrivilegeEscalation:b appArmorProfile:@core.v1.AppArmorProfile capabilities:@core.v1.Capabilities privileged:b procMount:s readOnlyRootFilesystem:b runAsGroup:n runAsNonRoot:b runAsUser:n seLinuxOptions:@core.v1.SELinuxOptions seccompProfile:@core.v1.SeccompProfile windowsOptions:@core.v1.WindowsSecurityContextOptions
 core.v1.Service apiVersion:s kind:s metadata:@meta.v1.ObjectMeta spec:@core.v1.ServiceSpec status:@core.v1.ServiceStatus
@@ -260,6 +278,7 @@ core.v1.ServiceSpec allocateLoadBalancerNodePorts:b clusterIP:s clusterIPs:[!]s 
 core.v1.ServiceStatus conditions:[type]@meta.v1.Condition loadBalancer:@core.v1.LoadBalancerStatus
 core.v1.SessionAffinityConfig clientIP:@core.v1.ClientIPConfig
 core.v1.SleepAction seconds:n
+core.v1.StorageOSPersistentVolumeSource fsType:s readOnly:b secretRef:@core.v1.ObjectReference volumeName:s volumeNamespace:s
 core.v1.StorageOSVolumeSource fsType:s readOnly:b secretRef:@core.v1.LocalObjectReference volumeName:s volumeNamespace:s
 core.v1.Sysctl name:s value:s
 core.v1.TCPSocketAction host:s port:i
@@ -272,6 +291,7 @@ core.v1.Volume awsElasticBlockStore:@core.v1.AWSElasticBlockStoreVolumeSource az
 core.v1.VolumeDevice devicePath:s name:s
 core.v1.VolumeMount mountPath:s mountPropagation:s name:s readOnly:b recursiveReadOnly:s subPath:s subPathExpr:s
 core.v1.VolumeMountStatus mountPath:s name:s readOnly:b recursiveReadOnly:s volumeStatus:@core.v1.VolumeStatus
+core.v1.VolumeNodeAffinity required:@core.v1.NodeSelector
 core.v1.VolumeProjection clusterTrustBundle:@core.v1.ClusterTrustBundleProjection configMap:@core.v1.ConfigMapProjection downwardAPI:@core.v1.DownwardAPIProjection podCertificate:@core.v1.PodCertificateProjection secret:@core.v1.SecretProjection serviceAccountToken:@core.v1.ServiceAccountTokenProjection
 core.v1.VolumeResourceRequirements limits:{}q requests:{}q
 core.v1.VolumeStatus image:@core.v1.ImageVolumeStatus

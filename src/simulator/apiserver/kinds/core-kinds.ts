@@ -15,6 +15,7 @@ import { isFields, type StoredObject, sameJson } from "../json.ts";
 import { labelNameErrors, pathSegmentErrors } from "../object-meta.ts";
 import { type FieldError, forbiddenField, invalidValue, requiredValue, tooLong, unsupportedValue } from "../status.ts";
 import { type BuiltinKind, resourceOf, section, textAt } from "./builtin-kind.ts";
+import { keptKinds } from "./kept-kinds.ts";
 import { disruptionBudgetKind } from "./disruption-budget-kind.ts";
 import { coreEventKind, newEventKind } from "./event-kind.ts";
 import { jobKinds } from "./job-kinds.ts";
@@ -260,12 +261,7 @@ export const builtinKinds: readonly BuiltinKind[] = [
     counted: true,
     emptyObject: { spec: { podSelector: {} } },
   }),
-  held("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler", "autoscaling.v2.HorizontalPodAutoscaler", {
-    shortNames: ["hpa"],
-    categories: ["all"],
-    subresources: ["status"],
-    emptyObject: { spec: { scaleTargetRef: {}, maxReplicas: 0 }, status: {} },
-  }),
+  ...keptKinds,
   clusterWide("scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass", "scheduling.v1.PriorityClass", {
     shortNames: ["pc"],
     counted: true,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { namespaces } from "../../../../src/api/resource.ts";
 import { makeJob } from "../../../support/builders/elastic-job.ts";
+import { runnerApp } from "../../../support/builders/runner-app.ts";
 import { kubectlNuptse } from "./plugin-double.ts";
 
 const objects = {
@@ -9,6 +10,7 @@ const objects = {
     makeJob({}, { metadata: { name: "hello" } }),
     makeJob({}, { metadata: { name: "far", namespace: "shop" } }),
   ],
+  "runnerapps.nuptse.dev": [runnerApp()],
   [namespaces.plural]: [{ metadata: { name: "tenant" } }, { metadata: { name: "shop" } }],
 };
 
@@ -17,6 +19,8 @@ describe("cli/plugin completion", () => {
     { name: "commands", words: ["st"], want: ["status\ta job with its runs, items and results", ":4"] },
     { name: "jobs of the namespace", words: ["status", ""], want: ["nightly", "hello", ":4"] },
     { name: "jobs that begin so", words: ["why", "ni"], want: ["nightly", ":4"] },
+    { name: "fleets behind jobs, where both may be meant", words: ["suspend", ""], want: ["nightly", "hello", "ra/web", ":4"] },
+    { name: "fleets among all that a word may mean", words: ["why", "ra/"], want: ["ra/web", ":4"] },
     { name: "jobs of the namespace that was typed", words: ["status", "-n", "shop", ""], want: ["far", ":4"] },
     { name: "the same with =", words: ["status", "--namespace=shop", ""], want: ["far", ":4"] },
     { name: "namespaces", words: ["status", "-n", "s"], want: ["shop", ":4"] },
@@ -33,6 +37,21 @@ describe("cli/plugin completion", () => {
     it(`proposes ${tc.name}`, async () => {
       const { code, results } = await kubectlNuptse(["__complete", ...tc.words], { objects });
       assert.deepEqual([code, results], [0, tc.want]);
+    });
+  }
+
+  const usages: Readonly<Record<string, string>> = {
+    logs: "<job|ra/app>",
+    why: "<job|ra/app|pod/name>",
+    suspend: "<job|ra/app>",
+    resume: "<job|ra/app>",
+    status: "<job>",
+    run: "<job>",
+  };
+  for (const [command, about] of Object.entries(usages)) {
+    it(`${command} --help says what it is about: ${about}`, async () => {
+      const { code, results } = await kubectlNuptse([command, "--help"]);
+      assert.deepEqual([code, results.join("\n").split("\n")[0]], [0, `Usage: kubectl nuptse ${command} [options] ${about}`]);
     });
   }
 

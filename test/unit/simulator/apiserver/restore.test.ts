@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { readCrds } from "../../../../src/simulator/harness/crds.ts";
+import { accountKey } from "../../../../src/simulator/apiserver/authorization/account-tokens.ts";
 import type { ServerState } from "../../../../src/simulator/apiserver/server-state.ts";
 import { ServerFixture } from "./server-fixture.ts";
 
@@ -73,6 +74,23 @@ describe("the embedded API server, restored", () => {
     assert.equal(after.call("GET", "/api/v1/namespaces/shop").status, 404);
     assert.equal(after.call("GET", `${configMaps}/orphan`).status, 404);
     assert.equal(after.call("GET", "/api/v1/namespaces/default").status, 200);
+  });
+
+  describe("tokens of service accounts", () => {
+    const account = "/api/v1/namespaces/default/serviceaccounts";
+    const before = new ServerFixture({ tokenKey: accountKey("of the first") });
+    before.call("POST", account, { metadata: { name: "robot" } });
+    const { token } = before.call("POST", `${account}/robot/token`, { spec: { expirationSeconds: 600 } }).body.status;
+    const state = stored(before.server.state());
+    const cases = [
+      { name: "are good where the key is the same", secret: "of the first", want: "system:serviceaccount:default:robot" },
+      { name: "are nobody's where it is another one", secret: "of another", want: undefined },
+    ];
+    for (const { name, secret, want } of cases)
+      it(name, () => {
+        const after = new ServerFixture({ state, tokenKey: accountKey(secret) });
+        assert.equal(after.server.authenticate(token)?.name, want);
+      });
   });
 
   it("refuses objects of kinds that it does not serve", () => {

@@ -141,6 +141,15 @@ describe("the HTTPS front", () => {
     });
     it("JSON that is none", async () => assert.match(failureOf(await post("application/json", "{")), /^400 BadRequest: /));
     it("YAML that is none", async () => assert.match(failureOf(await post("application/yaml", "a: [")), /^400 BadRequest: /));
+    it("JSON that is nested too deep", async () => {
+      const deep = `${'{"a":'.repeat(2_000)}1${"}".repeat(2_000)}`;
+      assert.match(failureOf(await post("application/json", deep)), /^400 BadRequest: .*it is nested deeper than 1000 levels$/);
+    });
+    it("YAML whose aliases stand for a billion values", async () => {
+      const lists = Array.from({ length: 9 }, (_, at) => `b${at}: &a${at + 1} [${Array.from({ length: 10 }, () => `*a${at}`).join(", ")}]`);
+      const bomb = ["a: &a0 [x, x, x, x, x, x, x, x, x, x]", ...lists].join("\n");
+      assert.match(failureOf(await post("application/yaml", bomb)), /^400 BadRequest: .*its aliases stand for more than 400000 values$/);
+    });
     it("a body of more than 3 MiB", async () => {
       assert.match(failureOf(await post("application/json", `"${"x".repeat(3 * 1024 * 1024)}"`)), /^413 RequestEntityTooLarge: /);
     });

@@ -1,6 +1,7 @@
 import type { KubeList, KubeObject, ListMeta } from "../../../../api/meta.ts";
 import { resourceName } from "../../../../api/resource.ts";
 import type { ServedResource } from "../../served-resource.ts";
+import { policyBindingPrinter, policyPrinter, roleBindingPrinter, webhooksPrinter } from "./access-columns.ts";
 import { cronJobPrinter, daemonSetPrinter, jobPrinter, statefulSetPrinter } from "./batch-columns.ts";
 import {
   configMapPrinter,
@@ -16,6 +17,16 @@ import {
 import type { Cell, ColumnDefinition, RowPrinter } from "./columns.ts";
 import { customPrinter } from "./custom-columns.ts";
 import { eventPrinter } from "./event-columns.ts";
+import {
+  autoscalerPrinter,
+  claimPrinter,
+  disruptionBudgetPrinter,
+  endpointsPrinter,
+  ingressPrinter,
+  networkPolicyPrinter,
+  replicationControllerPrinter,
+  volumePrinter,
+} from "./kept-columns.ts";
 import { podPrinter } from "./pod-columns.ts";
 import {
   controllerRevisionPrinter,
@@ -67,6 +78,22 @@ const builtInPrinters: Readonly<Record<string, RowPrinter>> = {
   podtemplates: podTemplatePrinter,
   "endpointslices.discovery.k8s.io": endpointSlicePrinter,
   "priorityclasses.scheduling.k8s.io": priorityClassPrinter,
+  replicationcontrollers: replicationControllerPrinter,
+  endpoints: endpointsPrinter,
+  persistentvolumes: volumePrinter,
+  persistentvolumeclaims: claimPrinter,
+  "poddisruptionbudgets.policy": disruptionBudgetPrinter,
+  "horizontalpodautoscalers.autoscaling": autoscalerPrinter,
+  "ingresses.networking.k8s.io": ingressPrinter,
+  "networkpolicies.networking.k8s.io": networkPolicyPrinter,
+  "rolebindings.rbac.authorization.k8s.io": roleBindingPrinter,
+  "clusterrolebindings.rbac.authorization.k8s.io": roleBindingPrinter,
+  "validatingwebhookconfigurations.admissionregistration.k8s.io": webhooksPrinter,
+  "mutatingwebhookconfigurations.admissionregistration.k8s.io": webhooksPrinter,
+  "validatingadmissionpolicies.admissionregistration.k8s.io": policyPrinter("validations"),
+  "mutatingadmissionpolicies.admissionregistration.k8s.io": policyPrinter("mutations"),
+  "validatingadmissionpolicybindings.admissionregistration.k8s.io": policyBindingPrinter,
+  "mutatingadmissionpolicybindings.admissionregistration.k8s.io": policyBindingPrinter,
 };
 
 /** Printers of CRDs are made once for each version of its definition. */

@@ -172,13 +172,15 @@ export function containerCells(containers: readonly Container[]): readonly Cell[
   return [containers.map((container) => container.name).join(","), containers.map((container) => container.image ?? "").join(",")];
 }
 
-function firstFew(texts: readonly string[]): string {
-  if (texts.length === 0) return "<unset>";
-  const shown = texts.slice(0, 3).join(",");
-  return texts.length > 3 ? `${shown} + ${texts.length - 3} more...` : shown;
+/** The first `most` of them as one text, and how many more there are; `none` where there is none. */
+export function firstFew(texts: readonly string[], none = "<unset>", most = 3, separator = ","): string {
+  if (texts.length === 0) return none;
+  const shown = texts.slice(0, most).join(separator);
+  return texts.length > most ? `${shown} + ${texts.length - most} more...` : shown;
 }
 
-function selectorText(selector: LabelSelector | undefined): string {
+/** A selector as one text. */
+export function selectorText(selector: LabelSelector | undefined): string {
   const expressions = (selector?.matchExpressions ?? []).map(({ key, operator, values = [] }) => {
     if (operator === "Exists") return key;
     return operator === "DoesNotExist" ? `!${key}` : `${key} ${operator.toLowerCase()} (${values.join(",")})`;
