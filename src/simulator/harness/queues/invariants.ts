@@ -3,6 +3,7 @@ import type { ElasticJob } from "../../../api/elastic-job.gen.ts";
 import { annotations, queueGate } from "../../../api/names.ts";
 import { leases, pods, resourceName, tenantQueues } from "../../../api/resource.ts";
 import type { TenantQueue } from "../../../api/tenant-queue.gen.ts";
+import { IntervalSet } from "../../../base/interval-set.ts";
 import { formatSeconds } from "../../../base/time.ts";
 import type { ApiServer, Commit } from "../../apiserver/api-server.ts";
 import { demandOf } from "../../world/pod-demand.ts";
@@ -279,8 +280,11 @@ export function watchQueueInvariants(options: QueueInvariantOptions): QueueInvar
       for (const run of status?.active ?? []) {
         const queue = spec.queue?.name ?? "";
         const sample = { object: { spec: spec.template.spec } as unknown as Pod } as QueuedPodFacts;
-        const begun = queues.workloads.get(`${job.uid}/${run.run}`)?.begunAt !== undefined;
-        const request = { cpu: item * (begun ? 1 : gang), pods: begun ? 1 : gang };
+        const isAtWork = queues.workloads.get(`${job.uid}/${run.run}`)?.pods.some((pod) => queues.isCounted(pod)) ?? false;
+        const open = (run.total ?? 1) - IntervalSet.parse(run.succeeded).size - IntervalSet.parse(run.failed).size;
+        // What has lost or given back all that it had begins together again.
+        const together = isAtWork ? 1 : Math.min(gang, Math.max(1, open));
+        const request = { cpu: item * together, pods: together };
         if (couldEverFit(queues, queue, request, promiseOf(sample, spec)))
           texts.push(`run ${run.run} of ${metadata.name} in ${queue}: ${run.phase} ${run.reason ?? ""}`);
       }

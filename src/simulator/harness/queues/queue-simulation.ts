@@ -30,7 +30,9 @@ const minuteMs = 60_000;
 const recoveryMs = 6 * minuteMs;
 /** What waits then is admitted, and ends: firm work item by item where others' guarantees leave no more room, so it is given time while it goes on. */
 const drainMs = 24 * 60 * minuteMs;
-/** Longer than any item takes with its attempts. */
+/** Longer than any item takes. */
+const quietMs = 4 * minuteMs;
+/** The same with all its attempts. */
 const stuckMs = 30 * minuteMs;
 const lookMs = 10_000;
 const warmUpMs = 2 * minuteMs;
@@ -143,11 +145,13 @@ export async function simulateQueues(options: QueueSimulationOptions): Promise<S
     };
   }
 
-  /** Until nothing waits, or nothing has begun for long. */
+  /** Until nothing waits and all that was begun has ended, or nothing has begun for long. */
   async function drained(): Promise<void> {
     const since = clock.now();
     const isStuck = () => clock.now() - Math.max(since, watch.begunAt) > stuckMs || clock.now() - since > drainMs;
-    while (watch.waiting().length > 0 && !isStuck()) await clock.sleep(lookMs);
+    // What fits by a hair may be at work, though nobody expects that it is ever admitted.
+    const isQuiet = () => clock.now() - watch.begunAt > quietMs;
+    while ((!isQuiet() || watch.waiting().length > 0) && !isStuck()) await clock.sleep(lookMs);
   }
 
   async function shareEndlessly(): Promise<void> {
