@@ -798,6 +798,10 @@ export interface ElasticJobRunAdmitted {
    * What they request together, by their template.
    */
   readonly resources?: Readonly<Record<string, string>>;
+  /**
+   * How often it has been lowered. What pods tell that were created before the last time does not count any more.
+   */
+  readonly lowered?: number;
 }
 /**
  * The run is being stopped.

@@ -58,8 +58,11 @@ export interface ElasticJobControllerOptions {
 /** The controller of ElasticJobs, with what it remembers of each between two looks. */
 export interface ElasticJobController extends Controller<ObservedJob | MissingJob> {
   plan(observed: ObservedJob | MissingJob): ElasticJobPlan;
-  /** This process leads from now on. */
-  beginTerm(): void;
+  /**
+   * This process leads from now on.
+   * @param wasTaken from another one that may still have writes on their way
+   */
+  beginTerm(wasTaken: boolean): void;
   seePod(type: "added" | "modified" | "deleted", pod: AttemptPod): void;
   /** A node exists again. */
   seeNode(name: string): void;
@@ -92,6 +95,7 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
   const missing = new Map<string, number>();
   const teller = options.trace === undefined ? undefined : createTraceTeller(options.trace);
   let termStart = clock.now();
+  let lateWritesFrom: number | undefined;
   let trimmed: ReadonlySet<string> = new Set();
 
   const upstreams = new UpstreamGraph({ jobs: () => options.caches().jobs, readSpec: specOf, now: () => clock.now() });
@@ -171,6 +175,7 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
         now: clock.now(),
         serverNow: options.serverNow(),
         termStart,
+        ...(lateWritesFrom !== undefined && { lateWritesFrom }),
         maxClockSkewMs: options.maxClockSkewMs,
         overRetained: trimmed.has(uid),
         requests: caches.requests.byIndex("job", name),
@@ -218,8 +223,9 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
       missing.delete(`${key.namespace}/${key.name}`);
     },
 
-    beginTerm() {
+    beginTerm(wasTaken) {
       termStart = clock.now();
+      lateWritesFrom = wasTaken ? termStart : undefined;
       teller?.beginTerm();
     },
 

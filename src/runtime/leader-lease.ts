@@ -56,6 +56,8 @@ export interface LeaderLease {
   earlyFence(): boolean;
   /** Resolves with the reason when the lease, once held, is lost; never after a release. Nothing may be written from then on. */
   readonly lost: Promise<string>;
+  /** Whether it was taken from another process that had not given it up: what that sent before may still be executed. */
+  readonly wasTaken: boolean;
   /** Closes the fence for good and tells nobody: others wait until the lease ends. For a stop with writes that may still be under way. */
   stop(): void;
   /** Stops and gives the lease up, so that another replica need not wait. Call when all writes have ended. Never rejects. */
@@ -75,6 +77,7 @@ export function createLeaderLease(options: LeaderLeaseOptions): LeaderLease {
   let timer: Timer | undefined;
   let deadline: Timer | undefined;
   let saidClockOff = false;
+  let wasTaken = false;
   /** Answers of requests that were given up are of no more use. */
   let turn = 0;
   metrics.set("nuptse_leader", {}, 0);
@@ -106,6 +109,7 @@ export function createLeaderLease(options: LeaderLeaseOptions): LeaderLease {
     const holder = state.kind === "standby" ? (state.record?.holder ?? "") : "";
     if (holder !== "" && before.kind === "standby" && holder !== before.record?.holder) logger.info("waiting for the lease", { holder });
     if (before.kind === "standby" && state.kind === "leading") {
+      wasTaken = !["", options.identity].includes(before.record?.holder ?? "");
       metrics.set("nuptse_leader", {}, 1);
       logger.info("leading", { identity: options.identity });
       led.resolve();
@@ -190,6 +194,9 @@ export function createLeaderLease(options: LeaderLeaseOptions): LeaderLease {
       return state;
     },
     lost: lost.promise,
+    get wasTaken() {
+      return wasTaken;
+    },
     fence: () => !stopped && fenceOpen(state, now(), timings),
     earlyFence: () => !stopped && fenceOpen(state, now(), { ...timings, renewDeadlineMs: timings.renewDeadlineMs / 2 }),
     acquire(signal) {

@@ -167,6 +167,8 @@ export class Ledger implements Admission {
 
   answersFor(ownerUid: string): ReadonlyMap<string, AdmissionAnswer> {
     const answers = new Map<string, AdmissionAnswer>();
+    // What stands recorded stays until something is decided.
+    if (this.#world === undefined) return answers;
     for (const [part, seat] of this.#owners.get(ownerUid) ?? []) answers.set(part, this.answerOf(seat));
     return answers;
   }

@@ -89,7 +89,7 @@ function firstAnnotation(observed: ObservedJob, run: LiveRun, revision: Revision
     since: formatMillis(run.startedAt ?? observed.now),
     ...(run.asked !== undefined && { request: run.asked.request }),
     ...(revision.reduce !== undefined && { reduce: true }),
-    ...(turn !== undefined && { admitted: turn.allowed }),
+    ...(turn !== undefined && { admitted: turn.allowed, ...(turn.lowered > 0 && { lowered: turn.lowered }) }),
   };
 }
 

@@ -40,6 +40,8 @@ export interface RunAnnotation {
   readonly reduce?: true;
   /** Items with which the run stood admitted to its queue when the pod was created; absent = it is of none. */
   readonly admitted?: number;
+  /** How often that had been lowered before; absent = never. */
+  readonly lowered?: number;
 }
 
 /** What the operator keeps of a pod that works on an item. Instants are milliseconds since the epoch. */

@@ -11,6 +11,7 @@ import type { EndedItem } from "./ended-item.ts";
 import type { LiveRun } from "./live-run.ts";
 import { afterAttempt, type NodeJudgement } from "./next-attempt.ts";
 import { excludedNodes, nodeRulesAt } from "../../api/node-rule.ts";
+import { freeNameUntil } from "./name-lock.ts";
 import type { ObservedJob } from "./observed.ts";
 import { isReduced, type Reduction, type ReduceState, writtenEnd } from "./reduce.ts";
 import { itemsOutcome, type RunOutcome } from "./run-outcome.ts";
@@ -208,13 +209,14 @@ export class ItemSweep {
     }
     this.passed.push({ pod, verdict });
     if (after.failedOver) this.#losses++;
-    if (after.next.notBefore <= this.#observed.now) {
+    const notBefore = Math.max(after.next.notBefore, freeNameUntil(this.#observed, this.#run, pod));
+    if (notBefore <= this.#observed.now) {
       const lost = { lostFrom: pod.node ?? "no node", why: verdict.reason };
       this.due.push({ item, next: after.next, ...(after.failedOver && lost) });
     } else {
       this.delayed++;
       if (isGivenBack(verdict.reason)) this.parked++;
-      this.#wake(after.next.notBefore);
+      this.#wake(notBefore);
     }
   }
 }

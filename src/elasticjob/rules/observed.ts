@@ -63,6 +63,8 @@ export interface ObservedJob {
   readonly serverNow: number | undefined;
   /** When this process began to lead: fire times before that without a run passed in somebody else's time. */
   readonly termStart: number;
+  /** When this process took the lead from one that had not given it up: what that sent before may still be executed. Absent = from none. */
+  readonly lateWritesFrom?: number;
   /** How far lastHandledFireTime may be ahead of the server's time; 0 = any. */
   readonly maxClockSkewMs: number;
   /** More finished pods are kept in the whole cluster than is allowed: this job keeps none beyond the life of the lock. */

@@ -1,3 +1,4 @@
+import type { ElasticJobRun } from "../../api/elastic-job.gen.ts";
 import type { AdmissionAnswer, Amounts, PoolFields, WorkloadWant } from "../../api/admission.ts";
 import { reduceItem } from "../../api/names.ts";
 import { formatResources, multiplyResources } from "../../quota/resource-vector.ts";
@@ -23,6 +24,12 @@ export interface QueueTurn {
   readonly isUnknown: boolean;
   /** Items that may be at work. */
   readonly allowed: number;
+  /** How often what was allowed has been lowered, this time included. */
+  readonly lowered: number;
+  /** Of what stands recorded the run could use more than it is allowed: the next leader must not take that for granted. */
+  readonly isOutdated: boolean;
+  /** What stands in the entry while nothing is decided. */
+  readonly kept?: NonNullable<ElasticJobRun["admitted"]>;
   /** Why no more are. */
   readonly waits?: NonNullable<AdmissionAnswer["waits"]>;
   readonly pool?: PoolFields;
@@ -42,18 +49,24 @@ export function queueTurn(observed: ObservedJob, run: LiveRun, sweep: ItemSweep,
   if (admission === undefined || queue === undefined) return undefined;
   if (queue.kind === "refused") {
     const { reason, message } = queue;
-    return { queue: "", isUnknown: false, allowed: 0, waits: { reason, message }, stops: [], wakeAt: never };
+    const none = { isUnknown: false, allowed: 0, lowered: 0, isOutdated: false, stops: [], wakeAt: never };
+    return { ...none, queue: "", waits: { reason, message } };
   }
   const name = queue.queue;
   const answer = admission.answers.get(run.id);
   const allowed = answer?.allowed ?? 0;
-  const want = mayAsk ? wantOf(observed, run, sweep, name) : undefined;
+  const record = admittedRecord(run);
+  const want = mayAsk ? wantOf(observed, run, sweep, name, record.items) : undefined;
+  const isLower = answer !== undefined && allowed < record.items;
   const late = unschedulable(observed, run, sweep, answer);
   return {
     queue: name,
     ...(want !== undefined && { want }),
     isUnknown: mayAsk && want === undefined,
     allowed,
+    lowered: record.lowered + (isLower ? 1 : 0),
+    isOutdated: isLower && allowed < usable(observed, run, sweep, sweep.waiting),
+    ...(answer === undefined && run.recorded?.admitted !== undefined && { kept: run.recorded.admitted }),
     ...(answer?.waits !== undefined && { waits: answer.waits }),
     ...(answer?.pool !== undefined && { pool: answer.pool }),
     stops: [...late.stops, ...givenBack(observed, run, sweep, answer, late.stops.length)],
@@ -73,13 +86,10 @@ function queueOf({ admission }: ObservedJob, run: LiveRun): NonNullable<Observed
   return queue === undefined ? undefined : { kind: "queue", queue };
 }
 
-function wantOf(observed: ObservedJob, run: LiveRun, sweep: ItemSweep, queue: string): WorkloadWant | undefined {
+function wantOf(observed: ObservedJob, run: LiveRun, sweep: ItemSweep, queue: string, recorded: number): WorkloadWant | undefined {
   const { spec } = observed;
   const template = templateOf(observed, run, sweep);
   if (template === undefined) return undefined;
-  const isEnding = run.ending !== undefined;
-  const atWork = sweep.atWork.size;
-  const open = isEnding ? 0 : sweep.waiting - sweep.parked;
   return {
     part: run.id,
     queue,
@@ -87,17 +97,33 @@ function wantOf(observed: ObservedJob, run: LiveRun, sweep: ItemSweep, queue: st
     since: sinceOf(observed, run),
     item: requestOf(template),
     atLeast: spec.queue.minCount,
-    wanted: Math.max(atWork, Math.min(spec.parallelism, atWork + open)),
-    atWork,
-    recorded: Math.max(run.recorded?.admitted?.items ?? 0, ...[...run.newest.values()].map((pod) => admittedBy(pod))),
+    wanted: usable(observed, run, sweep, sweep.waiting - sweep.parked),
+    atWork: sweep.atWork.size,
+    recorded,
     onReclaim: spec.queue.onReclaim,
     promiseSeconds: promiseOf(observed, template),
   };
 }
 
-/** What stood admitted when a pod that is still at work, and may stay, was created. */
-function admittedBy({ end, deletion, history }: AttemptPod): number {
-  return end === undefined && deletion === undefined ? (history.admitted ?? 0) : 0;
+/** Items that it could have at work together with so many that wait. */
+function usable({ spec }: ObservedJob, run: LiveRun, { atWork }: ItemSweep, waiting: number): number {
+  const open = run.ending === undefined ? waiting : 0;
+  return Math.max(atWork.size, Math.min(spec.parallelism, atWork.size + open));
+}
+
+/**
+ * What stands recorded as admitted: in the entry in status, which may be older than the last grant, and on pods, which may be older than what was
+ * given back since. Whoever knows of the last time that it was lowered is right, and of those the largest.
+ */
+function admittedRecord({ recorded, newest }: LiveRun): { readonly items: number; readonly lowered: number } {
+  let { items = 0, lowered = 0 } = recorded?.admitted ?? {};
+  for (const { history } of newest.values()) {
+    const { admitted = 0, lowered: known = 0 } = history;
+    if (known < lowered) continue;
+    items = known > lowered ? admitted : Math.max(items, admitted);
+    lowered = known;
+  }
+  return { items, lowered };
 }
 
 /** How long the run can last at most from its admission on (decision 9). */
@@ -188,11 +214,10 @@ function unschedulable(
 }
 
 /** What stands in the run's entry of its queue. */
-export function queueEntry({ queue, want, allowed }: QueueTurn): {
-  readonly queue?: string;
-  readonly admitted?: { readonly items: number; readonly resources: Readonly<Record<string, string>> };
-} {
+export function queueEntry({ queue, want, allowed, lowered, kept }: QueueTurn): Pick<ElasticJobRun, "queue" | "admitted"> {
   if (queue === "") return {};
-  if (want === undefined || allowed === 0) return { queue };
-  return { queue, admitted: { items: allowed, resources: formatResources(multiplyResources(want.item, allowed)) } };
+  if (kept !== undefined) return { queue, admitted: kept };
+  if (want === undefined || allowed + lowered === 0) return { queue };
+  const resources = formatResources(multiplyResources(want.item, allowed));
+  return { queue, admitted: { items: allowed, resources, ...(lowered > 0 && { lowered }) } };
 }

@@ -316,6 +316,7 @@ function isUrgentOfRuns(runs: RunsStep): boolean {
     (step) =>
       step.outcome !== undefined ||
       step.newStops.length > 0 ||
+      step.turn?.isOutdated === true ||
       (step.newEnding !== undefined && step.run.ending === undefined) ||
       step.ended.length >= checkpointItems ||
       // A refusal is told once; that it is over can wait.

@@ -130,6 +130,7 @@ describe("leader lease", () => {
     assert.ok(took > 19_000 && took < 24_000, `${took}`);
     assert.deepEqual(a.log, ["leading@4", "lost@14006: the lease was not renewed for 10 s"]);
     assert.equal(a.lease.fence(), false);
+    assert.deepEqual([a.lease.wasTaken, b.lease.wasTaken], [false, true]);
     assert.equal(server.stored?.spec?.leaseTransitions, 1);
   });
 
@@ -152,6 +153,7 @@ describe("leader lease", () => {
     assert.deepEqual(a.log, ["leading@4"]);
     assert.equal(a.lease.fence(), false);
     assert.equal(b.lease.fence(), true);
+    assert.equal(b.lease.wasTaken, false);
   });
 
   it("tells nobody when it is only stopped", async () => {

@@ -83,6 +83,7 @@ function bench(script: Script) {
       lost: lost.promise,
       fence: () => true,
       earlyFence: () => true,
+      wasTaken: false,
       stop: () => say("stop lease"),
       release: async () => {
         say("release");

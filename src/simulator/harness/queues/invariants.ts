@@ -3,6 +3,7 @@ import type { ElasticJob } from "../../../api/elastic-job.gen.ts";
 import { annotations, queueGate } from "../../../api/names.ts";
 import { leases, pods, resourceName, tenantQueues } from "../../../api/resource.ts";
 import type { TenantQueue } from "../../../api/tenant-queue.gen.ts";
+import { IntervalSet } from "../../../base/interval-set.ts";
 import { formatSeconds } from "../../../base/time.ts";
 import type { ApiServer, Commit } from "../../apiserver/api-server.ts";
 import { demandOf } from "../../world/pod-demand.ts";
@@ -25,7 +26,7 @@ import {
   resources,
   type WorkloadFacts,
 } from "./facts.ts";
-import { couldEverFit, guaranteesIn, mostIn, sharesIn, unreachableClass } from "./oracle.ts";
+import { couldEverFit, excessBeside, guaranteesIn, mostIn, sharesIn, unreachableClass } from "./oracle.ts";
 import { promiseOf } from "./promises.ts";
 import { isOpen, type ReclaimFacts, ReclaimHistory } from "./reclaim-facts.ts";
 
@@ -36,6 +37,8 @@ export interface QueueInvariantWatch {
   /** Instants of the operator's commits besides its lease and events. */
   readonly writesAt: readonly number[];
   readonly queues: QueueHistory;
+  /** When a pod last began to take its share. */
+  readonly begunAt: number;
   readonly reclaims: ReclaimHistory;
   /** Runs and pods that wait though they could be admitted. */
   waiting(): readonly string[];
@@ -87,6 +90,7 @@ export function watchQueueInvariants(options: QueueInvariantOptions): QueueInvar
   let lateUntil = Number.NEGATIVE_INFINITY;
   const suspicions: Suspicion[] = [];
   const asked: { readonly reclaim: ReclaimFacts; readonly guarantee: number }[] = [];
+  let begunAt = Number.NEGATIVE_INFINITY;
   const toldOpenAt = new Map<ReclaimFacts, number>();
   const samples: ReadonlyMap<string, number>[] = [];
   const usage = new Map<string, { readonly at: number; readonly cpu: number }[]>();
@@ -104,6 +108,7 @@ export function watchQueueInvariants(options: QueueInvariantOptions): QueueInvar
     if (late) lateUntil = now();
     history.observe(commit);
     const begun = queues.observe(commit);
+    if (begun !== undefined) begunAt = now();
     const kind = resourceName(commit.resource);
     if (kind === resourceName(pods)) noteUsage(commit);
     const ours = commit.userAgent.startsWith(operatorAgent);
@@ -275,8 +280,11 @@ export function watchQueueInvariants(options: QueueInvariantOptions): QueueInvar
       for (const run of status?.active ?? []) {
         const queue = spec.queue?.name ?? "";
         const sample = { object: { spec: spec.template.spec } as unknown as Pod } as QueuedPodFacts;
-        const begun = queues.workloads.get(`${job.uid}/${run.run}`)?.begunAt !== undefined;
-        const request = { cpu: item * (begun ? 1 : gang), pods: begun ? 1 : gang };
+        const isAtWork = queues.workloads.get(`${job.uid}/${run.run}`)?.pods.some((pod) => queues.isCounted(pod)) ?? false;
+        const open = (run.total ?? 1) - IntervalSet.parse(run.succeeded).size - IntervalSet.parse(run.failed).size;
+        // What has lost or given back all that it had begins together again.
+        const together = isAtWork ? 1 : Math.min(gang, Math.max(1, open));
+        const request = { cpu: item * together, pods: together };
         if (couldEverFit(queues, queue, request, promiseOf(sample, spec)))
           texts.push(`run ${run.run} of ${metadata.name} in ${queue}: ${run.phase} ${run.reason ?? ""}`);
       }
@@ -306,6 +314,9 @@ export function watchQueueInvariants(options: QueueInvariantOptions): QueueInvar
     problems,
     writesAt,
     queues,
+    get begunAt() {
+      return begunAt;
+    },
     reclaims,
     waiting,
     sample() {
@@ -320,14 +331,16 @@ export function watchQueueInvariants(options: QueueInvariantOptions): QueueInvar
         // What a queue is guaranteed and can never use is kept from firm work, though nobody has it.
         if ([...guarantees].some(([name, amount]) => name !== root.name && amount > mostIn(queues, queues.queues.get(name) as QueueFacts)))
           continue;
-        for (const [leaf, share] of sharesIn(queues, root, guarantees)) {
+        const shares = sharesIn(queues, root, guarantees);
+        for (const [leaf, share] of shares) {
           const mean = samples.reduce((sum, sample) => sum + (sample.get(leaf) ?? 0), 0) / samples.length;
           const path = queues.pathOf(leaf) ?? [];
           // A workload is an item of one core. At each level whoever has the least for its weight comes next, before its item is counted: it ends
-          // up to one item above its share, so that the last of n may lack n - 1. Between the end of an item and the next there is a moment.
-          const siblings = path.slice(0, -1).map(({ spec }) => queues.childrenOf(spec.parent as string).length);
-          const above = 1000 * siblings.length + momentOf;
-          const below = 1000 * siblings.reduce((sum, count) => sum + Math.max(1, count - 1), 0) + momentOf;
+          // up to one item above its share, or more where guarantees beneath it are of no whole items, and what it has above is lacking elsewhere.
+          // Between the end of an item and the next there is a moment.
+          const steps = path.slice(0, -1);
+          const above = 1000 * steps.length + momentOf;
+          const below = steps.reduce((sum, queue) => sum + Math.max(1000, excessBeside(queues, queue, shares, guarantees)), 0) + momentOf;
           if (mean > share + above || mean < share - below)
             say(`${leaf} had ${Math.round(mean)} under endless demand; its share is ${Math.round(share)}`);
         }

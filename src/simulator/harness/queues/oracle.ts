@@ -156,6 +156,31 @@ export function sharesIn(history: QueueHistory, root: QueueFacts, guarantees: Re
   return shares;
 }
 
+/**
+ * How far the others under the parent of a queue may be above their shares: each by an item of one core, and where leaves beneath it have guarantees
+ * by what those come to in whole items, since nobody else gets the last part of one that could not be reached any more.
+ */
+export function excessBeside(
+  history: QueueHistory,
+  queue: QueueFacts,
+  shares: ReadonlyMap<string, number>,
+  guarantees: ReadonlyMap<string, number>,
+): number {
+  const sumBeneath = ({ name }: QueueFacts, amountOf: (leaf: string) => number): number => {
+    const children = history.childrenOf(name);
+    return children.length === 0 ? amountOf(name) : children.reduce((sum, child) => sum + sumBeneath(child, amountOf), 0);
+  };
+  return history
+    .childrenOf(queue.spec.parent as string)
+    .filter((other) => other !== queue)
+    .map((other) => {
+      const whole = sumBeneath(other, (leaf) => 1000 * Math.ceil(Math.round(guarantees.get(leaf) ?? 0) / 1000));
+      const share = sumBeneath(other, (leaf) => shares.get(leaf) ?? 0);
+      return Math.max(1000, whole - share);
+    })
+    .reduce((sum, excess) => sum + excess, 0);
+}
+
 function bisect(isLow: (height: number) => boolean): number {
   let [low, high] = [0, 1e6];
   for (let round = 0; round < 60; round++) {

@@ -28,8 +28,12 @@ const start = Date.UTC(2026, 10, 21, 12, 0, 0);
 const minuteMs = 60_000;
 /** From the last fault until everything must be as if there had been none. */
 const recoveryMs = 6 * minuteMs;
-/** What waits then is admitted, and ends, within so long. */
-const drainMs = 180 * minuteMs;
+/** What waits then is admitted, and ends: firm work item by item where others' guarantees leave no more room, so it is given time while it goes on. */
+const drainMs = 24 * 60 * minuteMs;
+/** Longer than any item takes. */
+const quietMs = 4 * minuteMs;
+/** The same with all its attempts. */
+const stuckMs = 30 * minuteMs;
 const lookMs = 10_000;
 const warmUpMs = 2 * minuteMs;
 const samples = 10;
@@ -120,7 +124,7 @@ export async function simulateQueues(options: QueueSimulationOptions): Promise<S
     } else await clock.sleep(start + faultyMs - clock.now());
     await people.makeGood();
     await clock.sleep(recoveryMs);
-    for (const until = clock.now() + drainMs; clock.now() < until && watch.waiting().length > 0; ) await clock.sleep(lookMs);
+    await drained();
     if (watch.waiting().length === 0) await shareEndlessly();
     await people.settle();
     await clock.sleep(restMs + 2 * minuteMs);
@@ -139,6 +143,15 @@ export async function simulateQueues(options: QueueSimulationOptions): Promise<S
       counts: told.missing.length === 0 && failovers > 0,
       ...(hash !== undefined && { fingerprint: hash.digest("hex") }),
     };
+  }
+
+  /** Until nothing waits and all that was begun has ended, or nothing has begun for long. */
+  async function drained(): Promise<void> {
+    const since = clock.now();
+    const isStuck = () => clock.now() - Math.max(since, watch.begunAt) > stuckMs || clock.now() - since > drainMs;
+    // What fits by a hair may be at work, though nobody expects that it is ever admitted.
+    const isQuiet = () => clock.now() - watch.begunAt > quietMs;
+    while ((!isQuiet() || watch.waiting().length > 0) && !isStuck()) await clock.sleep(lookMs);
   }
 
   async function shareEndlessly(): Promise<void> {
