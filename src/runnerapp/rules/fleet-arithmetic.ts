@@ -26,6 +26,8 @@ export interface FleetNumbers {
   readonly heals: boolean;
   readonly update: Side;
   readonly others: Side;
+  /** Instances of neither side any more, which take their places until they have been drained and are deleted. */
+  readonly draining: number;
   /** Instances that may be created now at most: what a queue leaves. Infinity = no limit. */
   readonly mayCreate: number;
 }
@@ -72,7 +74,7 @@ export function fleetSteps(numbers: FleetNumbers): FleetSteps {
 
   const window = rolling ? update.available + maxUnavailable + maxSurge : Number.POSITIVE_INFINITY;
   const updatedNow = update.living >= target ? target : Math.max(update.living, Math.min(target, window));
-  const room = clamp(replicas + maxSurge - living, 0, numbers.mayCreate);
+  const room = clamp(replicas + maxSurge - living - numbers.draining, 0, numbers.mayCreate);
   const createUpdate = clamp(updatedNow - lasting(update), 0, room);
 
   const carried = rolling && numbers.heals ? leastAvailable - update.available : 0;

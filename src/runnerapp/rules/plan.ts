@@ -78,9 +78,8 @@ export function planRunnerApp(observed: ObservedApp): RunnerAppPlan {
   const unfit = new Set(options.remove);
   const withoutNode = new Set(pods.filter(({ metadata }) => unfit.has(metadata.uid as string)));
   const gone = new Set([...goneOf(context, moves, healing, signals), ...withoutNode]);
-  // What still drains takes its place until it is deleted.
-  const isGone = (pod: InstancePod) => gone.has(pod) && drainedFrom(observed, spec, pod) <= now;
-  const counted = [...moves.counted, ...pods.filter((pod) => pod.hasEnded && !pod.isDeleting)].filter((pod) => !isGone(pod));
+  const counted = [...moves.counted, ...pods.filter((pod) => pod.hasEnded && !pod.isDeleting)].filter((pod) => !gone.has(pod));
+  const draining = moves.counted.filter((pod) => gone.has(pod) && drainedFrom(observed, spec, pod) > now).length;
   const standing = standingOf(observed, spec, rollout, moves, healing);
   const isUpdate = (pod: InstancePod) => pod.revision === rollout.goal;
   const sides = { update: counted.filter(isUpdate), others: counted.filter((pod) => !isUpdate(pod)) };
@@ -91,7 +90,7 @@ export function planRunnerApp(observed: ObservedApp): RunnerAppPlan {
   const surges = candidates.size === 0 || spec.maxUnavailable === 0;
   const surge = surges ? Math.max(0, spec.maxSurge - moves.extra - moves.toCome) : 0;
   const stepsWith = (mayCreate: number) =>
-    rollout.goal === undefined ? idle : fleetSteps(numbersOf(spec, rollout, sides, standing, surge, mayCreate));
+    rollout.goal === undefined ? idle : fleetSteps({ ...numbersOf(spec, rollout, sides, standing, surge, mayCreate), draining });
   const steps = stepsWith(turn.mayCreate - replacements.length);
   const surplus = leavingNow(steps, sides, standing);
   const inPlace = stepChanges(changes, candidates, surplus, steps.short, living);

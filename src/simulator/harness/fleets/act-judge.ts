@@ -117,7 +117,9 @@ export class ActJudge {
       return stands || isAsked || !isNew(pod) || updated > terms.target || isTwin(pod, all) || updated === instances.length;
     // A failed canary that has to leave its node does not come back.
     if (isNew(pod)) return terms.phase === "RolledBack" || updated > terms.target || (terms.phase === "AutoPaused" && isAsked);
-    return !terms.paused && instances.length - updated > terms.wanted - terms.target;
+    // One that moves is as old as the one that serves, also where the one that comes in its place has the change.
+    const old = instances.filter((instance) => !instance.every(isNew)).length;
+    return !terms.paused && old > terms.wanted - terms.target;
   }
 
   creating(knowledge: Knowledge, pod: Pod): void {

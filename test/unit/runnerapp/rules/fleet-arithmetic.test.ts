@@ -57,6 +57,7 @@ function numbersOf({ update, others, numbers }: Row): FleetNumbers {
     heals: rolling,
     update: mine,
     others: theirs,
+    draining: 0,
     mayCreate: Number.POSITIVE_INFINITY,
     ...numbers,
   };
@@ -211,6 +212,12 @@ const replacing: readonly Row[] = [
     numbers: { replicas: 7, target: 1, maxSurge: 2, maxUnavailable: 0 },
     want: "nothing",
   },
+  {
+    name: "what still drains takes its place: no more come besides than the surge leaves",
+    update: "2/2 d2",
+    numbers: { replicas: 4, target: 4, maxSurge: 1, maxUnavailable: 2, draining: 2 },
+    want: "+1 new",
+  },
   { name: "a restart without surge takes first", update: "10/10 d10", numbers: { maxSurge: 0 }, want: "due 2" },
   {
     name: "a restart that may take none takes when another one serves",
@@ -247,6 +254,7 @@ describe("the arithmetic of a fleet", () => {
       .map((numbers) => ({
         ...numbers,
         mostLiving: numbers.replicas + numbers.maxSurge,
+        draining: 0,
         rolling: numbers.rolling || numbers.others.living > 0,
       }));
   const anyNumbers = numbersUpTo(30);
@@ -364,6 +372,7 @@ describe("the arithmetic of a fleet", () => {
             target,
             ...pools,
             mostLiving: replicas + maxSurge,
+            draining: 0,
             rolling: true,
             heals: true,
             update: all(mine),
