@@ -21,8 +21,9 @@ class Executor {
   constructor(process: ExecutorProcess) {
     this.process = process;
   }
+  /** With signs that an address must escape. */
   newId(): string {
-    return `task-${process.pid}.${this.#tasks++}`;
+    return `task/${process.pid} ${this.#tasks++}?`;
   }
   post(task: string, handler: string, more: object = {}): Promise<JsonReply> {
     const job = { namespace: "batch", name: "import", uid: "u-1" };
@@ -33,10 +34,10 @@ class Executor {
     return this.post(task, "sleep", { parameter: String(seconds) });
   }
   get(task: string, wait: number): Promise<JsonReply> {
-    return this.send("GET", `/run/${task}?wait=${wait}s`);
+    return this.send("GET", `/run/${encodeURIComponent(task)}?wait=${wait}s`);
   }
   cancel(task: string): Promise<JsonReply> {
-    return this.send("DELETE", `/run/${task}`);
+    return this.send("DELETE", `/run/${encodeURIComponent(task)}`);
   }
   send(method: "GET" | "POST" | "DELETE", path: string, body?: object | string): Promise<JsonReply> {
     return ask(method, this.process.url + path, body, { authorization: `Bearer ${token}` });
@@ -160,7 +161,7 @@ const rows: Readonly<Record<string, (executor: Executor) => Promise<void>>> = {
     const { url } = executor.process;
     for (const headers of [{}, { authorization: "Bearer wrong" }, { authorization: token }]) {
       assert.equal((await ask("POST", `${url}/run`, { task, handler: "hello" }, headers)).status, 401);
-      assert.equal((await ask("GET", `${url}/run/${task}`, undefined, headers)).status, 401);
+      assert.equal((await ask("GET", `${url}/run/${encodeURIComponent(task)}`, undefined, headers)).status, 401);
     }
     assert.equal((await executor.get(task, 0)).status, 404);
   },
