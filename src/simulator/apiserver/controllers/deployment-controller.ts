@@ -62,7 +62,7 @@ export class DeploymentController {
       metadata: {
         name: `${name}-${hash}`,
         labels,
-        annotations: { [revisionAnnotation]: String(highestRevision(sets) + 1) },
+        annotations: { ...passedOn(deployment), [revisionAnnotation]: String(highestRevision(sets) + 1) },
         ownerReferences: [controlledBy(deployment, deployments)],
       },
       spec: {
@@ -74,14 +74,13 @@ export class DeploymentController {
     });
   }
 
-  /** The set of the newest template has the highest revision: a set that is gone back to gets a new one. */
+  /** The set of the newest template has the highest revision, and says what its Deployment does: a set that is gone back to is numbered anew. */
   #number(deployment: StoredObject, current: StoredObject, sets: readonly StoredObject[]): void {
     const highest = highestRevision(sets.filter((set) => set !== current));
-    let revision = revisionOf(current);
-    if (revision <= highest) {
-      revision = highest + 1;
-      this.#client.merge(replicaSets, current, { metadata: { annotations: { [revisionAnnotation]: String(revision) } } });
-    }
+    const revision = Math.max(revisionOf(current), highest + 1);
+    const annotations = { ...passedOn(deployment), [revisionAnnotation]: String(revision) };
+    if (Object.entries(annotations).some(([name, text]) => current.metadata.annotations?.[name] !== text))
+      this.#client.merge(replicaSets, current, { metadata: { annotations } });
     if (deployment.metadata.annotations?.[revisionAnnotation] === String(revision)) return;
     this.#client.merge(deployments, deployment, { metadata: { annotations: { [revisionAnnotation]: String(revision) } } });
   }
@@ -180,6 +179,14 @@ function templateOf(set: StoredObject): Fields {
   const labels = withField(sectionOf(metadata, "labels"), hashLabel, undefined);
   return { ...template, metadata: { ...metadata, labels } };
 }
+
+/** The annotations of a Deployment that its newest set has as well, such as the cause of a change: all but those about itself. */
+const passedOn = (deployment: StoredObject): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(deployment.metadata.annotations ?? {}).filter(
+      ([name]) => name !== "kubectl.kubernetes.io/last-applied-configuration" && !name.startsWith("deployment.kubernetes.io/"),
+    ),
+  );
 
 const revisionOf = (set: StoredObject): number => Number(set.metadata.annotations?.[revisionAnnotation] ?? 0);
 const highestRevision = (sets: readonly StoredObject[]): number => Math.max(0, ...sets.map(revisionOf));
