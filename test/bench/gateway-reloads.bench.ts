@@ -15,7 +15,7 @@ import { Component } from "../../hack/control-plane/component.ts";
 import { Watchdog } from "../../hack/control-plane/watchdog.ts";
 import { ensureHaproxy } from "../../hack/haproxy/binaries.ts";
 import { createSystemClock } from "../../src/base/clock.ts";
-import { createMasterSocket } from "../../src/haproxy/master-socket.ts";
+import { createMasterSocket, type MasterSocket } from "../../src/haproxy/master-socket.ts";
 import { freeRange } from "../gateway/support/free-range.ts";
 import { startGateway } from "../gateway/support/gateway.ts";
 import { startInstance, type TestInstance } from "../gateway/support/instances.ts";
@@ -44,6 +44,7 @@ interface Outcome {
 
 /** What is held open through one of the changes. */
 const uploadsPerChange = 2;
+const mostAttempts = 100;
 
 const bench: Bench = async (words) => {
   const choice = readArguments(words, { services: 2500, servers: 6, changes: 30, clients: 8 });
@@ -120,6 +121,18 @@ async function play(
   for (const socket of uploads) socket.destroy();
   tell(`${name}: ${loadText("load", result).trim()}; ${percentile(delays, 50).toFixed(0)} ms a change, ${megabytes.toFixed(0)} MB`);
   return { delays, load: result, megabytes };
+}
+
+/** The master refuses connections for a moment while it starts itself anew. */
+async function reloaded(master: MasterSocket): ReturnType<MasterSocket["reload"]> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await master.reload();
+    } catch (error) {
+      if (attempt === mostAttempts) throw error;
+      await sleep(20);
+    }
+  }
 }
 
 /** A request whose body does not end. */
@@ -248,7 +261,7 @@ async function withClassic(
       async change(index, instances) {
         backends[index] = instances;
         await write();
-        const { succeeded, log } = await master.reload();
+        const { succeeded, log } = await reloaded(master);
         if (!succeeded) throw new Error(`the reload failed: ${log}`);
       },
     });

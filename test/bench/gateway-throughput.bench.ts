@@ -1,7 +1,8 @@
 /**
  * What passes through a gateway with 2,500 services beside what passes through the same HAProxy with a file that a person wrote for one service, with the
  * same six servers behind both. Rounds alternate, as which of the two begins does. Clients are as many as keep HAProxy busy; it has one thread, and the
- * clients and the servers share the machine with it, so the ratio is the figure, not the rate. Beside it: processor time of HAProxy for each request.
+ * clients and the servers share the machine with it, so the ratio is the figure, not the rate. Beside it: processor time of HAProxy for each request, without what its checks take while
+ * nobody asks it anything.
  */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -19,6 +20,8 @@ import { readArguments } from "./support/arguments.ts";
 import { median, rounded } from "./support/figures.ts";
 import { cpuSecondsOf } from "./support/process-figures.ts";
 import { tell } from "./support/progress.ts";
+
+const idleMs = 5000;
 
 interface Round {
   /** Requests a second. */
@@ -71,10 +74,11 @@ const bench: Bench = async (words) => {
       { name: "ours", port: pool.first, pid: gatewayPid },
       { name: "plain", port: plainPort, pid: plain.pid },
     ] as const;
-    for (const { port, pid } of sides) await round(port, pid, 2, choice.clients);
+    const idle = { ours: await idleCost(gatewayPid), plain: await idleCost(plain.pid) };
+    for (const { name, port, pid } of sides) await round(port, pid, idle[name], 2, choice.clients);
     for (let count = 0; count < choice.rounds; count++) {
       for (const { name, port, pid } of count % 2 === 0 ? sides : sides.toReversed()) {
-        const found = await round(port, pid, choice.seconds, choice.clients);
+        const found = await round(port, pid, idle[name], choice.seconds, choice.clients);
         rounds[name].push(found);
         tell(`round ${count + 1}, ${name}: ${found.rate.toFixed(0)} requests/s, ${found.cost.toFixed(1)} us of HAProxy each`);
       }
@@ -107,14 +111,21 @@ const bench: Bench = async (words) => {
   }
 };
 
-async function round(port: number, pid: number, seconds: number, clients: number): Promise<Round> {
+/** Seconds of processor time that a process takes in a second. */
+async function idleCost(pid: number): Promise<number> {
+  const before = await cpuSecondsOf(pid);
+  await new Promise((resolve) => setTimeout(resolve, idleMs));
+  return (((await cpuSecondsOf(pid)) - before) / idleMs) * 1000;
+}
+
+async function round(port: number, pid: number, idle: number, seconds: number, clients: number): Promise<Round> {
   const before = await cpuSecondsOf(pid);
   const begun = performance.now();
   const load = startLoad({ port, clients });
   await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
   const { sent, failed } = await load.stop();
   const took = (performance.now() - begun) / 1000;
-  return { rate: sent / took, cost: (((await cpuSecondsOf(pid)) - before) / sent) * 1e6, failed };
+  return { rate: sent / took, cost: (((await cpuSecondsOf(pid)) - before - idle * took) / sent) * 1e6, failed };
 }
 
 /** An HAProxy as a person would write it for one service. */
