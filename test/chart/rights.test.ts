@@ -169,7 +169,7 @@ describe("the operator's rights", function () {
   const used = new Set<string>();
   const refused = new Set<string>();
 
-  const apply = (object: { readonly metadata: KubeObject["metadata"] }) =>
+  const apply = <Made extends { readonly metadata: KubeObject["metadata"] }>(object: Made) =>
     kubectl.ok(["apply", "-n", object.metadata.namespace ?? "work", "--server-side", "-f", "-"], dump(object));
   const app = (spec: object) => ({
     apiVersion: "nuptse.dev/v1alpha1",
