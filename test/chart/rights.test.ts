@@ -169,8 +169,10 @@ describe("the operator's rights", function () {
   const used = new Set<string>();
   const refused = new Set<string>();
 
-  const apply = <Made extends { readonly metadata: KubeObject["metadata"] }>(object: Made) =>
-    kubectl.ok(["apply", "-n", object.metadata.namespace ?? "work", "--server-side", "-f", "-"], dump(object));
+  const apply = (object: object) => {
+    const { namespace = "work" } = (object as KubeObject).metadata;
+    return kubectl.ok(["apply", "-n", namespace, "--server-side", "-f", "-"], dump(object));
+  };
   const app = (spec: object) => ({
     apiVersion: "nuptse.dev/v1alpha1",
     kind: "RunnerApp",
