@@ -1,4 +1,4 @@
-// Writes what is made from the CRDs: types in src/api and reference pages in docs/reference. npm run generate
+// Writes what is made from the CRDs: types in src/api, reference pages in docs/reference, and the copies that the chart holds. npm run generate
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { differences, generateFiles, leftOver } from "./generate/generated-files.ts";

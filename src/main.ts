@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -22,6 +23,8 @@ import type { Operator } from "./operator/operator.ts";
 import type { AskGateway } from "./runnerapp/services/gateway-request.ts";
 import type { Metrics } from "./runtime/metrics.ts";
 import type { TraceService } from "./trace/trace-service.ts";
+import type { CertificateTrouble } from "./webhook/certificate-keeper.ts";
+import type { TlsPair } from "./webhook/read-certificates.ts";
 import type { WebhookService } from "./webhook/webhook-service.ts";
 
 // The composition root: flags, wiring and signals. Whatever only one command needs is imported when that command runs, so that short
@@ -111,6 +114,7 @@ async function runOperator(options: OperatorOptions): Promise<void> {
     ...(await gatewayAsking(options)),
   });
   const webhooks = await startOperatorWebhooks(options, operator, { namespace, metrics, logger, now: () => serverTime.now() });
+  const closeCertificates = await keepCertificates(options, operator, { namespace, metrics, logger, now: () => serverTime.now() });
   const server = await health.startHealthServer({
     ...options.metricsAddress,
     alive: {},
@@ -136,6 +140,7 @@ async function runOperator(options: OperatorOptions): Promise<void> {
   }
   logger.info("operator has stopped");
   await webhooks?.close();
+  await closeCertificates?.();
   outbox?.close();
   await trace?.close();
   await explain?.close();
@@ -151,18 +156,23 @@ async function gatewayAsking(options: OperatorOptions): Promise<{ readonly askGa
   return { askGateway: createGatewayRequest({ port, caFile, serverName, tokenFile: options.gatewayStateTokenFile ?? ownTokenFile }) };
 }
 
+/** What webhooks and the keepers of certificates stand on. */
+interface AroundWebhooks {
+  readonly namespace: string;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly now: () => number;
+}
+
 /** The admission webhooks, if they are to be served. */
 async function startOperatorWebhooks(
   options: OperatorOptions,
   operator: Operator,
-  around: { readonly namespace: string; readonly metrics: Metrics; readonly logger: Logger; readonly now: () => number },
+  around: AroundWebhooks,
 ): Promise<WebhookService | undefined> {
   if (options.webhookBindAddress === undefined) return undefined;
-  const [{ startWebhooks }, { operatorEventReasons }] = await Promise.all([
-    import("./webhook/webhook-service.ts"),
-    import("./api/reasons.ts"),
-  ]);
-  const { webhookCertificateFailed, webhookCertificateRecovered } = operatorEventReasons;
+  const { startWebhooks } = await import("./webhook/webhook-service.ts");
+  const { webhookTlsCertFile: certFile, webhookTlsKeyFile: keyFile } = options;
   return startWebhooks({
     ...around,
     ...options.webhookBindAddress,
@@ -176,11 +186,43 @@ async function startOperatorWebhooks(
     validatingConfiguration: options.webhookValidatingConfiguration,
     mutatingConfiguration: options.webhookMutatingConfiguration,
     times: options.webhookCertificateSeconds,
-    onTrouble: ({ kind, note }) =>
-      kind === "failed"
-        ? operator.tellDeployment("Warning", webhookCertificateFailed, note)
-        : operator.tellDeployment("Normal", webhookCertificateRecovered, note),
+    ...(certFile !== undefined && keyFile !== undefined && { readTls: () => readTlsPair(certFile, keyFile) }),
+    onTrouble: await certificateTrouble(operator),
   });
+}
+
+async function readTlsPair(certFile: string, keyFile: string): Promise<TlsPair> {
+  const [certificatePem, privateKeyPem] = await Promise.all([readFile(certFile, "utf8"), readFile(keyFile, "utf8")]);
+  return { certificatePem, privateKeyPem };
+}
+
+/** Keeps the certificates that --certificate names; resolves with what ends that. */
+async function keepCertificates(
+  { certificate: certificates, webhookCertificateSeconds: times }: OperatorOptions,
+  operator: Operator,
+  around: AroundWebhooks,
+): Promise<(() => Promise<void>) | undefined> {
+  if (certificates === undefined) return undefined;
+  const kept = await import("./webhook/kept-certificates.ts");
+  return kept.keepCertificates({
+    ...around,
+    client: operator.client,
+    clock,
+    random,
+    certificates,
+    times,
+    onTrouble: await certificateTrouble(operator),
+  });
+}
+
+/** Troubles with certificates are told on the operator's Deployment. */
+async function certificateTrouble(operator: Operator): Promise<(trouble: CertificateTrouble) => void> {
+  const { operatorEventReasons } = await import("./api/reasons.ts");
+  const { webhookCertificateFailed, webhookCertificateRecovered } = operatorEventReasons;
+  return ({ kind, note }) =>
+    kind === "failed"
+      ? operator.tellDeployment("Warning", webhookCertificateFailed, note)
+      : operator.tellDeployment("Normal", webhookCertificateRecovered, note);
 }
 
 /** The outbox for notifications, as the file of --config says. */
@@ -351,8 +393,7 @@ async function runPlayground(options: PlaygroundOptions): Promise<void> {
 }
 
 async function addPlaygroundUser({ name, role: roles, namespace, kubeconfig }: PlaygroundUserOptions): Promise<void> {
-  const [{ readFile }, { randomBytes }, { loadCredentials }, { createHttpTransport }, { createKubeClient }, users] = await Promise.all([
-    import("node:fs/promises"),
+  const [{ randomBytes }, { loadCredentials }, { createHttpTransport }, { createKubeClient }, users] = await Promise.all([
     import("node:crypto"),
     import("./kube/credentials.ts"),
     import("./kube/http-transport.ts"),

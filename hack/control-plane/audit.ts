@@ -35,6 +35,8 @@ export interface AuditEvent {
   readonly requestUri: string;
   readonly objectRef?: AuditObject;
   readonly responseStatus: { readonly code: number };
+  /** Whether the user lacked the right: a 403 may also be a quota's, or a policy's. */
+  readonly forbidden: boolean;
   /** When the server got the request, in milliseconds since the epoch, with microseconds as the fraction. */
   readonly requestReceivedTimestamp: number;
   /** When this stage was reached; for ResponseComplete the end of the reply. */
@@ -97,6 +99,7 @@ export function parseAuditLine(line: string): AuditEvent {
           },
         }),
     responseStatus: { code: raw.responseStatus?.code ?? 0 },
+    forbidden: raw.annotations?.["authorization.k8s.io/decision"] === "forbid",
     requestReceivedTimestamp: microTime(raw.requestReceivedTimestamp),
     stageTimestamp: microTime(raw.stageTimestamp),
   };
@@ -131,6 +134,7 @@ interface RawEvent {
   readonly requestURI: string;
   readonly objectRef?: Partial<AuditObject>;
   readonly responseStatus?: { readonly code?: number };
+  readonly annotations?: Readonly<Record<string, string>>;
   readonly requestReceivedTimestamp: string;
   readonly stageTimestamp: string;
 }

@@ -4,10 +4,13 @@ import { globSync } from "node:fs";
 const ladder = ["unit", "simulation", "conformance", "cli", "chart", "gateway", "executors", "console", "integration"];
 
 /** The folders whose tests talk to a real control plane. */
-const onControlPlane = new Set(["conformance", "integration"]);
+const onControlPlane = new Set(["conformance", "chart", "integration"]);
 
 /** The folders whose tests wait for real time to pass more than they compute. */
-const waiting = new Set(["cli", "executors", "integration"]);
+const waiting = new Set(["cli", "chart", "executors", "integration"]);
+
+/** The folders whose tests start `nuptse` as a process. */
+const startingProgram = new Set(["chart", "integration"]);
 
 /** What one call of the test command runs. */
 export interface Selection {
@@ -39,7 +42,7 @@ export function select(root: string, args: readonly string[]): Selection {
     files: globSync(`test/${name}/**/*.test.ts`, { cwd: root }).sort(),
     needsControlPlane: onControlPlane.has(name.split("/")[0] ?? ""),
     mostlyWaits: waiting.has(name.split("/")[0] ?? ""),
-    startsProgram: name.split("/")[0] === "integration",
+    startsProgram: startingProgram.has(name.split("/")[0] ?? ""),
   }));
   const empty = folders.find((folder) => folder.files.length === 0 && named.length > 0);
   if (empty !== undefined) throw new Error(`test/${empty.name} holds no tests (*.test.ts); folders are: ${ladder.join(", ")}`);

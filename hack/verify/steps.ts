@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { differences, generateFiles } from "../generate/generated-files.ts";
+import { manifestProblems } from "../manifests/plain-manifests.ts";
 import { sourceRuleBreaches } from "./source-rules.ts";
 
 /** One thing that must hold for the tree as it stands. */
@@ -17,6 +18,11 @@ export const verifySteps: readonly VerifyStep[] = [
     name: "generated files are those of the CRDs",
     remedy: "npm run generate",
     check: async (root) => differences(root, await generateFiles(root)).join("\n"),
+  },
+  {
+    name: "plain manifests are those of the chart",
+    remedy: "npm run manifests (after npm run generate)",
+    check: (root) => Promise.resolve(manifestProblems(root).join("\n")),
   },
   {
     name: "types",

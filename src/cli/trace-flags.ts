@@ -26,7 +26,10 @@ export function addTraceOptions(command: Command): Command {
       { kind: "none" } as const,
     )
     .option("--trace-token-file <file>", "the bearer token for nuptse trace (default: that of the pod's ServiceAccount, if there is one)")
-    .option("--trace-ca-file <file>", "the authorities of the certificate of nuptse trace, PEM (default: those of Node)")
+    .option(
+      "--trace-ca-file <file>",
+      "the authorities of the certificate of nuptse trace, PEM; read at each new connection (default: those of Node)",
+    )
     .option("--trace-password-file <file>", "the password for PostgreSQL (default: the one in the URL, or $PGPASSWORD)");
   command.options.find((option) => option.attributeName() === "trace")?.default({ kind: "none" }, "none");
   return addTraceRetentionOptions(command);

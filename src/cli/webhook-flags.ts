@@ -19,6 +19,17 @@ export interface WebhookFlags {
   readonly webhookValidatingConfiguration: string;
   readonly webhookMutatingConfiguration: string;
   readonly webhookCertificateSeconds: CertificateDurations;
+  /** Both or neither: the certificate that somebody else keeps. */
+  readonly webhookTlsCertFile?: string;
+  readonly webhookTlsKeyFile?: string;
+  /** Certificates that are kept for others. */
+  readonly certificate?: readonly KeptCertificateFlag[];
+}
+
+/** A Secret that is kept, and the names that its certificate answers to. */
+export interface KeptCertificateFlag {
+  readonly secret: string;
+  readonly names: readonly string[];
 }
 
 const defaultDurations = "7776000/2592000/600";
@@ -61,6 +72,17 @@ export function addWebhookOptions(command: Command): Command {
         "before that is served and afterwards, in seconds; shorter ones are for tests",
       certificateDurations,
       certificateDurations(defaultDurations),
+    )
+    .option(
+      "--webhook-tls-cert-file <file>",
+      "serve the webhooks with this certificate, PEM, in place of one that the operator keeps; read anew once a minute",
+    )
+    .option("--webhook-tls-key-file <file>", "the certificate's key, PEM")
+    .option(
+      "--certificate <secret=names...>",
+      "keep a certificate for these host names in this Secret, in the namespace of the Lease, for those who mount it, such as " +
+        "nuptse-trace-tls=nuptse-trace.nuptse-system.svc; may be given several times (default: none is kept)",
+      keptCertificate,
     );
   command.options
     .find((option) => option.attributeName() === "webhookCertificateSeconds")
@@ -68,13 +90,27 @@ export function addWebhookOptions(command: Command): Command {
   return command;
 }
 
-/** Ends the command with a line when something is said of webhooks that are not served. */
+/** Ends the command with a line when something is said of webhooks that are not served, or one of two files is missing. */
 export function checkWebhookFlags(command: Command): void {
-  if (command.getOptionValue("webhookBindAddress") !== undefined) return;
+  const { webhookTlsCertFile, webhookTlsKeyFile, webhookBindAddress } = command.opts<WebhookFlags>();
+  if ((webhookTlsCertFile === undefined) !== (webhookTlsKeyFile === undefined))
+    command.error("error: --webhook-tls-cert-file and --webhook-tls-key-file belong together: give both, or neither");
+  if (webhookBindAddress !== undefined) return;
   const given = command.options.find(
     (option) => option.attributeName().startsWith("webhook") && command.getOptionValueSource(option.attributeName()) === "cli",
   );
-  if (given !== undefined) command.error(`error: ${given.long} has no effect without --webhook-bind-address, which serves the webhooks`);
+  if (given === undefined) return;
+  // How long certificates last is said of all that are kept.
+  if (given.attributeName() === "webhookCertificateSeconds" && command.getOptionValue("certificate") !== undefined) return;
+  command.error(`error: ${given.long} has no effect without --webhook-bind-address, which serves the webhooks`);
+}
+
+/** "nuptse-trace-tls=nuptse-trace.nuptse-system.svc,trace.example" */
+function keptCertificate(text: string, before: readonly KeptCertificateFlag[] | undefined): readonly KeptCertificateFlag[] {
+  const [secret = "", names = "", ...more] = text.split("=");
+  if (more.length > 0 || names === "")
+    throw new InvalidArgumentError("Write the name of a Secret, an equals sign, and host names with commas between.");
+  return [...(before ?? []), { secret: objectName(secret), names: hostNames(names) }];
 }
 
 const dnsLabel = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;

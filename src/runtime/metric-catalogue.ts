@@ -137,7 +137,7 @@ export const metricCatalogue = {
   nuptse_webhook_certificate_failures_total: {
     type: "counter",
     labels: [],
-    help: "Times that the webhook's certificates could not be looked after: the Secret or a configuration could not be read or written.",
+    help: "Times that certificates that the operator keeps could not be looked after: a Secret, a file or a configuration could not be read or written.",
   },
   nuptse_trace_lag_seconds: {
     type: "gauge",

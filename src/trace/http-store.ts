@@ -1,4 +1,4 @@
-import { Agent, request } from "undici";
+import { Agent, buildConnector, request } from "undici";
 import type { TraceAttempt, TraceState } from "../api/trace.ts";
 import type { Clock } from "../base/clock.ts";
 import type { QueryKind } from "./query.ts";
@@ -11,8 +11,8 @@ export interface HttpStoreOptions {
   readonly clock: Clock;
   /** Reads the bearer token; asked once a minute, since the kubelet renews it. Absent = none is sent. */
   readonly token?: () => Promise<string>;
-  /** Authorities that the server's certificate may come from, PEM; absent = those of Node. */
-  readonly ca?: string;
+  /** Reads the authorities that the server's certificate may come from, PEM; asked for each connection, since they are renewed. Absent = those of Node. */
+  readonly ca?: () => Promise<string>;
 }
 
 const connections = 4;
@@ -26,7 +26,7 @@ export function createHttpStore(options: HttpStoreOptions): TraceStore {
   const origin = new URL(options.url).origin;
   const agent = new Agent({
     connections,
-    connect: { timeout: 5000, ...(options.ca !== undefined && { ca: options.ca }) },
+    connect: connectorOf(options),
     headersTimeout: answerWithinMs,
     bodyTimeout: answerWithinMs,
     maxResponseSize: longestAnswer,
@@ -67,6 +67,17 @@ export function createHttpStore(options: HttpStoreOptions): TraceStore {
     attempts: (query) => ask<TraceAttempt>("attempts", query),
     prune: () => Promise.resolve(0),
     close: () => agent.destroy(),
+  };
+}
+
+function connectorOf({ ca }: HttpStoreOptions): buildConnector.connector {
+  const timeout = 5000;
+  if (ca === undefined) return buildConnector({ timeout });
+  return (target, done) => {
+    ca().then(
+      (text) => buildConnector({ timeout, ca: text })(target, done),
+      (error: Error) => done(error, null),
+    );
   };
 }
 

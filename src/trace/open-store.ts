@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import type { Logger } from "../api/logger.ts";
 import type { Clock } from "../base/clock.ts";
@@ -9,13 +8,13 @@ import type { TraceTarget } from "./target.ts";
 export interface TraceFiles {
   /** Holds the bearer token for `nuptse trace`; read anew once a minute. */
   readonly tokenFile?: string;
-  /** Authorities of the certificate of `nuptse trace`, PEM. */
+  /** Authorities of the certificate of `nuptse trace`, PEM; read at each new connection. */
   readonly caFile?: string;
   /** Holds the password for PostgreSQL; read at each new connection. Absent: the URL's, or $PGPASSWORD. */
   readonly passwordFile?: string;
 }
 
-/** Makes the store of a target, whose code is loaded only then. Nothing is connected or opened yet; throws when a file cannot be read. */
+/** Makes the store of a target, whose code is loaded only then. Nothing is connected, opened or read yet. */
 export async function openTraceStore(
   target: Exclude<TraceTarget, { readonly kind: "none" }>,
   options: { readonly clock: Clock; readonly logger: Logger; readonly files?: TraceFiles },
@@ -33,7 +32,7 @@ export async function openTraceStore(
         url: target.url,
         clock,
         ...(files.tokenFile !== undefined && { token: textOf(files.tokenFile) }),
-        ...(files.caFile !== undefined && { ca: readFileSync(files.caFile, "utf8") }),
+        ...(files.caFile !== undefined && { ca: textOf(files.caFile) }),
       });
     }
     case "postgres": {

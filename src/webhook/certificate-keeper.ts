@@ -1,5 +1,5 @@
 /**
- * Keeps the Secret with the webhook's certificates, and the caBundle of the configurations that lead to it. Every replica does, without a
+ * Keeps a Secret with certificates, and the caBundle of the configurations that lead to who serves them. Every replica does, without a
  * leader: a write of the Secret carries the version that it was planned from (or is a create that only one can win), and one of a
  * configuration the version that was read before the Secret was, so that a replica that stood still for an hour cannot bring back what
  * was true then. How long something has been told is measured by each replica for itself, on its monotonic clock: whoever has waited long
@@ -37,6 +37,7 @@ export interface CertificateKeeperOptions {
   /** The API server's wall time in milliseconds: it is who judges whether a certificate is valid. */
   readonly now: () => number;
   readonly secret: ObjectRef;
+  /** Empty where nobody but readers of the Secret is to know of the authorities. */
   readonly configurations: readonly ConfigurationRef[];
   /** Host names and addresses that the certificate must answer to. */
   readonly names: readonly string[];
@@ -72,6 +73,7 @@ const mostTurns = 10;
 /** Builds a keeper; nothing happens before `run`. */
 export function createCertificateKeeper(options: CertificateKeeperOptions): CertificateKeeper {
   const { client, clock, logger, metrics, names, times, secret } = options;
+  const secretName = `${secret.namespace}/${secret.name}`;
   let served: ServingCertificate | undefined;
   /** Since when all configurations have been seen to tell of this bundle. */
   let told: { readonly bundle: string; readonly since: number } | undefined;
@@ -100,17 +102,16 @@ export function createCertificateKeeper(options: CertificateKeeperOptions): Cert
     const object: Secret = { apiVersion: apiVersionOf(secrets), kind: secrets.kind, metadata, type, data: secretData(record) };
     try {
       await (stored === undefined ? client.create(secrets, object) : client.replace(secrets, object));
-      logger.info("the webhook's certificates have changed", { what, secret: `${secret.namespace}/${secret.name}` });
+      logger.info("certificates have changed", { what, secret: secretName });
     } catch (error) {
       if (!(error instanceof AlreadyExists || error instanceof Conflict)) throw error;
     }
   }
 
   function serve(certificate: ServingCertificate): void {
-    metrics.set("nuptse_webhook_certificate_expiry_timestamp_seconds", {}, Math.floor(endOf(certificate) / 1000));
     if (certificate.certificatePem === served?.certificatePem) return;
     served = certificate;
-    logger.info("a certificate of the webhook is served", { until: new Date(endOf(certificate)).toISOString() });
+    logger.info("a certificate is served", { secret: secretName, until: new Date(endOf(certificate)).toISOString() });
     options.onCertificate(certificate);
   }
 
@@ -153,23 +154,23 @@ export function createCertificateKeeper(options: CertificateKeeperOptions): Cert
   async function look(): Promise<void> {
     for (let turns = 0; turns < mostTurns; turns++) if (await turn()) return;
     throw new Error(
-      `the webhook's certificates were changed by somebody else ${mostTurns} times in a row; is another installation using the same Secret?`,
+      `certificates were changed by somebody else ${mostTurns} times in a row; is another installation using the same Secret?`,
     );
   }
 
   function failed(error: unknown): void {
     failures += 1;
     metrics.count("nuptse_webhook_certificate_failures_total", {});
-    logger.warn("the webhook's certificates could not be looked after (trying again)", { error, failures });
+    logger.warn("certificates could not be looked after (trying again)", { error, failures, secret: secretName });
     if (failures < failuresBeforeTrouble) return;
     const state = served === undefined ? "none is served" : `the one that is served ends at ${new Date(endOf(served)).toISOString()}`;
     const reason = error instanceof Error ? error.message : String(error);
-    options.onTrouble({ kind: "failed", note: `the webhook's certificates cannot be looked after; ${state}: ${reason}` });
+    options.onTrouble({ kind: "failed", note: `the certificates of ${secretName} cannot be looked after; ${state}: ${reason}` });
   }
 
   function succeeded(): void {
     if (failures >= failuresBeforeTrouble)
-      options.onTrouble({ kind: "recovered", note: "the webhook's certificates are looked after again" });
+      options.onTrouble({ kind: "recovered", note: `the certificates of ${secretName} are looked after again` });
     failures = 0;
   }
 

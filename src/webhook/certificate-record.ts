@@ -107,7 +107,8 @@ export function bundleOf({ current, next, previousAuthorityPem = "" }: Certifica
 }
 
 /** When a certificate ends, in milliseconds since the epoch. */
-export const endOf = ({ certificatePem }: ServingCertificate): number => new X509Certificate(certificatePem).validToDate.getTime();
+export const endOf = ({ certificatePem }: Pick<ServingCertificate, "certificatePem">): number =>
+  new X509Certificate(certificatePem).validToDate.getTime();
 
 /** Long enough for what is under way, and for all replicas to change over. */
 function isUsable(certificate: ServingCertificate, { now, names, overlapMs }: Pick<RotationView, "now" | "names" | "overlapMs">): boolean {

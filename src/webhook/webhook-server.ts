@@ -28,7 +28,7 @@ export interface WebhookServerOptions {
 export interface WebhookServer {
   readonly port: number;
   /** From now on, for new connections; before the first one nobody can connect. */
-  serve(certificate: ServingCertificate): void;
+  serve(certificate: Pick<ServingCertificate, "certificatePem" | "privateKeyPem">): void;
   /** Takes no new connections, and resolves when what is under way is answered, at the latest after `closeMs`. */
   close(): Promise<void>;
 }

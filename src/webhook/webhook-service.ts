@@ -7,10 +7,11 @@ import type { Random } from "../base/random.ts";
 import type { KubeClient } from "../kube/client.ts";
 import type { Metrics } from "../runtime/metrics.ts";
 import { type CertificateTrouble, createCertificateKeeper } from "./certificate-keeper.ts";
-import type { RotationTimes } from "./certificate-record.ts";
+import { endOf, type RotationTimes } from "./certificate-record.ts";
 import { gateVerdict } from "./gate.ts";
 import { createJudge, NotReadyError, type Surroundings } from "./judge.ts";
 import { createLiveReads } from "./live-reads.ts";
+import { readCertificates, type TlsPair } from "./read-certificates.ts";
 import { startWebhookServer } from "./webhook-server.ts";
 
 export interface WebhookOptions {
@@ -34,6 +35,8 @@ export interface WebhookOptions {
   readonly validatingConfiguration: string;
   readonly mutatingConfiguration: string;
   readonly times: RotationTimes;
+  /** Reads the certificate that somebody else keeps, whose authority the configurations are told of by others; absent = the operator keeps its own. */
+  readonly readTls?: () => Promise<TlsPair>;
   readonly onTrouble: (trouble: CertificateTrouble) => void;
 }
 
@@ -98,26 +101,30 @@ export async function startWebhooks(options: WebhookOptions): Promise<WebhookSer
     }
   }
 
-  const keeper = createCertificateKeeper({
-    client,
-    clock,
-    random,
-    logger,
-    metrics,
-    now: options.now,
-    secret: { namespace, name: options.secret },
-    configurations: [
-      { resource: validatingWebhookConfigurations, name: options.validatingConfiguration },
-      { resource: mutatingWebhookConfigurations, name: options.mutatingConfiguration },
-    ],
-    names: [`${service}.${namespace}.svc`, `${service}.${namespace}.svc.cluster.local`, ...options.hosts],
-    times: options.times,
-    onCertificate(certificate) {
-      server.serve(certificate);
-      certified = true;
-    },
-    onTrouble: options.onTrouble,
-  });
+  function serve(certificate: TlsPair): void {
+    server.serve(certificate);
+    metrics.set("nuptse_webhook_certificate_expiry_timestamp_seconds", {}, Math.floor(endOf(certificate) / 1000));
+    certified = true;
+  }
+
+  const { readTls } = options;
+  const around = { clock, random, logger, metrics, onCertificate: serve };
+  const keeper =
+    readTls !== undefined
+      ? readCertificates({ ...around, read: readTls })
+      : createCertificateKeeper({
+          ...around,
+          client,
+          now: options.now,
+          secret: { namespace, name: options.secret },
+          configurations: [
+            { resource: validatingWebhookConfigurations, name: options.validatingConfiguration },
+            { resource: mutatingWebhookConfigurations, name: options.mutatingConfiguration },
+          ],
+          names: [`${service}.${namespace}.svc`, `${service}.${namespace}.svc.cluster.local`, ...options.hosts],
+          times: options.times,
+          onTrouble: options.onTrouble,
+        });
   const work = Promise.all([keeper.run(ending.signal), learnOwnName()]);
   logger.info("admission webhooks start", { port: server.port });
 

@@ -103,7 +103,12 @@ describe("the server of nuptse trace", () => {
     const secure = await startTraceServer({ store, access, logger: silentLogger, host: "127.0.0.1", port: 0, tls: tlsOf(authority) });
     const ask = async (ca?: string) => {
       const url = `https://127.0.0.1:${secure.port}`;
-      const client = createHttpStore({ url, clock, token: () => Promise.resolve("both"), ...(ca !== undefined && { ca }) });
+      const client = createHttpStore({
+        url,
+        clock,
+        token: () => Promise.resolve("both"),
+        ...(ca !== undefined && { ca: () => Promise.resolve(ca) }),
+      });
       try {
         return (await client.attempts({ job: "none" })).rows.length;
       } finally {

@@ -97,9 +97,10 @@ export class TestCluster {
     return made;
   }
 
-  /** Starts an operator process as the user `name`, who has the operator's rights and no others. */
-  async operator(name: string, options: Omit<OperatorProcessOptions, "kubeconfig"> = {}): Promise<OperatorProcess> {
-    const operator = new OperatorProcess({ ...options, kubeconfig: await this.plane.kubeconfigFor(name, [operatorGroup]) });
+  /** Starts an operator process as the user `name`, who has the operator's rights and no others, or as whoever the kubeconfig says. */
+  async operator(name: string, options: Partial<OperatorProcessOptions> = {}): Promise<OperatorProcess> {
+    const kubeconfig = options.kubeconfig ?? (await this.plane.kubeconfigFor(name, [operatorGroup]));
+    const operator = new OperatorProcess({ ...options, kubeconfig });
     this.#operators.push(operator);
     return operator;
   }

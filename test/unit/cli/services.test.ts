@@ -58,7 +58,8 @@ describe("cli/operator", () => {
       ...["--trace-ca-file", "/c", "--trace-retention-days", "7", "--trace-max-rows", "5000"],
       ...["--webhook-bind-address", ":9443", "--webhook-service", "hooks", "--webhook-host", "10.0.0.7, hooks.example.org"],
       ...["--webhook-secret", "certs", "--webhook-validating-configuration", "v", "--webhook-mutating-configuration", "m"],
-      ...["--webhook-certificate-seconds", "3600/60/10"],
+      ...["--webhook-certificate-seconds", "3600/60/10", "--webhook-tls-cert-file", "/w.crt", "--webhook-tls-key-file", "/w.key"],
+      ...["--certificate=trace-tls=trace.n.svc,trace.example", "--certificate", "gateway-tls=gateway"],
       ...["--gateway-namespace", "edge", "--gateway-open-ports", "2000-2999", "--gateway-restricted-ports", "3000-3999"],
       ...[
         "--gateway-host",
@@ -103,6 +104,12 @@ describe("cli/operator", () => {
         webhookValidatingConfiguration: "v",
         webhookMutatingConfiguration: "m",
         webhookCertificateSeconds: { validMs: 3_600_000, renewMs: 60_000, overlapMs: 10_000 },
+        webhookTlsCertFile: "/w.crt",
+        webhookTlsKeyFile: "/w.key",
+        certificate: [
+          { secret: "trace-tls", names: ["trace.n.svc", "trace.example"] },
+          { secret: "gateway-tls", names: ["gateway"] },
+        ],
         gatewayNamespace: "edge",
         gatewayOpenPorts: { first: 2000, last: 2999 },
         gatewayRestrictedPorts: { first: 3000, last: 3999 },
@@ -158,6 +165,18 @@ describe("cli/operator", () => {
       name: "a webhook's Service where none is served",
       args: ["--webhook-service", "hooks"],
       want: /^error: --webhook-service has no effect without --webhook-bind-address/,
+    },
+    {
+      name: "a webhook's certificate without its key",
+      args: ["--webhook-bind-address", ":1", "--webhook-tls-cert-file", "/w.crt"],
+      want: /^error: --webhook-tls-cert-file and --webhook-tls-key-file belong together/,
+    },
+    { name: "a certificate for nobody", args: ["--certificate", "trace-tls"], want: /--certificate.*an equals sign, and host names/ },
+    { name: "a certificate in no Secret", args: ["--certificate", "=trace"], want: /--certificate.*lower-case letters/ },
+    {
+      name: "durations of certificates where none is kept",
+      args: ["--webhook-certificate-seconds", "3600/60/10"],
+      want: /has no effect without --webhook-bind-address/,
     },
     {
       name: "a webhook's host that is none",

@@ -308,11 +308,14 @@ describe("webhook/certificate-keeper", function () {
     await pass(10 * minute);
     assert.match(
       (a.troubles as readonly CertificateTrouble[])[0]?.note ?? "",
-      /^the webhook's certificates cannot be looked after; the one that is served ends at 2026-11-25T02:00:0\d\.000Z: .*forbidden/,
+      /^the certificates of kube-system\/nuptse-webhook-tls cannot be looked after; the one that is served ends at 2026-11-25T02:00:0\d\.000Z: .*forbidden/,
     );
     a.broken = () => false;
     await pass(2 * minute);
-    assert.deepEqual(a.troubles.at(-1), { kind: "recovered", note: "the webhook's certificates are looked after again" });
+    assert.deepEqual(a.troubles.at(-1), {
+      kind: "recovered",
+      note: "the certificates of kube-system/nuptse-webhook-tls are looked after again",
+    });
     assert.equal(a.served.length, 1);
     a.end();
   });
