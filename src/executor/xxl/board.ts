@@ -36,12 +36,15 @@ export type CallbackVerdict =
 
 export interface CallbackBoardOptions {
   readonly clock: Clock;
-  /** Whether every task that the status holds as given out has been taken up: before that, a task nobody knows here may be one of them. */
+  /** Whether every task that the status holds as given out is followed here: before that, and shortly after, one that nobody knows may be one of them. */
   readonly knowsAll: () => boolean;
 }
 
 /** Ends that were handed on and of which nothing is heard for so long count as recorded. */
 const recordedWithinMs = 60_000;
+/** Who follows all tasks has asked for each of them so long after. */
+const takenUpWithinMs = 60_000;
+const mostRecorded = 10_000;
 /** Whoever follows a task asks for it more often. */
 const followedWithinMs = 120_000;
 /** A task that nobody has asked for so long is forgotten. */
@@ -54,7 +57,11 @@ export class CallbackBoard {
   readonly #byLogId = new Map<number, OpenTask>();
   readonly #byNumber = new Map<string, Set<OpenTask>>();
   readonly #watchers = new Map<OpenTask, Set<() => void>>();
+  /** The latest that were recorded, by logId: their ends may be reported once more. */
+  readonly #recorded = new Set<number>();
   #sweptAt = 0;
+  /** Since when all is known, as far as it was asked. */
+  #knowsSince: number | undefined;
 
   constructor(options: CallbackBoardOptions) {
     this.#options = options;
@@ -119,14 +126,20 @@ export class CallbackBoard {
   /** The end of a task stands in the status. */
   recorded(task: ExecutorTask): void {
     const entry = this.find(task);
-    if (entry !== undefined) this.close(entry);
+    if (entry === undefined) return;
+    this.#recorded.add(entry.logId);
+    for (const oldest of this.#recorded) {
+      if (this.#recorded.size <= mostRecorded) break;
+      this.#recorded.delete(oldest);
+    }
+    this.close(entry);
   }
 
   /** Takes the end of a task from an executor that showed a token; resolves when it is recorded, or after so long. Never rejects. */
   async report(callback: Callback, token: string, withinMs: number): Promise<CallbackVerdict> {
-    const { clock, knowsAll } = this.#options;
+    const { clock } = this.#options;
     const entry = this.#byLogId.get(callback.logId);
-    if (entry === undefined) return knowsAll() ? "settled" : "later";
+    if (entry === undefined) return this.#recorded.has(callback.logId) || this.#isSettled() ? "settled" : "later";
     // Whoever reports has shown a token that is known: comparing it once more tells nobody anything.
     if (entry.target.token !== token) return "forbidden";
     if (callback.neverBegun && !entry.cancelled && entry.end === undefined) {
@@ -161,6 +174,14 @@ export class CallbackBoard {
       signal?.addEventListener("abort", end, { once: true });
       watchers.add(look);
     });
+  }
+
+  /** Whether a task that is not known here is over, and not just about to be taken up by a leader that is new. */
+  #isSettled(): boolean {
+    const { clock, knowsAll } = this.#options;
+    const now = clock.monotonic();
+    this.#knowsSince = knowsAll() ? (this.#knowsSince ?? now) : undefined;
+    return this.#knowsSince !== undefined && now >= this.#knowsSince + takenUpWithinMs;
   }
 
   #wake(entry: OpenTask): void {
