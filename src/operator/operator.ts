@@ -77,6 +77,8 @@ export interface OperatorOptions {
   readonly publishing?: Partial<PublishingSettings>;
   /** Asks a gateway for its state; absent = none is asked, and none is waited for. */
   readonly askGateway?: AskGateway;
+  /** Who speaks with executors, by protocol; absent = nobody does. */
+  readonly executors?: ElasticJobKindOptions["executors"];
   /** See TenantQueueKindOptions. */
   readonly onReclaim?: TenantQueueKindOptions["onReclaim"];
 }
@@ -164,6 +166,7 @@ export function createOperator(options: OperatorOptions): Operator {
     maxClockSkewMs: options.maxClockSkewMs,
     admission: tenantQueue.admission,
     onAppChange: (change) => publishing.seeApp(change),
+    onFleetChange: (fleet) => elasticJob.fleetChanged(fleet),
     drainOf: (app) => gatewayStates?.viewOf(app),
     ...(options.notifications !== undefined && { notifications: options.notifications }),
     ...(options.planRunnerApp !== undefined && { planRunnerApp: options.planRunnerApp }),
@@ -180,6 +183,9 @@ export function createOperator(options: OperatorOptions): Operator {
     admission: tenantQueue.admission,
     ...(options.trace !== undefined && { trace: options.trace }),
     nodeHealth: runnerApp.nodes.health,
+    fleets: runnerApp.fleets,
+    executors: options.executors ?? {},
+    fence: () => lease.fence(),
     namespace: options.namespace,
     ...(options.notifications !== undefined && { notifications: options.notifications }),
     ...(options.planElasticJob !== undefined && { planElasticJob: options.planElasticJob }),
@@ -224,7 +230,7 @@ export function createOperator(options: OperatorOptions): Operator {
     ...tenantQueue.informers,
   ];
   const stores = storesOf(informers());
-  const applier = createApplier({ client, stores, recorder, fence: () => lease.fence(), metrics, clock });
+  const applier = createApplier({ client, stores, recorder, fence: () => lease.fence(), metrics, clock, handlers: elasticJob.handlers });
   const loopOf = <Observed>({ controller, informers: own }: LoopedKind<Observed>) =>
     createControllerLoop({
       controller,
@@ -274,13 +280,18 @@ export function createOperator(options: OperatorOptions): Operator {
       askGateways();
       if (pod !== undefined) void labelLeader({ client, clock, random, namespace, pod, fence: () => lease.fence(), onError });
       // What every workload has is known only when each has been looked at.
+      void loop.swept.then(() => elasticJob.begin());
       void Promise.all([loop.swept, appLoop.swept, gateLoop.swept]).then(() => tenantQueue.begin());
     },
   });
   const surroundings = { queueWorld: () => tenantQueue.queueWorld(), job: (ref: ObjectRef) => elasticJob.job(ref) };
   const { run } = manager;
   return Object.assign(manager, {
-    run: () => run().finally(() => gatewayStates?.stop()),
+    run: () =>
+      run().finally(() => {
+        gatewayStates?.stop();
+        elasticJob.stop();
+      }),
     client,
     explain: (request: JsonRequest) => (request.url.split("?", 1)[0] === figuresPath ? figures : tenantQueue.explain)(request),
     surroundings,
