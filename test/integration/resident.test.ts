@@ -79,7 +79,7 @@ describe("resident jobs on a real control plane", function () {
       namespace: "kube-system",
       leaseName: "nuptse-operator",
       identity: `operator-${++started}`,
-      leaseTimings: { durationMs: 4_000, renewDeadlineMs: 2_700, retryMs: 500 },
+      leaseTimings: { durationMs: 15_000, renewDeadlineMs: 10_000, retryMs: 1_000 },
       maxClockSkewMs: 30_000,
       retainedPods: 4000,
       concurrency: 64,

@@ -55,7 +55,7 @@ export class Dispatcher {
     if (tasks === undefined) return;
     for (const [key, flow] of tasks) {
       if (keys.has(key)) continue;
-      if (flow.state.end !== undefined) this.#clientOf(flow)?.recorded(flow.task);
+      this.#clientOf(flow)?.recorded(flow.task);
       flow.stop();
       tasks.delete(key);
     }
@@ -68,13 +68,17 @@ export class Dispatcher {
     this.#tasks.delete(jobUid);
     for (const flow of tasks?.values() ?? []) {
       flow.recall();
-      this.#options.clock.after(abandonedMs, () => flow.stop());
+      this.#options.clock.after(abandonedMs, () => {
+        this.#clientOf(flow)?.recorded(flow.task);
+        flow.stop();
+      });
     }
   }
 
   /** Lets go of everything; executors go on. */
   stop(): void {
-    for (const jobUid of [...this.#tasks.keys()]) this.keep(jobUid, new Set());
+    for (const tasks of this.#tasks.values()) for (const flow of tasks.values()) flow.stop();
+    this.#tasks.clear();
   }
 
   /** Tasks that are being followed. */

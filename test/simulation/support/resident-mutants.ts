@@ -103,5 +103,5 @@ export const residentMutants: readonly ResidentMutant[] = [
 export function playResidentMutant(name: string, seed: number): Promise<SimulationResult> {
   const mutant = residentMutants.find((each) => each.name === name);
   if (mutant === undefined) throw new RangeError(`no mutant "${name}"`);
-  return simulateResidents({ seed, plan: mutant.plan });
+  return simulateResidents({ seed, plan: mutant.plan, untilProblem: true });
 }

@@ -39,6 +39,8 @@ export interface SimulatedExecutorsOptions {
   readonly reachable: () => readonly string[];
   /** Whether a task was told of in a status that the API server has had. */
   readonly isRecorded: (task: ExecutorTask, instance: string) => boolean;
+  /** Told of each task when it begins. */
+  readonly begins: (work: ExecutorWork) => void;
   readonly say: (problem: string) => void;
   readonly capacity: number;
 }
@@ -146,6 +148,7 @@ export class SimulatedExecutors implements WorkObserver {
     }
     if (this.atWork(program.uid) >= capacity) say(`${program.uid} got ${task.id} beyond its capacity of ${capacity}`);
     const work: ExecutorWork = { task, instance: program.uid, from: clock.now(), to: undefined, outcome: undefined };
+    this.#options.begins(work);
     this.log.push(work);
     const succeeds = random.next() < 0.9;
     const usualMs = random.next() < 0.2 ? draw([20_000, 120_000], random) : draw([50, 8_000], random);

@@ -1,6 +1,7 @@
 import type { ElasticJob, ElasticJobSpec } from "../../../api/elastic-job.gen.ts";
 import type { RunnerApp } from "../../../api/runner-app.gen.ts";
 import { type Random, randomInteger } from "../../../base/random.ts";
+import { simulateAnnotation } from "../../world/pod-script.ts";
 import { fleetApp, fleetNamespace, fleetTemplate } from "../fleets/mix.ts";
 
 /** A fleet, jobs that are dispatched to it, and what people do to the fleet meanwhile. */
@@ -22,11 +23,17 @@ export const runnerCapacity = 3;
 
 const pick = <T>(random: Random, values: readonly T[]): T => values[randomInteger(random, values.length)] as T;
 
+/** Its program goes on with its work for a while when it is told to end: its tasks are at work for as long. */
+export function workersTemplate(image: string): ReturnType<typeof fleetTemplate> {
+  const script = { startMs: [500, 4_000], runMs: "forever", onTerm: "exitsZero", termMs: [1_000, 8_000] };
+  return { ...fleetTemplate(image), metadata: { annotations: { [simulateAnnotation]: JSON.stringify(script) } } };
+}
+
 /** Two to five jobs of all strategies and policies, and something that happens to the fleet every one to five minutes. */
 export function makeResidents(random: Random, busyMs: number, endAt: number): ResidentMix {
   const app = fleetApp(runnerName, {
     replicas: 2 + randomInteger(random, 3),
-    template: fleetTemplate("workers:1"),
+    template: workersTemplate("workers:1"),
     executor: { port: 8080, capacity: runnerCapacity },
   });
   const jobs = Array.from({ length: 2 + randomInteger(random, 4) }, (_, index) => makeJob(random, `resident-${index}`, endAt));
@@ -36,7 +43,7 @@ export function makeResidents(random: Random, busyMs: number, endAt: number): Re
     const dice = random.next();
     if (dice < 0.5) edits.push({ atMs, kind: "deletePod", dice: random.next() });
     else if (dice < 0.8) edits.push({ atMs, kind: "spec", spec: { replicas: 1 + randomInteger(random, 5) } });
-    else edits.push({ atMs, kind: "spec", spec: { template: fleetTemplate(`workers:${++image}`) } });
+    else edits.push({ atMs, kind: "spec", spec: { template: workersTemplate(`workers:${++image}`) } });
   }
   return { app, jobs, edits };
 }

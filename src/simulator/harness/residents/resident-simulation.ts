@@ -11,12 +11,12 @@ import { annotatedScript } from "../../world/pod-script.ts";
 import { createWorld, type World } from "../../world/world.ts";
 import { ApiHistory } from "../api-history.ts";
 import { readCrds } from "../crds.ts";
-import { fleetNamespace, fleetTemplate } from "../fleets/mix.ts";
+import { fleetNamespace } from "../fleets/mix.ts";
 import { createFrame, letTimePass } from "../frame.ts";
 import { type OperatorFleet, startOperatorFleet } from "../operator-process.ts";
 import type { SimulationOptions, SimulationResult } from "../simulation.ts";
 import { SimulatedExecutors } from "./executors.ts";
-import { makeResidents, type ResidentEdit, type ResidentMix, runnerCapacity, runnerName } from "./mix.ts";
+import { makeResidents, type ResidentEdit, type ResidentMix, runnerCapacity, runnerName, workersTemplate } from "./mix.ts";
 import { ResidentWitness } from "./witness.ts";
 
 export interface ResidentSimulationOptions
@@ -53,6 +53,7 @@ export async function simulateResidents(options: ResidentSimulationOptions): Pro
     random: chance(),
     reachable: () => world?.healthyNodes() ?? [],
     isRecorded: (task, instance) => witness.isRecorded(task, instance),
+    begins: (work) => witness.begins(work),
     say: (problem) => witness.say(problem),
     capacity: runnerCapacity,
   });
@@ -68,7 +69,6 @@ export async function simulateResidents(options: ResidentSimulationOptions): Pro
   /** What there is to tell when it did not come to its end. */
   function cutShort(): SimulationResult {
     const runaway = witness.writesAt.length > mostWrites ? [`more than ${mostWrites} writes`] : [];
-    witness.judgeOverlaps(executors.log);
     return { ...summary(), problems: [...witness.problems, ...runaway], failovers: 0, counts: false };
   }
 
@@ -120,10 +120,9 @@ export async function simulateResidents(options: ResidentSimulationOptions): Pro
       await scheduleFaults({ faults, world, clock, random: chance(), processes, durationMs: faultyMs, rounds, without }).finished;
     } else await clock.sleep(faultyMs);
     executors.faulty = false;
-    const spec = { replicas: 3, template: fleetTemplate("workers:last") };
+    const spec = { replicas: 3, template: workersTemplate("workers:last") };
     await client.patch(runnerApps, { namespace: fleetNamespace, name: runnerName }, { type: "merge", body: { spec } });
     await clock.sleep(firingMs + calmMs);
-    witness.judgeOverlaps(executors.log);
     witness.judgeEnd(executors.log);
     const restless = witness.writesAt.filter((at) => at > now() - restMs).length;
     if (restless > 0) witness.say(`${restless} writes at rest`);

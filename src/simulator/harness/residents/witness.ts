@@ -4,6 +4,7 @@ import type { ExecutorTask } from "../../../api/executor.ts";
 import { labels } from "../../../api/names.ts";
 import { elasticJobs, leases, pods, resourceName } from "../../../api/resource.ts";
 import { IntervalSet } from "../../../base/interval-set.ts";
+import { getOrMake } from "../../../base/map.ts";
 import { hasEnded } from "../../../elasticjob/rules/live-run.ts";
 import { recordsOf } from "../../../elasticjob/rules/resident/dispatch-record.ts";
 import type { ApiServer } from "../../apiserver/api-server.ts";
@@ -25,6 +26,8 @@ export class ResidentWitness {
   readonly #recorded = new Set<string>();
   /** Since when a pod is gone, or its phase says that it has ended. */
   readonly #goneAt = new Map<string, number>();
+  /** By the job's UID, run and item. */
+  readonly #works = new Map<string, ExecutorWork[]>();
 
   constructor(server: ApiServer, now: () => number) {
     server.onCommit(({ resource, type, object, userAgent }) => {
@@ -51,21 +54,13 @@ export class ResidentWitness {
   }
 
   /** By the executors' logs: no item of a run is at work at two places, but where nobody could know of the first any more. */
-  judgeOverlaps(log: readonly ExecutorWork[]): void {
-    const byItem = Map.groupBy(log, ({ task }) => `${task.job.uid}/${task.run}/${task.item}`);
-    for (const [item, works] of byItem) {
-      const sorted = works.toSorted((left, right) => left.from - right.from);
-      sorted.forEach((second, index) => {
-        for (const first of sorted.slice(0, index)) {
-          const end = first.to ?? Number.POSITIVE_INFINITY;
-          const isUnknowable = (this.#goneAt.get(first.instance) ?? Number.POSITIVE_INFINITY) <= second.from;
-          if (end > second.from && !isUnknowable)
-            this.say(
-              `item ${item} was at work twice: ${first.task.id} on ${first.instance} until ${first.to}, ${second.task.id} on ${second.instance} from ${second.from}`,
-            );
-        }
-      });
-    }
+  begins(work: ExecutorWork): void {
+    const item = `${work.task.job.uid}/${work.task.run}/${work.task.item}`;
+    const others = getOrMake(this.#works, item, () => []);
+    for (const { task, instance, to } of others)
+      if (to === undefined && !this.#goneAt.has(instance))
+        this.say(`item ${item} is at work twice: ${task.id} on ${instance}, and from ${work.from} on ${work.task.id} on ${work.instance}`);
+    others.push(work);
   }
 
   /** At last: every run has ended, and what status says of items is what executors did. */
