@@ -25,7 +25,7 @@ import type { ManagedInformer } from "../runtime/manager.ts";
 import { createElasticJobController, type ElasticJobController, type ElasticJobControllerOptions } from "./controller.ts";
 import { Dispatcher, type DispatcherOptions } from "./dispatch/dispatcher.ts";
 import { FleetPlaces } from "./dispatch/places.ts";
-import { createTokenSource } from "./dispatch/token-source.ts";
+import { createTokenSource, type ReadToken } from "./dispatch/token-source.ts";
 import { createReferencedConfigMaps } from "./referenced-config-maps.ts";
 import { jobsToTrim } from "./retained-pods.ts";
 import { type AttemptPod, attemptPod } from "./rules/attempt.ts";
@@ -57,6 +57,10 @@ export interface ElasticJobKind {
   readonly handlers: Dispatcher["handlers"];
   /** Every job has been looked at once: from now on places in fleets are given. */
   begin(): void;
+  /** Whether this process leads, and follows every task that status tells of. */
+  knowsTasks(): boolean;
+  /** Reads tokens of executors. */
+  readonly readToken: ReadToken;
   /** An instance of a fleet came, went, or is ready or not any more; or the fleet itself has changed. */
   fleetChanged(fleet: ObjectRef): void;
   /** Lets go of all tasks at executors; they go on. */
@@ -82,10 +86,11 @@ export function createElasticJobKind(options: ElasticJobKindOptions): ElasticJob
   let loop: Pick<ControllerLoop, "enqueue"> = { enqueue() {} };
   let finishedPods = 0;
   let trimming = false;
+  const readToken = createTokenSource(client, clock);
   const places = new FleetPlaces((job) => loop.enqueue(job));
   const dispatcher = new Dispatcher({
     clients: options.executors,
-    readToken: createTokenSource(client, clock),
+    readToken,
     clock,
     random,
     fence: options.fence,
@@ -231,6 +236,8 @@ export function createElasticJobKind(options: ElasticJobKindOptions): ElasticJob
     roots: () => rootsOf(jobs.store.all(), requests.store.all()),
     handlers: dispatcher.handlers,
     begin: () => places.begin(),
+    knowsTasks: () => places.isCounted && options.fence(),
+    readToken,
     fleetChanged: (fleet) => places.fleetChanged(fleet),
     stop: () => dispatcher.stop(),
     job: ({ namespace, name }) => jobs.store.get(namespace, name),

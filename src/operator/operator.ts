@@ -1,4 +1,5 @@
 import { gatewayPools } from "../api/gateway-ports.ts";
+import type { ExecutorProtocol } from "../api/executor.ts";
 import type { Logger } from "../api/logger.ts";
 import type { KubeObject, ObjectRef } from "../api/meta.ts";
 import { elasticJobs, resourceName, runnerApps } from "../api/resource.ts";
@@ -90,6 +91,10 @@ export interface Operator extends Manager {
   readonly surroundings: Surroundings;
   /** Says why work waits, and what passes through services; a 503 while this process does not lead. */
   readonly explain: JsonEndpoint;
+  /** Whether this process leads, and follows every task at an executor that status tells of. */
+  knowsTasks(): boolean;
+  /** The tokens of all fleets whose executors speak a protocol, as they are now; those that cannot be read are left out. */
+  executorTokens(protocol: ExecutorProtocol): Promise<readonly string[]>;
   /** Says something on the operator's Deployment, where that is known. */
   readonly tellDeployment: TellDeployment;
 }
@@ -296,6 +301,12 @@ export function createOperator(options: OperatorOptions): Operator {
     explain: (request: JsonRequest) => (request.url.split("?", 1)[0] === figuresPath ? figures : tenantQueue.explain)(request),
     surroundings,
     tellDeployment,
+    knowsTasks: () => elasticJob.knowsTasks(),
+    async executorTokens(protocol: ExecutorProtocol) {
+      const apps = [...runnerApp.apps.all()].filter(({ spec }) => spec.executor?.protocol === protocol && spec.executor.tokenSecretRef);
+      const read = apps.map(({ metadata, spec }) => elasticJob.readToken(metadata.namespace as string, spec.executor?.tokenSecretRef));
+      return (await Promise.all(read)).flatMap((answer) => ("token" in answer && answer.token !== undefined ? [answer.token] : []));
+    },
   });
 }
 

@@ -11,10 +11,11 @@ import { recordsOf } from "../../src/elasticjob/rules/resident/dispatch-record.t
 import { loadCredentials } from "../../src/kube/credentials.ts";
 import { createHttpTransport, type HttpTransport } from "../../src/kube/http-transport.ts";
 import { createServerTime } from "../../src/kube/server-time.ts";
+import { createExecutors } from "../../src/executor/executors.ts";
 import { createOperator, type Operator } from "../../src/operator/operator.ts";
 import { noMetrics } from "../../src/runtime/metrics.ts";
 import type { Kubectl } from "../cli/kubectl.ts";
-import { FakeExecutors, fakeExecutorClient } from "./support/executors.ts";
+import { FakeExecutors, throughLoopback } from "./support/executors.ts";
 import { eventually } from "./support/eventually.ts";
 import { onceAt, armedSecond } from "./support/jobs.ts";
 import { ownTestCluster } from "./support/test-cluster.ts";
@@ -69,6 +70,7 @@ describe("resident jobs on a real control plane", function () {
       userAgent: "nuptse-operator",
       onServerDate: (date) => serverTime.observe(date),
     });
+    const speakers = createExecutors({ clock, logger: silentLogger, knowsAll: () => true, tokens: async () => [] });
     const made = createOperator({
       transport,
       clock,
@@ -83,9 +85,9 @@ describe("resident jobs on a real control plane", function () {
       maxClockSkewMs: 30_000,
       retainedPods: 4000,
       concurrency: 64,
-      executors: { HTTP: fakeExecutorClient() },
+      executors: { HTTP: throughLoopback(speakers.clients.HTTP) },
     });
-    operator = { operator: made, transport, end: made.run() };
+    operator = { operator: made, transport, end: made.run().finally(() => speakers.close()) };
     await eventually("the operator to lead", timeLimits.takeOver, async () => {
       if (made.phase === "leading") return true;
       throw new Error(`it is ${made.phase}: ${made.notReady() ?? ""}`);

@@ -52,6 +52,11 @@ export class FleetPlaces {
     for (const { all } of this.#fleets.values()) for (const { job } of all.values()) this.#wake(job);
   }
 
+  /** Whether every job has declared. */
+  get isCounted(): boolean {
+    return this.#isCounted;
+  }
+
   /** All claims of a job, in the place of those that it had. */
   declare(job: ObjectRef, uid: string, claims: readonly PlaceClaim[]): void {
     const named = new Map(claims.map((claim) => [keyOf({ ...job, name: claim.runner }), claim]));

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Pod } from "../../../src/api/core.ts";
-import type { ExecutorClient, TaskAnswer } from "../../../src/api/executor.ts";
+import type { ExecutorClient, ExecutorTarget } from "../../../src/api/executor.ts";
 import type { KubeObject } from "../../../src/api/meta.ts";
 import { pods } from "../../../src/api/resource.ts";
 import type { KubeClient } from "../../../src/kube/client.ts";
@@ -143,36 +143,13 @@ export class FakeExecutors {
   }
 }
 
-/** A client of them that finds pods at their loopback addresses. */
-export function fakeExecutorClient(): ExecutorClient {
-  async function ask(url: string, init: RequestInit, token: string | undefined, signal: AbortSignal): Promise<TaskAnswer> {
-    const headers = { "content-type": "application/json", ...(token !== undefined && { authorization: `Bearer ${token}` }) };
-    try {
-      const response = await fetch(url.replace(/^http:\/\/10\./, "http://127."), {
-        ...init,
-        headers,
-        signal: AbortSignal.any([signal, AbortSignal.timeout(10_000)]),
-      });
-      const body = (await response.json()) as {
-        readonly outcome?: "Succeeded" | "Failed";
-        readonly message?: string;
-        readonly result?: string;
-      };
-      if (response.status === 202) return { kind: "accepted" };
-      if (response.status === 404) return { kind: "unknown" };
-      if (response.status !== 200 || body.outcome === undefined) return { kind: "unclear", message: `answered ${response.status}` };
-      return { kind: "ended", outcome: body.outcome, message: body.message, result: body.result, continue: false };
-    } catch (error) {
-      return { kind: "unclear", message: String(error) };
-    }
-  }
+/** The operator's own client of them, to which pods are at their loopback addresses. */
+export function throughLoopback(client: ExecutorClient): ExecutorClient {
+  const at = (target: ExecutorTarget) => ({ ...target, baseUrl: target.baseUrl.replace(/^http:\/\/10\./, "http://127.") });
   return {
-    start: ({ baseUrl, token }, { id, ...task }, signal) =>
-      ask(`${baseUrl}/run`, { method: "POST", body: JSON.stringify({ task: id, ...task }) }, token, signal),
-    wait: ({ baseUrl, token }, { id }, signal) => ask(`${baseUrl}/run/${encodeURIComponent(id)}?wait=5s`, {}, token, signal),
-    cancel: async ({ baseUrl, token }, { id }, signal) => {
-      await ask(`${baseUrl}/run/${encodeURIComponent(id)}`, { method: "DELETE" }, token, signal);
-    },
-    recorded: () => undefined,
+    start: (target, task, signal) => client.start(at(target), task, signal),
+    wait: (target, task, signal) => client.wait(at(target), task, signal),
+    cancel: (target, task, signal) => client.cancel(at(target), task, signal),
+    recorded: (task) => client.recorded(task),
   };
 }
