@@ -15,6 +15,7 @@ import { createExecutors } from "../../src/executor/executors.ts";
 import { createOperator, type Operator } from "../../src/operator/operator.ts";
 import { noMetrics } from "../../src/runtime/metrics.ts";
 import type { Kubectl } from "../cli/kubectl.ts";
+import { patience } from "../support/patience.ts";
 import { FakeExecutors, throughLoopback } from "./support/executors.ts";
 import { eventually } from "./support/eventually.ts";
 import { onceAt, armedSecond } from "./support/jobs.ts";
@@ -81,7 +82,7 @@ describe("resident jobs on a real control plane", function () {
       namespace: "kube-system",
       leaseName: "nuptse-operator",
       identity: `operator-${++started}`,
-      leaseTimings: { durationMs: 15_000, renewDeadlineMs: 10_000, retryMs: 1_000 },
+      leaseTimings: { durationMs: 15_000 * patience, renewDeadlineMs: 10_000 * patience, retryMs: 1_000 },
       maxClockSkewMs: 30_000,
       retainedPods: 4000,
       concurrency: 64,

@@ -325,10 +325,13 @@ function failureNote(observed: ObservedJob, step: RunStep): string {
   const tries =
     attempts === 0
       ? ""
-      : ` after ${attempts} attempt${attempts === 1 ? "" : "s"}${nodes.length === 0 ? "" : ` (nodes ${nodes.join(", ")})`}`;
+      : ` after ${attempts} attempt${attempts === 1 ? "" : "s"}${nodes.length === 0 ? "" : ` (${step.resident === undefined ? "nodes" : "instances"} ${nodes.join(", ")})`}`;
+  const told = `run ${run.id} failed: ${what}${how}${tries}`;
+  if (step.resident !== undefined)
+    return `${told}; see: kubectl nuptse status ${observed.job.metadata.name} -n ${observed.job.metadata.namespace}`;
   const item = outcome?.reason === "ReduceFailed" ? itemLabel(reduceItem) : items[0];
   const selector = `nuptse.dev/job=${observed.job.metadata.name},nuptse.dev/run=${run.id}${item === undefined ? "" : `,nuptse.dev/item=${item}`}`;
-  return `run ${run.id} failed: ${what}${how}${tries}; see: kubectl logs -n ${observed.job.metadata.namespace} -l ${selector}`;
+  return `${told}; see: kubectl logs -n ${observed.job.metadata.namespace} -l ${selector}`;
 }
 
 /** Items that failed by themselves, if any did; else those that were cancelled. */
