@@ -4,7 +4,8 @@
 //   --mutants        every rule broken on purpose, and after how many seeds that is caught
 //   --queues [seeds] | --queues --seed <number> | --queues --mutants
 //   --fleets [seeds] | --fleets --seed <number> | --fleets --mutants
-//                    the same for queues, and for fleets
+//   --resident [seeds] | --resident --seed <number> | --resident --mutants
+//                    the same for queues, for fleets, and for resident jobs
 //   --queues --crashes | --fleets --crashes
 //                    a crash before and after every single write of a scenario of queues, or of fleets
 //   --million        a million runs of 10,000 jobs on virtual time, each judged by the world's ledger
@@ -22,9 +23,10 @@ const subjects = {
   jobs: { seeds: "elasticjob", task: "seed", mutants: "mutants", crashes: undefined, word: "" },
   "--queues": { seeds: "queue-faults", task: "queues", mutants: "queue-mutants", crashes: "queue-crash", word: "--queues " },
   "--fleets": { seeds: "fleets", task: "fleets", mutants: "fleet-mutants", crashes: "fleet-crash", word: "--fleets " },
+  "--resident": { seeds: "residents", task: "residents", mutants: "resident-mutants", crashes: undefined, word: "--resident " },
 } as const;
 const [first] = words;
-const named = first === "--queues" || first === "--fleets" ? first : undefined;
+const named = first === "--queues" || first === "--fleets" || first === "--resident" ? first : undefined;
 const subject = subjects[named ?? "jobs"];
 const [what = "500", seed, ...rest] = named === undefined ? words : words.slice(1);
 
@@ -42,7 +44,7 @@ else if (/^[1-9]\d*$/.test(what) && seed === undefined) {
   await run(subject.seeds);
 } else {
   console.error(
-    "usage: npm run soak [-- [--queues | --fleets] [<seeds> | --seed <number> | --mutants] | (--queues | --fleets) --crashes | --million]",
+    "usage: npm run soak [-- [--queues | --fleets | --resident] [<seeds> | --seed <number> | --mutants] | (--queues | --fleets) --crashes | --million]",
   );
   process.exitCode = 2;
 }

@@ -85,7 +85,14 @@ async function runOperator(options: OperatorOptions): Promise<void> {
   });
   const trace = await startOperatorTrace(options, logger, metrics);
   const namespace = options.leaseNamespace ?? ownNamespace();
-  const operator = createOperator({
+  const { createExecutors } = await import("./executor/executors.ts");
+  const executors = createExecutors({
+    clock,
+    logger,
+    knowsAll: () => operator.knowsTasks(),
+    tokens: () => operator.executorTokens("XxlJob"),
+  });
+  const operator: Operator = createOperator({
     transport,
     clock,
     random,
@@ -102,6 +109,7 @@ async function runOperator(options: OperatorOptions): Promise<void> {
     evacuationTaints: options.evacuationTaints,
     markEvacuated: options.markEvacuatedNodes,
     appsAgreeing: options.appsAgreeing,
+    executors: executors.clients,
     ...(trace !== undefined && { trace: trace.buffer }),
     ...(outbox !== undefined && { notifications: outbox }),
     ...(options.deployment !== undefined && { deployment: { namespace, name: options.deployment } }),
@@ -125,10 +133,12 @@ async function runOperator(options: OperatorOptions): Promise<void> {
     options.explainAddress === undefined
       ? undefined
       : await startJsonServer({ ...options.explainAddress, endpoint: operator.explain, logger });
+  const xxlAdmin = options.xxlAdminAddress === undefined ? undefined : await executors.serveXxlAdmin(options.xxlAdminAddress);
   logger.info("operator starts", {
     version: packageVersion,
     server: credentials.server,
     metricsPort: server.port,
+    ...(xxlAdmin !== undefined && { xxlAdminPort: xxlAdmin.port }),
     ...(explain !== undefined && { explainPort: explain.port }),
   });
   endOnSignal(() => operator.stop());
@@ -144,6 +154,8 @@ async function runOperator(options: OperatorOptions): Promise<void> {
   outbox?.close();
   await trace?.close();
   await explain?.close();
+  await xxlAdmin?.close();
+  await executors.close();
   await server.close();
   transport.close();
 }

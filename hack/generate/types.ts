@@ -121,5 +121,6 @@ function pascal(property: string): string {
 
 function singular(name: string): string {
   if (name.endsWith("ies")) return `${name.slice(0, -3)}y`;
+  if (/(ch|sh|x)es$/.test(name)) return name.slice(0, -2);
   return name.endsWith("s") && !/(ss|us)$/.test(name) ? name.slice(0, -1) : `${name}Item`;
 }

@@ -1,3 +1,4 @@
+import type { ExecutorTarget, ExecutorTask } from "./executor.ts";
 import type { JsonPatchOperation } from "./json-patch.ts";
 import type { KubeObject, ObjectRef } from "./meta.ts";
 import type { Resource } from "./resource.ts";
@@ -17,7 +18,9 @@ export type Action =
   | PatchAction
   | MergeAction
   | StatusAction
-  | EventAction;
+  | EventAction
+  | DispatchAction
+  | RecallAction;
 
 /** Creates an object whose name is a function of what it is for, so that doing it twice ends as AlreadyExists. */
 export interface CreateAction {
@@ -54,6 +57,8 @@ export interface ProbeAction {
   readonly tag: "probe";
   readonly resource: Resource;
   readonly ref: ObjectRef;
+  /** The object that is asked about, where a namesake is not meant. */
+  readonly uid?: string;
 }
 
 /** An object as it must still be when an act is carried out that relies on it. */
@@ -126,6 +131,40 @@ export interface EventAction {
   readonly reason: string;
   /** A sentence that says the next step, at most 1,024 characters. */
   readonly note: string;
+}
+
+/** An act about a task at an executor. It is `done` once it is taken up: what becomes of the task is told by the dispatcher. */
+export interface TaskAction {
+  readonly tag: "dispatch" | "recall";
+  readonly job: ObjectRef;
+  readonly jobUid: string;
+  /** Names the attempt within its job: run, item and attempt, joined by slashes. */
+  readonly key: string;
+  /** Without its token, which no plan holds. */
+  readonly target: Omit<ExecutorTarget, "token">;
+  /** In the namespace of the job; absent = the executor wants none. */
+  readonly tokenSecretRef?: { readonly name: string; readonly key: string };
+  readonly task: ExecutorTask;
+  /** The first round of the task that is not known to be over (repeatWhileContinue), from 1. */
+  readonly round: number;
+  /** Until when the executor answers a repeated task with the result of the first time: before that it may be handed over once more. 0 = never. */
+  readonly remembersUntil: number;
+  /** There is another round as long as the handler says so. */
+  readonly repeats: boolean;
+  /** A leader before this one may have handed it over: what became of it is asked first. */
+  readonly asksFirst: boolean;
+  /** Wall time in milliseconds at which a task is given up that an executor which does not remember never said to have. */
+  readonly givenUpAt: number;
+}
+
+/** Hands a task whose record is stored over to an executor, and follows it to its end. Twice is once. */
+export interface DispatchAction extends TaskAction {
+  readonly tag: "dispatch";
+}
+
+/** Asks an executor to end a task, and follows it to its end. */
+export interface RecallAction extends TaskAction {
+  readonly tag: "recall";
 }
 
 /** A merge patch of the status that was planned from `object`; its resourceVersion is the precondition (decision 5). */

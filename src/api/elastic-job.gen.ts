@@ -56,10 +56,11 @@ export interface ElasticJobSpec {
    * What a JobRequest may say of a run, with types. Programs get each as NUPTSE_OPTION_NAME, and $(options.name) is replaced in parameter and in the containers' command, args and env values. Scheduled runs get the defaults.
    */
   readonly options?: readonly ElasticJobSpecOption[];
+  readonly runnerRef?: ElasticJobSpecRunnerRef;
   /**
    * The pod that works on an item, as in a Job. restartPolicy is Never. The container named by the annotation kubectl.kubernetes.io/default-container, else the first, gives exit code and result; an item has succeeded when all ordinary containers exit with 0.
    */
-  readonly template: PodTemplateSpec;
+  readonly template?: PodTemplateSpec;
   readonly retry?: ElasticJobSpecRetry;
   readonly failover?: ElasticJobSpecFailover;
   readonly completion?: ElasticJobSpecCompletion;
@@ -197,6 +198,10 @@ export interface ElasticJobSpecSharding {
    * The number of items of one run at work at once. Absent = all.
    */
   readonly parallelism?: number;
+  /**
+   * With runnerRef: which instance works on which items; absent = Average. They are dealt anew when instances have come or gone, between runs only. Average: blocks of equal size in the order of the instances, what is left over one each from the first on; a single item has its place by the job's name. OddEven: the same, from the last instance on where the hash of the job's name is even. NameHashRotation: the same, from the instance on that the hash of the job's name chooses. RoundRobin: the same, one instance further at each fire time. Rendezvous: each item by itself, so that an instance that goes moves its own items only. LeastLoaded: each item to the instance with the most free places. First: each item to the first instance with a free place. Broadcast: one item for each instance that is ready.
+   */
+  readonly strategy?: "Average" | "OddEven" | "NameHashRotation" | "RoundRobin" | "LeastLoaded" | "Rendezvous" | "First" | "Broadcast";
 }
 /**
  * The items' texts from a ConfigMap of the job's namespace instead: a line for each item, so as many lines as 'total', at most 512 KiB. A run keeps the texts with which it began; an edit counts from the next run on.
@@ -262,6 +267,24 @@ export interface ElasticJobSpecOption {
    * How a Date is written: text with yyyy, MM, dd, HH, mm and ss. Absent = yyyy-MM-dd.
    */
   readonly format?: string;
+}
+/**
+ * Instead of template: items are handed to instances of a RunnerApp that already run, without pods of their own. Its spec.executor says how, and which jobs it takes.
+ */
+export interface ElasticJobSpecRunnerRef {
+  /**
+   * The name of a RunnerApp of this namespace. One that does not exist yet is waited for.
+   */
+  readonly name: string;
+  /**
+   * What the executor is to do, by the name under which it knows it.
+   */
+  readonly handler: string;
+  /**
+   * An item whose handler says that there is more of the same is handed over again at once, on the same instance.
+   * Default: false.
+   */
+  readonly repeatWhileContinue?: boolean;
 }
 /**
  * Tries after a failure: each attempt is first repeated on its node sameNode times, then the whole is repeated on another node otherNodes times, so an item has (sameNode+1) x (otherNodes+1) attempts. Absent = one attempt.
@@ -551,6 +574,7 @@ export interface ElasticJobStatus {
    * Runs that wait or are at work.
    */
   readonly active?: readonly ElasticJobRun[];
+  readonly assignments?: ElasticJobStatusAssignments;
   /**
    * Ended runs, the newest first.
    */
@@ -730,6 +754,18 @@ export interface ElasticJobRun {
    * The TenantQueue whose share it takes.
    */
   readonly queue?: string;
+  /**
+   * The RunnerApp whose instances work on it.
+   */
+  readonly runner?: string;
+  /**
+   * Items that are given to instances of the runner; written before an instance hears of them.
+   */
+  readonly dispatches?: readonly ElasticJobRunDispatch[];
+  /**
+   * How far items have come, as their executors say; at most 20.
+   */
+  readonly progress?: readonly ElasticJobRunProgressItem[];
   readonly admitted?: ElasticJobRunAdmitted;
   /**
    * When its first pod was created.
@@ -757,7 +793,7 @@ export interface ElasticJobRun {
    */
   readonly succeeded?: string;
   /**
-   * Items that have a pod at work.
+   * Items that have a pod or an instance at work.
    */
   readonly running?: string;
   /**
@@ -769,7 +805,7 @@ export interface ElasticJobRun {
    */
   readonly lost?: number;
   /**
-   * How many pods were started for it.
+   * How many attempts were started for it.
    */
   readonly attempts?: number;
   /**
@@ -785,6 +821,66 @@ export interface ElasticJobRun {
    */
   readonly resultsOmitted?: number;
   readonly reduce?: ElasticJobRunReduce;
+}
+export interface ElasticJobRunDispatch {
+  /**
+   * The items.
+   */
+  readonly items?: string;
+  /**
+   * The attempt, from 1.
+   */
+  readonly attempt?: number;
+  /**
+   * The UID of the instance's pod.
+   */
+  readonly instance?: string;
+  /**
+   * The name of the instance.
+   */
+  readonly name?: string;
+  /**
+   * When this was decided.
+   */
+  readonly at?: string;
+  /**
+   * When the time of the items is over; absent = never.
+   */
+  readonly deadline?: string;
+  /**
+   * Failures of the items before that attempt which count; absent = none.
+   */
+  readonly counted?: number;
+  /**
+   * Losses of the items before that attempt which do not count; absent = none.
+   */
+  readonly lost?: number;
+  /**
+   * Instances that were left, by name.
+   */
+  readonly left?: readonly string[];
+  /**
+   * The round of repeatWhileContinue, from 1; absent = 1.
+   */
+  readonly round?: number;
+}
+export interface ElasticJobRunProgressItem {
+  /**
+   * The item.
+   */
+  readonly item?: number;
+  /**
+   * From 0 to 100.
+   */
+  readonly percent?: number;
+  /**
+   * What the executor says.
+   */
+  readonly message?: string;
+  /**
+   * Why it does not go on.
+   */
+  readonly trouble?: string;
 }
 /**
  * What it was admitted with, while it goes on.
@@ -856,7 +952,7 @@ export interface ElasticJobRunFailure {
    */
   readonly attempt?: number;
   /**
-   * RetriesExhausted, TooManyAttempts, RetryRule or Cancelled.
+   * RetriesExhausted, TooManyAttempts, RetryRule, InstanceGone or Cancelled.
    */
   readonly reason?: string;
   /**
@@ -864,7 +960,7 @@ export interface ElasticJobRunFailure {
    */
   readonly exitCode?: number;
   /**
-   * The node of the last attempt.
+   * The node or the instance of the last attempt.
    */
   readonly node?: string;
   /**
@@ -900,4 +996,35 @@ export interface ElasticJobRunReduce {
    * How the last attempt ended.
    */
   readonly message?: string;
+}
+/**
+ * Which instance has which items, where the strategy keeps that from run to run.
+ */
+export interface ElasticJobStatusAssignments {
+  /**
+   * How often it was another than before.
+   */
+  readonly revision?: number;
+  /**
+   * The RunnerApp.
+   */
+  readonly runner?: string;
+  /**
+   * The instances that have items.
+   */
+  readonly instances?: readonly ElasticJobStatusAssignmentsInstance[];
+}
+export interface ElasticJobStatusAssignmentsInstance {
+  /**
+   * The UID of its pod.
+   */
+  readonly id?: string;
+  /**
+   * Its name.
+   */
+  readonly name?: string;
+  /**
+   * Its items.
+   */
+  readonly items?: string;
 }

@@ -30,6 +30,8 @@ export const conditionReasons = {
   clockSkew: "ClockSkew",
   calendarMissing: "CalendarMissing",
   parametersMissing: "ParametersMissing",
+  runnerNotFound: "RunnerNotFound",
+  runnerRefuses: "RunnerRefuses",
   calendarInvalid: "CalendarInvalid",
   calendarKept: "CalendarKept",
   observing: "Observing",
@@ -101,6 +103,13 @@ export const waitReasons = {
   queueNotReady: "QueueNotReady",
   neverFits: "NeverFits",
   priorityTooHigh: "PriorityTooHigh",
+} as const;
+
+/** Why a run waits for the instances of a fleet, besides the conditions RunnerNotFound and RunnerRefuses. */
+export const runnerWaits = {
+  noInstance: "NoInstance",
+  fleetBusy: "FleetBusy",
+  fleetNotCounted: "FleetNotCounted",
 } as const;
 
 /** Why a pod that somebody else made, and labelled with a queue, waits or is in the way, besides those of all workloads. */

@@ -85,6 +85,7 @@ export interface RunnerAppSpec {
    */
   readonly optionTimeoutSeconds?: number;
   readonly endpoints?: RunnerAppSpecEndpoints;
+  readonly executor?: RunnerAppSpecExecutor;
   /**
    * What the fleet publishes: each is a ClusterIP Service of this namespace, whose name and address stay while instances come and go, and which leads to the gateways. What became of each is in status.services.
    */
@@ -429,6 +430,68 @@ export interface RunnerAppSpecEndpoints {
    * A Service of this namespace whose EndpointSlices tell of the instances: of pods by its selector, or of anything else, written by whoever runs it.
    */
   readonly serviceName: string;
+}
+/**
+ * Makes the instances a target of ElasticJobs with runnerRef. Not with endpoints.
+ */
+export interface RunnerAppSpecExecutor {
+  /**
+   * HTTP: the protocol of docs/executor-protocol.md. XxlJob: executors of XXL-JOB 2.x to 3.5, unchanged.
+   * Default: "HTTP".
+   */
+  readonly protocol?: "HTTP" | "XxlJob";
+  /**
+   * Where each instance listens.
+   */
+  readonly port: number;
+  /**
+   * What stands before the paths of the protocol, such as /jobs. Absent = nothing.
+   */
+  readonly path?: string;
+  /**
+   * Items at work at once on one instance, of all jobs together. What finds no place waits; jobs of higher priority (spec.queue.priority) come first, then those that wait longest.
+   * Default: 100.
+   */
+  readonly capacity?: number;
+  /**
+   * The executor keeps the id and the result of a task for at least 900 s after its end, and answers the same task with it instead of doing it again. Where it does not, a task of which nobody knows whether the executor got it waits until its time is over (itemTimeoutSeconds of the job, else its startTimeoutSeconds) before it is given to another.
+   * Default: true.
+   */
+  readonly remembers?: boolean;
+  readonly tokenSecretRef?: RunnerAppSpecExecutorTokenSecretRef;
+  readonly allowedJobs?: RunnerAppSpecExecutorAllowedJobs;
+}
+/**
+ * The token that is sent with each request, from a Secret of this namespace. The operator may read it only where a Role of this namespace lets it get that Secret.
+ */
+export interface RunnerAppSpecExecutorTokenSecretRef {
+  /**
+   * The name of the Secret.
+   */
+  readonly name: string;
+  /**
+   * The key in it.
+   */
+  readonly key: string;
+}
+/**
+ * The ElasticJobs of this namespace whose items it takes. Absent = all.
+ */
+export interface RunnerAppSpecExecutorAllowedJobs {
+  readonly selector: RunnerAppSpecExecutorAllowedJobsSelector;
+}
+/**
+ * Their labels; an empty one selects all.
+ */
+export interface RunnerAppSpecExecutorAllowedJobsSelector {
+  /**
+   * Labels with these values.
+   */
+  readonly matchLabels?: Readonly<Record<string, string>>;
+  /**
+   * Demands on labels; all of them must hold.
+   */
+  readonly matchExpressions?: readonly RunnerAppSpecSelectorMatchExpression[];
 }
 export interface RunnerAppSpecService {
   /**

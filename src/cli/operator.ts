@@ -31,6 +31,8 @@ export interface OperatorOptions extends LoggingOptions, NodeFlags, TraceOptions
   readonly metricsAddress: BindAddress;
   /** Where the leader says why work waits; absent = nowhere. */
   readonly explainAddress?: BindAddress;
+  /** Where executors of XXL-JOB report; absent = nowhere. */
+  readonly xxlAdminAddress?: BindAddress;
   /** The pod of this process, in the Lease's namespace; labelled when it leads. */
   readonly pod?: string;
   /** Objects that are reconciled at once. */
@@ -79,6 +81,11 @@ export function operatorCommand(run: (options: OperatorOptions) => Promise<void>
       "--explain-address <address>",
       "where the leader answers `kubectl nuptse why` and `queue`, over plain HTTP, to those who prove that they may know " +
         "(docs/tenantqueue.md); default: nowhere",
+      bindAddress,
+    )
+    .option(
+      "--xxl-admin-address <address>",
+      "where executors of XXL-JOB register and report, as at their admin, over plain HTTP with their access token (docs/xxl-job.md); default: nowhere",
       bindAddress,
     )
     .addOption(

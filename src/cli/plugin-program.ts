@@ -13,6 +13,7 @@ import { nextCommand } from "./plugin/next.ts";
 import type { PluginContext } from "./plugin/plugin-context.ts";
 import { queueCommand } from "./plugin/queue.ts";
 import { requestCommands } from "./plugin/requests.ts";
+import { executorsCommand } from "./plugin/executors.ts";
 import { servicesCommand } from "./plugin/services.ts";
 import { statusCommand } from "./plugin/status.ts";
 import { validateCommand } from "./plugin/validate.ts";
@@ -35,6 +36,7 @@ export function createPluginProgram(context: PluginContext): Command {
     "Fleets:": [
       appCommand(context),
       servicesCommand(context),
+      executorsCommand(context),
       rolloutCommand(context),
       restartCommand(context),
       setImageCommand(context),

@@ -14,11 +14,13 @@ import { getOrMake } from "../base/map.ts";
 import { parseTime } from "../base/time.ts";
 import type { Change } from "../kube/store.ts";
 import type { Controller } from "../runtime/controller.ts";
+import { refOfObject } from "../runtime/action-handlers.ts";
 import type { Metrics } from "../runtime/metrics.ts";
 import { elasticJobProblems } from "../validation/elastic-job.ts";
 import type { ElasticJobCaches } from "./caches.ts";
 import { calendarRefs, calendarSources } from "./calendar-sources.ts";
 import { JobNotes } from "./job-memory.ts";
+import { residentFacts, type ResidentSources } from "./resident-facts.ts";
 import { parametersKnown, parametersRefs, parametersStep } from "./parameters-source.ts";
 import type { ReferencedConfigMap, ReferencedConfigMaps } from "./referenced-config-maps.ts";
 import type { AttemptPod } from "./rules/attempt.ts";
@@ -51,6 +53,8 @@ export interface ElasticJobControllerOptions {
   readonly nodeHealth?: NodeHealth;
   /** Takes what people are to be told; absent = nobody is. */
   readonly notifications?: NotificationSink;
+  /** Fleets that items are dispatched to; absent = there are none. */
+  readonly resident?: ResidentSources;
   /** The rules; absent = ours. Another function shows that a broken rule is caught. */
   readonly planElasticJob?: typeof planElasticJob;
 }
@@ -124,6 +128,8 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
     notes.delete(uid);
     options.admission?.forget(uid);
     options.nodeHealth?.forget(uid);
+    options.resident?.places.forget(uid);
+    options.resident?.dispatcher.abandon(uid);
     teller?.forget(uid);
     specs.delete(uid);
     waiting.delete(uid);
@@ -160,11 +166,14 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
       if (memory.vanished.size > 0) memory.prune(neededVanished(job));
       options.configMaps().refer(key, [...calendarRefs(job, options.namespace), ...parametersRefs(job)]);
       const read = specOf(job);
+      const resident = options.resident && residentFacts(options.resident, job, memory, read.spec.queue.priority, clock.now());
+      const pods = caches.pods.byIndex("job", uid);
       return {
         job,
         ...read,
         ...upstreams.observe(job, read),
-        pods: caches.pods.byIndex("job", uid),
+        pods: resident === undefined || resident.attempts.length === 0 ? pods : [...pods, ...resident.attempts],
+        ...(resident?.fleets !== undefined && { fleets: resident.fleets }),
         ...foreignRuns(caches, uid),
         vanished: memory.vanishedBy(clock.now()),
         endedUndeleted: memory.endedUndeleted,
@@ -196,6 +205,7 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
       teller?.seen(observed);
       // Nothing was thought about a job whose clock is off, or that is being deleted: what it has it keeps until its pods have ended.
       if (plan.wants !== undefined) options.admission?.declare(ownerOf(observed.job), plan.wants);
+      declarePlaces(observed, plan);
       const uid = observed.job.metadata.uid as string;
       if (plan.waiting.length > 0 || waiting.has(uid)) countWaiting(waiting, metrics, uid, plan.waiting);
       return plan;
@@ -209,6 +219,7 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
       if (plan === undefined) return;
       teller?.settled(observed, plan.traced, results, status);
       countFired(plan, results, metrics);
+      countDispatched(observed, results);
       if (plan.strays > 0) metrics.count("nuptse_stray_pods_total", {}, plan.strays);
       if (status?.kind !== "done") return;
       settleRecorded(plan, observed, memory, metrics);
@@ -226,6 +237,8 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
     beginTerm(wasTaken) {
       termStart = clock.now();
       lateWritesFrom = wasTaken ? termStart : undefined;
+      options.resident?.places.beginTerm();
+      options.resident?.dispatcher.stop();
       teller?.beginTerm();
     },
 
@@ -260,6 +273,27 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
     }
   }
 
+  /** Nothing was thought about a job whose plan says nothing of places: what it has it keeps. */
+  function declarePlaces({ job, fleets }: ObservedJob, { places }: ElasticJobPlan): void {
+    const uid = job.metadata.uid as string;
+    if (places !== undefined) options.resident?.places.declare(refOfObject(job), uid, places);
+    else if (fleets === undefined) options.resident?.places.forget(uid);
+  }
+
+  /** How late the first task of a run was handed over, for runs of the schedule that this leader began. */
+  function countDispatched({ job, jitterMs }: ObservedJob, results: readonly ActionResult[]): void {
+    const counted = new Set<string>();
+    for (const { action, outcome } of results) {
+      if (action.tag !== "dispatch" || outcome.kind !== "done" || action.asksFirst || counted.has(action.task.run)) continue;
+      counted.add(action.task.run);
+      const entry = job.status?.active?.find(({ run }) => run === action.task.run);
+      const fireTime = parseTime(entry?.fireTime);
+      const isFirst = action.task.attempt === 1 && (parseTime(entry?.startedAt) ?? 0) >= termStart;
+      if (isFirst && entry?.kind === "Schedule" && fireTime !== undefined)
+        metrics.observe("nuptse_fire_delay_seconds", {}, Math.max(0, observedDelay(fireTime + jitterMs)));
+    }
+  }
+
   function observedDelay(dueAt: number): number {
     return (clock.now() - dueAt) / 1000;
   }
@@ -272,9 +306,14 @@ const ownerOf = ({ metadata }: ElasticJob): WorkloadOwner => ({
   uid: metadata.uid as string,
 });
 
-function admissionFacts(admission: Admission | undefined, { metadata }: ElasticJob, { spec }: ReadSpec): Pick<ObservedJob, "admission"> {
+function admissionFacts(
+  admission: Admission | undefined,
+  { metadata, spec: { runnerRef } }: ElasticJob,
+  { spec }: ReadSpec,
+): Pick<ObservedJob, "admission"> {
   if (admission === undefined) return {};
-  const choice = admission.queueFor(metadata.namespace as string, spec.queue.name);
+  // What is dispatched takes no share of its own: the fleet has one.
+  const choice = runnerRef === undefined ? admission.queueFor(metadata.namespace as string, spec.queue.name) : undefined;
   return { admission: { ...(choice !== undefined && { choice }), answers: admission.answersFor(metadata.uid as string) } };
 }
 

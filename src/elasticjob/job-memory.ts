@@ -16,6 +16,7 @@ export class JobNotes implements JobMemory {
   readonly cleanups = new Map<string, number>();
   readonly endedUndeleted = new Set<string>();
   readonly vanished = new Map<string, VanishedPod>();
+  readonly instances = new Map<string, { readonly at: number; readonly isGone: boolean }>();
   /** Shared by all jobs. */
   readonly goneNodes: ReadonlyMap<string, number>;
   /** The generation for which the namespace refused everything. */
@@ -55,6 +56,16 @@ export class JobNotes implements JobMemory {
     this.vanished.delete(pod.metadata.name);
     // Later versions of it may not tell any more.
     if (endedBeforeDeletion(pod)) this.endedUndeleted.add(uid);
+  }
+
+  /** What is known of an instance of a fleet that no cache shows. That it is gone stays true, and stays known since the same instant. */
+  seeInstance(id: string, isGone: boolean, now: number): void {
+    if (this.instances.get(id)?.isGone !== true) this.instances.set(id, { at: now, isGone });
+  }
+
+  /** Forgets instances on which nothing of the job is any more. */
+  keepInstances(ids: ReadonlySet<string>): void {
+    for (const id of this.instances.keys()) if (!ids.has(id)) this.instances.delete(id);
   }
 
   /** Nothing has vanished later than now: the machine's clock may have been set back. */
@@ -108,6 +119,8 @@ export class JobNotes implements JobMemory {
           break;
         case "probe":
           if (resourceName(action.resource) === resourceName(nodes) && outcome.kind === "gone") gone.push(action.ref.name);
+          if (action.uid !== undefined && (outcome.kind === "gone" || outcome.kind === "done"))
+            this.seeInstance(action.uid, outcome.kind === "gone", now);
           break;
         case "deleteCollection":
           if (outcome.kind === "done") this.cleanups.set(action.labelSelector, now);

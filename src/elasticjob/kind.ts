@@ -1,5 +1,6 @@
 import type { ConfigMap, ControllerRevision, Namespace, Node, Pod, ResourceQuota } from "../api/core.ts";
 import type { ElasticJob } from "../api/elastic-job.gen.ts";
+import type { Fleets } from "../api/fleet.ts";
 import type { JobRequest } from "../api/job-request.gen.ts";
 import { identityOf, type KubeObject, type ObjectRef } from "../api/meta.ts";
 import { annotations, labels } from "../api/names.ts";
@@ -22,18 +23,27 @@ import type { Change } from "../kube/store.ts";
 import type { ControllerLoop } from "../runtime/controller-loop.ts";
 import type { ManagedInformer } from "../runtime/manager.ts";
 import { createElasticJobController, type ElasticJobController, type ElasticJobControllerOptions } from "./controller.ts";
+import { Dispatcher, type DispatcherOptions } from "./dispatch/dispatcher.ts";
+import { FleetPlaces } from "./dispatch/places.ts";
+import { createTokenSource, type ReadToken } from "./dispatch/token-source.ts";
 import { createReferencedConfigMaps } from "./referenced-config-maps.ts";
 import { jobsToTrim } from "./retained-pods.ts";
 import { type AttemptPod, attemptPod } from "./rules/attempt.ts";
 import { type ResultsFile, resultsFile } from "./rules/results-file.ts";
 import { upstreamKeys } from "./upstream-graph.ts";
 
-export interface ElasticJobKindOptions extends Omit<ElasticJobControllerOptions, "caches" | "configMaps"> {
+export interface ElasticJobKindOptions extends Omit<ElasticJobControllerOptions, "caches" | "configMaps" | "resident"> {
   readonly client: KubeClient;
   readonly random: Random;
   readonly onError: (error: unknown) => void;
   /** Finished pods that are kept for their logs in the whole cluster. */
   readonly retainedPods: number;
+  /** Fleets that items may be dispatched to. */
+  readonly fleets: Fleets;
+  /** Who speaks with their executors, by protocol. */
+  readonly executors: DispatcherOptions["clients"];
+  /** Whether this process leads at this moment: nothing is said to executors otherwise. */
+  readonly fence: () => boolean;
 }
 
 /** The kind ElasticJob with its caches: what a manager runs. */
@@ -43,6 +53,18 @@ export interface ElasticJobKind {
   /** The same by stages, children before roots: a stage is filled when the one before it is (decision 2). */
   readonly fillOrder: readonly (readonly ManagedInformer[])[];
   readonly roots: () => Iterable<ObjectRef>;
+  /** The handlers of what plans ask for at executors. */
+  readonly handlers: Dispatcher["handlers"];
+  /** Every job has been looked at once: from now on places in fleets are given. */
+  begin(): void;
+  /** Whether this process leads, and follows every task that status tells of. */
+  knowsTasks(): boolean;
+  /** Reads tokens of executors. */
+  readonly readToken: ReadToken;
+  /** An instance of a fleet came, went, or is ready or not any more; or the fleet itself has changed. */
+  fleetChanged(fleet: ObjectRef): void;
+  /** Lets go of all tasks at executors; they go on. */
+  stop(): void;
   /** What the cache has under this name. */
   job(ref: ObjectRef): ElasticJob | undefined;
   /** Of which queue the jobs of these namespaces are may have changed. */
@@ -64,8 +86,19 @@ export function createElasticJobKind(options: ElasticJobKindOptions): ElasticJob
   let loop: Pick<ControllerLoop, "enqueue"> = { enqueue() {} };
   let finishedPods = 0;
   let trimming = false;
+  const readToken = createTokenSource(client, clock);
+  const places = new FleetPlaces((job) => loop.enqueue(job));
+  const dispatcher = new Dispatcher({
+    clients: options.executors,
+    readToken,
+    clock,
+    random,
+    fence: options.fence,
+    onChange: (job, afterMs) => loop.enqueue(job, afterMs === 0 ? {} : { afterMs }),
+  });
   const controller = createElasticJobController({
     ...options,
+    resident: { fleets: options.fleets, places, dispatcher },
     caches: () => ({
       jobs: jobs.store,
       pods: attempts.store,
@@ -201,6 +234,12 @@ export function createElasticJobKind(options: ElasticJobKindOptions): ElasticJob
     informers: [...children, ...asked, ...roots],
     fillOrder: [[...children, configMaps], asked, roots],
     roots: () => rootsOf(jobs.store.all(), requests.store.all()),
+    handlers: dispatcher.handlers,
+    begin: () => places.begin(),
+    knowsTasks: () => places.isCounted && options.fence(),
+    readToken,
+    fleetChanged: (fleet) => places.fleetChanged(fleet),
+    stop: () => dispatcher.stop(),
     job: ({ namespace, name }) => jobs.store.get(namespace, name),
     queuesChanged(namespaces) {
       for (const job of jobs.store.all())

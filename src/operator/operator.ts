@@ -1,4 +1,5 @@
 import { gatewayPools } from "../api/gateway-ports.ts";
+import type { ExecutorProtocol } from "../api/executor.ts";
 import type { Logger } from "../api/logger.ts";
 import type { KubeObject, ObjectRef } from "../api/meta.ts";
 import { elasticJobs, resourceName, runnerApps } from "../api/resource.ts";
@@ -77,6 +78,8 @@ export interface OperatorOptions {
   readonly publishing?: Partial<PublishingSettings>;
   /** Asks a gateway for its state; absent = none is asked, and none is waited for. */
   readonly askGateway?: AskGateway;
+  /** Who speaks with executors, by protocol; absent = nobody does. */
+  readonly executors?: ElasticJobKindOptions["executors"];
   /** See TenantQueueKindOptions. */
   readonly onReclaim?: TenantQueueKindOptions["onReclaim"];
 }
@@ -88,6 +91,10 @@ export interface Operator extends Manager {
   readonly surroundings: Surroundings;
   /** Says why work waits, and what passes through services; a 503 while this process does not lead. */
   readonly explain: JsonEndpoint;
+  /** Whether this process leads, and follows every task at an executor that status tells of. */
+  knowsTasks(): boolean;
+  /** The tokens of all fleets whose executors speak a protocol, as they are now; those that cannot be read are left out. */
+  executorTokens(protocol: ExecutorProtocol): Promise<readonly string[]>;
   /** Says something on the operator's Deployment, where that is known. */
   readonly tellDeployment: TellDeployment;
 }
@@ -164,6 +171,7 @@ export function createOperator(options: OperatorOptions): Operator {
     maxClockSkewMs: options.maxClockSkewMs,
     admission: tenantQueue.admission,
     onAppChange: (change) => publishing.seeApp(change),
+    onFleetChange: (fleet) => elasticJob.fleetChanged(fleet),
     drainOf: (app) => gatewayStates?.viewOf(app),
     ...(options.notifications !== undefined && { notifications: options.notifications }),
     ...(options.planRunnerApp !== undefined && { planRunnerApp: options.planRunnerApp }),
@@ -180,6 +188,9 @@ export function createOperator(options: OperatorOptions): Operator {
     admission: tenantQueue.admission,
     ...(options.trace !== undefined && { trace: options.trace }),
     nodeHealth: runnerApp.nodes.health,
+    fleets: runnerApp.fleets,
+    executors: options.executors ?? {},
+    fence: () => lease.fence(),
     namespace: options.namespace,
     ...(options.notifications !== undefined && { notifications: options.notifications }),
     ...(options.planElasticJob !== undefined && { planElasticJob: options.planElasticJob }),
@@ -224,7 +235,7 @@ export function createOperator(options: OperatorOptions): Operator {
     ...tenantQueue.informers,
   ];
   const stores = storesOf(informers());
-  const applier = createApplier({ client, stores, recorder, fence: () => lease.fence(), metrics, clock });
+  const applier = createApplier({ client, stores, recorder, fence: () => lease.fence(), metrics, clock, handlers: elasticJob.handlers });
   const loopOf = <Observed>({ controller, informers: own }: LoopedKind<Observed>) =>
     createControllerLoop({
       controller,
@@ -274,17 +285,28 @@ export function createOperator(options: OperatorOptions): Operator {
       askGateways();
       if (pod !== undefined) void labelLeader({ client, clock, random, namespace, pod, fence: () => lease.fence(), onError });
       // What every workload has is known only when each has been looked at.
+      void loop.swept.then(() => elasticJob.begin());
       void Promise.all([loop.swept, appLoop.swept, gateLoop.swept]).then(() => tenantQueue.begin());
     },
   });
   const surroundings = { queueWorld: () => tenantQueue.queueWorld(), job: (ref: ObjectRef) => elasticJob.job(ref) };
   const { run } = manager;
   return Object.assign(manager, {
-    run: () => run().finally(() => gatewayStates?.stop()),
+    run: () =>
+      run().finally(() => {
+        gatewayStates?.stop();
+        elasticJob.stop();
+      }),
     client,
     explain: (request: JsonRequest) => (request.url.split("?", 1)[0] === figuresPath ? figures : tenantQueue.explain)(request),
     surroundings,
     tellDeployment,
+    knowsTasks: () => elasticJob.knowsTasks(),
+    async executorTokens(protocol: ExecutorProtocol) {
+      const apps = [...runnerApp.apps.all()].filter(({ spec }) => spec.executor?.protocol === protocol && spec.executor.tokenSecretRef);
+      const read = apps.map(({ metadata, spec }) => elasticJob.readToken(metadata.namespace as string, spec.executor?.tokenSecretRef));
+      return (await Promise.all(read)).flatMap((answer) => ("token" in answer && answer.token !== undefined ? [answer.token] : []));
+    },
   });
 }
 

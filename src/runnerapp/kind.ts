@@ -1,5 +1,6 @@
 import type { NodeHealth } from "../api/node-health.ts";
 import type { ControllerRevision, Node, Pod, ResourceQuota } from "../api/core.ts";
+import type { Fleets } from "../api/fleet.ts";
 import { controllerOf, type KubeObject, type ObjectRef } from "../api/meta.ts";
 import { labels } from "../api/names.ts";
 import { controllerRevisions, nodes, podDisruptionBudgets, pods, resourceQuotas, runnerApps } from "../api/resource.ts";
@@ -15,6 +16,7 @@ import type { ManagedInformer } from "../runtime/manager.ts";
 import type { Metrics } from "../runtime/metrics.ts";
 import { createRunnerAppController, type RunnerAppController, type RunnerAppControllerOptions } from "./controller.ts";
 import { createNodeController, type NodeCareOptions } from "./node-controller.ts";
+import { FleetDirectory } from "./fleets.ts";
 import { NodeReports } from "./node-reports.ts";
 import { type CachedNode, cachedNode } from "./node-state.ts";
 import type { StoredBudget } from "./rules/disruption-budget-step.ts";
@@ -32,6 +34,8 @@ export interface RunnerAppKindOptions extends Omit<RunnerAppControllerOptions, "
   readonly evacuationTaints: readonly string[];
   /** An app has changed. */
   readonly onAppChange?: (change: Change<RunnerApp>) => void;
+  /** Something of a fleet has changed that tasks depend on. */
+  readonly onFleetChange?: (fleet: ObjectRef) => void;
 }
 
 /** The kind RunnerApp with its caches: what a manager runs. */
@@ -42,6 +46,8 @@ export interface RunnerAppKind {
   readonly fillOrder: readonly (readonly ManagedInformer[])[];
   readonly roots: () => Iterable<ObjectRef>;
   readonly apps: AppStore;
+  /** Those of them that take tasks. */
+  readonly fleets: Fleets;
   /** Of which queue the fleets of these namespaces are may have changed. */
   queuesChanged(namespaces: ReadonlySet<string>): void;
   /** Whom changes are told to, before anything starts. */
@@ -77,6 +83,11 @@ export function createRunnerAppKind(options: RunnerAppKindOptions): RunnerAppKin
     }),
   });
 
+  const fleets = new FleetDirectory({
+    apps: () => apps.store,
+    pods: () => instances.store,
+    onChange: (fleet) => options.onFleetChange?.(fleet),
+  });
   const instances = createInformer<InstancePod, "app" | "node">({
     ...common,
     resource: pods,
@@ -86,8 +97,10 @@ export function createRunnerAppKind(options: RunnerAppKindOptions): RunnerAppKin
       app: (pod) => (pod.appUid === "" ? [] : [pod.appUid]),
       node: (pod) => (pod.appUid === "" || pod.node === undefined ? [] : [pod.node]),
     },
-    onChange({ object, previous }) {
+    onChange(change) {
+      const { object, previous } = change;
       if (object.appUid === "") return;
+      fleets.seePod(change);
       loop.enqueue(appOf(object), { afterMs: gatheringMs(instances.store.byIndex("app", object.appUid).length) });
       for (const name of new Set([object.node, previous?.node])) {
         const node = name === undefined ? undefined : nodeCache.store.get(undefined, name);
@@ -155,6 +168,7 @@ export function createRunnerAppKind(options: RunnerAppKindOptions): RunnerAppKin
       // People wait for what becomes of an edit. Status is our own.
       const isEdit = object.metadata.generation !== previous?.metadata.generation;
       loop.enqueue(refOf(object), { priority: isEdit ? "high" : "normal" });
+      fleets.seeApp(change);
       options.onAppChange?.(change);
     },
   });
@@ -167,6 +181,7 @@ export function createRunnerAppKind(options: RunnerAppKindOptions): RunnerAppKin
     fillOrder: [children, roots],
     roots: () => [...apps.store.all()].map(refOf),
     apps: apps.store,
+    fleets,
     queuesChanged(namespaces) {
       for (const app of apps.store.all())
         if (namespaces.has(app.metadata.namespace as string)) loop.enqueue(refOf(app), { priority: "low" });

@@ -50,8 +50,8 @@ export interface ActionHandlerOptions {
 /** A page of deletions is at most a few seconds of the server; this many are a large run, and more can wait for the next plan. */
 const mostPages = 100;
 
-/** The handlers of Kubernetes' own writes; that of status writes is the applier's. */
-export function createActionHandlers(options: ActionHandlerOptions): Omit<ActionHandlers, "status"> {
+/** The handlers of Kubernetes' own writes; that of status writes is the applier's, and those of tasks are whoever's speaks with executors. */
+export function createActionHandlers(options: ActionHandlerOptions): Omit<ActionHandlers, "status" | "dispatch" | "recall"> {
   const { client, stores, recorder, metrics } = options;
   const deletions = new RecentDeletions(options.clock);
 

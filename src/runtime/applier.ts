@@ -50,7 +50,7 @@ const largestStatusPatchBytes = 200 * 1024;
 /** Builds an applier on the standard handlers. */
 export function createApplier(options: ApplierOptions): Applier {
   const { client, stores, metrics, fence, concurrency = 32 } = options;
-  const handlers: ActionHandlers = { ...createActionHandlers(options), status: writeOtherStatus, ...options.handlers };
+  const handlers: Partial<ActionHandlers> = { ...createActionHandlers(options), status: writeOtherStatus, ...options.handlers };
 
   async function writeStatus(write: StatusWrite): Promise<ActionOutcome> {
     const { resource, object, status } = write;
@@ -97,7 +97,7 @@ export function createApplier(options: ApplierOptions): Applier {
   };
 }
 
-function carry(handlers: ActionHandlers, action: Action, context: ActionContext): Promise<ActionOutcome> {
+function carry(handlers: Partial<ActionHandlers>, action: Action, context: ActionContext): Promise<ActionOutcome> {
   const handler = handlers[action.tag] as ((action: Action, context: ActionContext) => Promise<ActionOutcome>) | undefined;
   if (handler === undefined) throw new Error(`no handler for the action "${action.tag}"`);
   return handler(action, context);

@@ -3,7 +3,7 @@
  * second writer. Twenty times the same plan within ten seconds, and the object is held: looked at again after 1, 2, 4 ... 30 s, whatever
  * else happens to it, until its plan is another one or a minute has passed.
  */
-import type { Action, EventAction, Plan } from "../api/action.ts";
+import type { Action, DispatchAction, EventAction, Plan, RecallAction } from "../api/action.ts";
 import { resourceName } from "../api/resource.ts";
 import { type BackoffPolicy, backoffDelay } from "../base/backoff.ts";
 
@@ -90,14 +90,15 @@ export function signatureOf(plan: Plan, now: number): string | undefined {
   for (const action of plan.actions) {
     if (action.tag === "event") continue;
     const content = action.tag === "status" ? ` ${fingerprint(JSON.stringify(action.status))}` : "";
-    writes.push(`${action.tag} ${resourceName(action.resource)} ${subjectOf(action)}${content}`);
+    if (action.tag === "dispatch" || action.tag === "recall") writes.push(`${action.tag} ${action.key}`);
+    else writes.push(`${action.tag} ${resourceName(action.resource)} ${subjectOf(action)}${content}`);
   }
   if (plan.status !== undefined) writes.push(`status ${fingerprint(JSON.stringify(plan.status.status))}`);
   if (writes.length > 0) return `${writes.length}:${writes.slice(0, 8).join()}:${writes.at(-1)}`;
   return plan.wakeAt !== undefined && plan.wakeAt < now + atOnceMs ? "wake" : undefined;
 }
 
-function subjectOf(action: Exclude<Action, EventAction>): string {
+function subjectOf(action: Exclude<Action, EventAction | DispatchAction | RecallAction>): string {
   if (action.tag === "deleteCollection") return `${action.namespace} ${action.labelSelector}`;
   const { namespace = "", name } = "object" in action ? action.object.metadata : action.ref;
   return `${namespace}/${name}`;

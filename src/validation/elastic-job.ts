@@ -13,6 +13,7 @@ export function elasticJobProblems(spec: ElasticJobSpec): readonly SpecProblem[]
   return [
     ...scheduleProblems(spec),
     ...shardingProblems(spec),
+    ...residentProblems(spec),
     ...reduceProblems(spec),
     ...templateProblems(spec),
     ...argumentProblems(spec),
@@ -83,6 +84,39 @@ function shardingProblems({ sharding }: ElasticJobSpec): readonly SpecProblem[] 
   return problems;
 }
 
+/** What means nothing where items are handed to instances that run already. */
+function residentProblems({ template, runnerRef, reduce, sharding, queue, ...spec }: ElasticJobSpec): readonly SpecProblem[] {
+  const problems: SpecProblem[] = [];
+  const refuse = (path: string, message: string) => problems.push({ path, message });
+  if ((template === undefined) === (runnerRef === undefined))
+    refuse("spec", "must have exactly one of template (pods of its own) and runnerRef (instances of a RunnerApp)");
+  if (runnerRef === undefined) {
+    if (sharding?.strategy !== undefined)
+      refuse("spec.sharding.strategy", "is for the instances of a RunnerApp (spec.runnerRef); leave it out where spec.template is given");
+    return problems;
+  }
+  const ofPods = "is for pods, and a job with spec.runnerRef has none; leave it out";
+  if (reduce !== undefined) refuse("spec.reduce", ofPods);
+  if ((spec.nodeRules ?? []).length > 0) refuse("spec.nodeRules", ofPods);
+  if (spec.safeToEvict !== undefined) refuse("spec.safeToEvict", ofPods);
+  if (spec.appendShardingContext === true) refuse("spec.appendShardingContext", ofPods);
+  if (queue?.name !== undefined)
+    refuse(
+      "spec.queue.name",
+      "must be left out with spec.runnerRef: the fleet has a share of a queue, and of spec.queue only priority counts",
+    );
+  const { total = 1, parameters, parametersFrom, disabledItems = "" } = sharding ?? {};
+  if (
+    sharding?.strategy === "Broadcast" &&
+    (total !== 1 || parameters !== undefined || parametersFrom !== undefined || disabledItems !== "")
+  )
+    refuse(
+      "spec.sharding",
+      "must have no total, parameters, parametersFrom and disabledItems with strategy Broadcast: there is one item for each instance",
+    );
+  return problems;
+}
+
 /** What stands around a result in its line, and what a file of results may take. */
 const resultLineBytes = 32;
 const mostResultsBytes = 900 * 1024;
@@ -98,11 +132,11 @@ function reduceProblems({ reduce, sharding, results }: ElasticJobSpec): readonly
 
 function templateProblems({ template, reduce }: ElasticJobSpec): readonly SpecProblem[] {
   const ofReduce = reduce === undefined ? [] : imageProblems(reduce.template, "spec.reduce.template");
-  return [...imageProblems(template, "spec.template"), ...ofReduce];
+  return [...(template === undefined ? [] : imageProblems(template, "spec.template")), ...ofReduce];
 }
 
 function argumentProblems({ template, appendShardingContext }: ElasticJobSpec): readonly SpecProblem[] {
-  if (appendShardingContext !== true) return [];
+  if (appendShardingContext !== true || template === undefined) return [];
   const name = defaultContainer(template);
   const container = template.spec.containers.find((each) => each.name === name);
   if (container === undefined || container.command !== undefined || container.args !== undefined) return [];

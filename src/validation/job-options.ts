@@ -31,7 +31,7 @@ export function optionProblems(spec: ElasticJobSpec): readonly SpecProblem[] {
 function* referringTexts({ parameter, template }: ElasticJobSpec): Generator<{ readonly path: string; readonly text: string }> {
   if (parameter !== undefined) yield { path: "spec.parameter", text: parameter };
   for (const list of ["initContainers", "containers"] as const) {
-    for (const [index, container] of (template.spec[list] ?? []).entries()) {
+    for (const [index, container] of (template?.spec[list] ?? []).entries()) {
       const path = `spec.template.spec.${list}[${index}]`;
       for (const field of ["command", "args"] as const)
         for (const [at, text] of (container[field] ?? []).entries()) yield { path: `${path}.${field}[${at}]`, text };

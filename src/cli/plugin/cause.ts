@@ -18,6 +18,7 @@ export type CauseName =
   | "Quota"
   | "Admission"
   | "Queue"
+  | "Runner"
   | "NoNode"
   | "Image"
   | "NotStarted"

@@ -1,7 +1,7 @@
 import type { Node, Pod } from "../../api/core.ts";
 import { isImagePull } from "../../api/image-pull.ts";
 import { reduceItem } from "../../api/names.ts";
-import { queueRefusals, waitReasons } from "../../api/reasons.ts";
+import { conditionReasons, queueRefusals, runnerWaits, waitReasons } from "../../api/reasons.ts";
 import { IntervalSet } from "../../base/interval-set.ts";
 import type { Cause, CauseName } from "./cause.ts";
 import { eventTime, type JobPicture, type ShownEvent } from "./job-picture.ts";
@@ -21,6 +21,20 @@ const waits: Readonly<Record<string, { readonly cause: CauseName; readonly advic
   ConcurrencyLimit: { cause: "Concurrency", advice: "it begins when one of the runs at work ends" },
   Replacing: { cause: "Concurrency", advice: "it begins when the pods of the run that it replaces have ended" },
   Misfire: { cause: "Misfire", advice: "it begins as soon as the runs before it have ended" },
+  [conditionReasons.runnerNotFound]: { cause: "Runner", advice: "create the RunnerApp with spec.executor, or correct spec.runnerRef.name" },
+  [conditionReasons.runnerRefuses]: {
+    cause: "Runner",
+    advice: "give the job the labels that spec.executor.allowedJobs of the RunnerApp asks for, or change those",
+  },
+  [runnerWaits.noInstance]: {
+    cause: "Runner",
+    advice: "it begins when an instance is ready: kubectl nuptse executors, kubectl describe ra",
+  },
+  [runnerWaits.fleetBusy]: {
+    cause: "Runner",
+    advice: "it begins when there is a place: kubectl nuptse executors; more replicas, or a larger spec.executor.capacity",
+  },
+  [runnerWaits.fleetNotCounted]: { cause: "Runner", advice: "it begins by itself in a moment" },
   [waitReasons.queuePending]: {
     cause: "Queue",
     advice: "it begins by itself when its turn comes; who has what it lacks: kubectl nuptse queue",
@@ -37,7 +51,7 @@ const waits: Readonly<Record<string, { readonly cause: CauseName; readonly advic
 };
 
 /** What keeps a run waiting is no other run of its job. */
-const notBehindOthers: ReadonlySet<CauseName> = new Set<CauseName>(["Quota", "Admission", "Queue"]);
+const notBehindOthers: ReadonlySet<CauseName> = new Set<CauseName>(["Quota", "Admission", "Queue", "Runner"]);
 
 /** Why a run that has not ended does not go on, or that it does. The most important cause first. */
 export function runCauses(run: RunView, all: readonly RunView[], picture: JobPicture, nodes: readonly Node[]): readonly Cause[] {
@@ -127,6 +141,15 @@ function itemCause(
       text: `attempt ${item.attempt} has ended (${how}), and the next one waits for its back-off`,
       ...(item.endedAt !== undefined && { since: item.endedAt }),
       advice: `kubectl logs ${item.pod} says why it failed; spec.retry.backoff is the wait`,
+    };
+  }
+  if (pod === undefined && item.phase === "Running" && item.message !== undefined) {
+    return {
+      ...about,
+      cause: "Runner",
+      text: `the executor on ${item.node} gives no answer that can be used: ${item.message}`,
+      ...(item.startedAt !== undefined && { since: item.startedAt }),
+      advice: "it is tried again by itself, on the same instance until that is gone: see the instance's log",
     };
   }
   if (pod === undefined || (item.phase !== "Starting" && item.phase !== "Running")) return undefined;

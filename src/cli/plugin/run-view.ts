@@ -4,6 +4,7 @@ import { reduceItem } from "../../api/names.ts";
 import { IntervalSet } from "../../base/interval-set.ts";
 import { formatMillis, formatSeconds } from "../../base/time.ts";
 import { type AttemptPod, attemptPod, judge } from "../../elasticjob/rules/attempt.ts";
+import { recordsOf } from "../../elasticjob/rules/resident/dispatch-record.ts";
 import type { JobPicture } from "./job-picture.ts";
 
 /** An item of a run as people see it, or its reduce, which has the number reduceItem. */
@@ -127,10 +128,11 @@ function runView(entry: ElasticJobRun, pods: ReadonlyMap<number, ItemPod>, resul
   const succeeded = IntervalSet.parse(entry.succeeded);
   const failed = IntervalSet.parse(entry.failed);
   const failures = new Map((entry.failures ?? []).map((failure) => [failure.item, failure]));
+  const dispatched = dispatchedItems(entry);
   const items: ItemView[] = [];
   for (const item of IntervalSet.parse(entry.items)) {
     const failure = failures.get(item);
-    const view = itemOfPod(item, pods.get(item), live);
+    const view = dispatched.get(item) ?? itemOfPod(item, pods.get(item), live);
     const result = results.get(item) ?? view.result;
     const common = { ...view, ...(result !== undefined && { result }) };
     if (succeeded.has(item)) items.push({ ...common, phase: "Succeeded" });
@@ -168,6 +170,18 @@ function runView(entry: ElasticJobRun, pods: ReadonlyMap<number, ItemPod>, resul
     live,
     items,
   };
+}
+
+/** Items that instances of a fleet work on; what they are in trouble with is their message. */
+function dispatchedItems(entry: ElasticJobRun): ReadonlyMap<number, ItemView> {
+  const troubles = new Map((entry.progress ?? []).map(({ item, trouble }) => [item, trouble]));
+  return new Map(
+    recordsOf(entry).map(({ item, attempt, name, at }) => {
+      const trouble = troubles.get(item);
+      const view = { item, phase: "Running" as const, attempt, node: name, startedAt: formatMillis(at) };
+      return [item, trouble === undefined ? view : { ...view, message: trouble }];
+    }),
+  );
 }
 
 /** What comes after all items; undefined as long as it has not begun, or when the run has none. */

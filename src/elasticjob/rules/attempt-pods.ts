@@ -61,7 +61,7 @@ export function createPods(
   const reduces = (due[0]?.item ?? fresh[0]) === reduceItem;
   const template = (reduces ? revision.reduce?.template : undefined) ?? revision.template;
   const excluded = excludedNodes(nodeRules);
-  const selector = { ...template.spec.nodeSelector, ...turn?.pool?.nodeSelector };
+  const selector = { ...template?.spec.nodeSelector, ...turn?.pool?.nodeSelector };
   const usable = observed.nodes.usableNames(selector).filter((name) => !excluded.includes(name));
   const actions: Action[] = [];
   for (const attempt of due.slice(0, places)) {
@@ -100,7 +100,8 @@ function queueOrder({ spec, now }: ObservedJob, run: LiveRun, { queue, pool }: Q
   return { name: queue, ...(pool !== undefined && { pool }), ...(isBound && { lastsSeconds: Math.max(1, Math.ceil(left / 1000)) }) };
 }
 
-function failoverEvent(observed: ObservedJob, run: LiveRun, { item, next, lostFrom, why }: DueAttempt): Action {
+/** Tells people that an item was lost and begins again. */
+export function failoverEvent(observed: ObservedJob, run: LiveRun, { item, next, lostFrom, why }: DueAttempt): Action {
   const what = item === reduceItem ? "the reduce" : `item ${item}`;
   const note = `run ${run.id}: ${what} was lost on ${lostFrom} (${why}) and starts again elsewhere as attempt ${next.attempt}`;
   return { tag: "event", regarding: observed.job, type: "Warning", reason: eventReasons.itemFailedOver, note };

@@ -5,6 +5,7 @@ import { annotations, itemOfLabel, labels } from "../../api/names.ts";
 import { haveContainersEnded } from "../../api/pod-end.ts";
 import { progressConditions } from "../../api/pod-conditions.ts";
 import { parseTime } from "../../base/time.ts";
+import type { DispatchRecord, TaskState } from "./resident/dispatch-record.ts";
 
 /** Why a run was started. */
 export type RunKind = "Schedule" | "Misfire" | "Dependency" | AskedKind;
@@ -70,6 +71,8 @@ export interface AttemptPod extends KubeObject {
   /** Conditions that may tell why it ended, as "DisruptionTarget=True"; absent = none. */
   readonly conditions?: readonly string[];
   readonly end?: AttemptEnd;
+  /** Set when it is no pod but a task at an executor: the RunnerApp, what stands in status of it, and what is known besides. */
+  readonly executor?: { readonly runner: string; readonly record: DispatchRecord; readonly state?: TaskState };
   /** Set when it is no attempt of ours: what its labels say, as those of a copy do. */
   readonly foreign?: { readonly jobUid: string; readonly run: string };
 }

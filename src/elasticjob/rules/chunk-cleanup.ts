@@ -20,6 +20,7 @@ export function cleanUpChunks(observed: ObservedJob, run: LiveRun, reduction: Re
   const unwritten = reduction === undefined ? undefined : unwrittenChunks(run, run.pods, reduction.file);
   const full = new Set<number>();
   for (const pod of run.pods) {
+    if (pod.executor !== undefined) continue;
     const chunk = Math.floor(pod.item / itemsPerChunk);
     if (!open.has(chunk) && unwritten?.has(chunk) !== true && pod.item !== reduceItem) full.add(chunk);
   }

@@ -9,6 +9,7 @@ import { type LiveRun, newRun } from "./live-run.ts";
 import type { ArmedSchedule, ObservedJob } from "./observed.ts";
 import type { RequestsStep } from "./requests.ts";
 import { runIdOf } from "./run-id.ts";
+import { itemsOf } from "./run-items.ts";
 import { type RunStep, stepRun } from "./run-step.ts";
 
 /** Runs of one job at work at once, and runs that may wait (decision 46). */
@@ -204,8 +205,6 @@ function stepRipe(
   return recordBlocked(begin(step, observed, ripe, revision, lane), (observed.armed as ArmedSchedule).schedule);
 }
 
-const itemsOf = ({ spec }: ObservedJob): IntervalSet => IntervalSet.upTo(spec.total).minus(spec.disabledItems);
-
 /** The order in which runs begin: those that were asked for in the order of their entries, then fire times ascending (decision 47). */
 function lane(observed: ObservedJob, live: readonly LiveRun[]): readonly LiveRun[] {
   const asked = live.filter((run) => isAsked(run.kind));
@@ -217,7 +216,19 @@ function lane(observed: ObservedJob, live: readonly LiveRun[]): readonly LiveRun
 
 /** The step of a run that is told to end: nothing new of it begins. */
 function told(step: RunStep, newEnding: NonNullable<RunStep["newEnding"]>): RunStep {
-  return { ...step, newEnding, actions: step.actions.filter((action) => action.tag !== "create") };
+  return {
+    ...step,
+    newEnding,
+    actions: step.actions.filter((action) => action.tag !== "create" && action.tag !== "dispatch"),
+    ...withoutNew(step),
+  };
+}
+
+/** Nothing is recorded that would be taken back in the same breath. */
+function withoutNew({ resident, atWork, lost }: RunStep): Partial<RunStep> {
+  if (resident === undefined) return {};
+  const decided = new IntervalSet(resident.assigned.map(({ item }) => item));
+  return { resident: { ...resident, assigned: [], lost: 0 }, atWork: atWork.minus(decided), lost: lost - resident.lost };
 }
 
 /** Fire times that have come are settled, and nothing becomes of them. */
@@ -236,9 +247,11 @@ function firstOpen(schedule: Schedule, after: number, taken: ReadonlySet<number>
   return time ?? Number.POSITIVE_INFINITY;
 }
 
-/** A run that cannot begin has no pods that tell of it, so it is recorded, as one that waits or as one that is to end (decision 49). */
+/** A run that has no pods that tell of it is recorded: one that waits, one that is to end (decision 49), and one that needs none (decision 7). */
 function recordBlocked(step: RunsStep, schedule: Schedule): RunsStep {
-  const blocked = step.fired.filter((begun) => begun.newEnding !== undefined || begun.waitReason !== undefined);
+  const isBlocked = ({ newEnding, waitReason, resident }: RunStep) =>
+    newEnding !== undefined || waitReason !== undefined || resident !== undefined;
+  const blocked = step.fired.filter(isBlocked);
   const last = blocked.at(-1);
   if (last === undefined) return step;
   const fired = step.fired.filter((begun) => !blocked.includes(begun));

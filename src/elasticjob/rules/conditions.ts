@@ -5,6 +5,7 @@ import { conditionReasons, conditionTypes } from "../../api/reasons.ts";
 import { parseTime } from "../../base/time.ts";
 import type { Lateness } from "./lateness.ts";
 import type { ObservedJob } from "./observed.ts";
+import { fleetRefusal } from "./resident/resident-run.ts";
 import type { RevisionStep } from "./revision.ts";
 
 type Readiness = Pick<Condition, "status" | "reason" | "message">;
@@ -45,6 +46,9 @@ export function readiness(
     const mayCome = queueAwaitedUntil(observed) !== undefined;
     return no(mayCome ? conditionReasons.progressing : choice.reason, `spec.queue.name: ${choice.message}`, !mayCome);
   }
+  const { runnerRef } = job.spec;
+  const withheld = runnerRef === undefined ? undefined : fleetRefusal(observed, runnerRef.name, observed.fleets?.get(runnerRef.name));
+  if (withheld !== undefined) return no(withheld.reason, withheld.message);
   if (refusal !== undefined) return yes(refusal.reason, refusal.message);
   if (observed.suspendedBy !== undefined)
     return yes(conditionReasons.suspended, `no new scheduled runs while the JobRequest ${observed.suspendedBy} is Running`);

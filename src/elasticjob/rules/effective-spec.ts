@@ -3,6 +3,7 @@ import type { ElasticJobSpec } from "../../api/elastic-job.gen.ts";
 import { IntervalSet } from "../../base/interval-set.ts";
 import type { CompletionPolicy } from "./completion.ts";
 import type { NodeRule } from "../../api/node-rule.ts";
+import type { ShardingStrategy } from "./resident/strategies.ts";
 import type { RetryRule } from "./retry-rule.ts";
 
 /** A spec with every default filled in, as the CRD's schema fills them; durations in milliseconds. */
@@ -19,6 +20,8 @@ export interface EffectiveSpec {
   readonly disabledItems: IntervalSet;
   /** Infinity = all. */
   readonly parallelism: number;
+  /** How items are dealt to the instances of a fleet; a run of pods has no use for it. */
+  readonly strategy: ShardingStrategy;
   readonly retry: RetryPolicy;
   /** Pods of a node unreachable for so long are taken for dead; Infinity = never. */
   readonly unreachableMs: number;
@@ -107,6 +110,7 @@ export function effectiveSpec(spec: ElasticJobSpec): EffectiveSpec {
     total: spec.sharding?.total ?? 1,
     disabledItems: IntervalSet.parse(spec.sharding?.disabledItems),
     parallelism: spec.sharding?.parallelism ?? Number.POSITIVE_INFINITY,
+    strategy: spec.sharding?.strategy ?? "Average",
     retry: {
       sameNode: spec.retry?.sameNode ?? 0,
       otherNodes: spec.retry?.otherNodes ?? 0,

@@ -58,13 +58,21 @@ export class ItemSweep {
   readonly #run: LiveRun;
   readonly #reduction: Reduction | undefined;
   readonly #nodes: NodeJudgement;
+  readonly #end: (pod: AttemptPod) => readonly Action[];
   /** Succeeded attempts that others came after. */
   readonly #older: readonly AttemptPod[];
   readonly #probed = new Set<string>();
   #losses = 0;
 
-  constructor(observed: ObservedJob, run: LiveRun, reduction: Reduction | undefined) {
+  /** @param end the actions that end an attempt; absent = its pod is deleted */
+  constructor(
+    observed: ObservedJob,
+    run: LiveRun,
+    reduction: Reduction | undefined,
+    end: (pod: AttemptPod) => readonly Action[] = (pod) => [deletePod(pod)],
+  ) {
     this.#observed = observed;
+    this.#end = end;
     this.#run = run;
     this.#reduction = reduction;
     this.#nodes = nodeJudgement(observed);
@@ -92,6 +100,15 @@ export class ItemSweep {
   /** Items that have no pod at work and have not ended; a reduce that is to begin is one of them. */
   get waiting(): number {
     return this.due.length + this.delayed + this.fresh.length + (this.toReduce ? 1 : 0);
+  }
+
+  /** An item that can never be done, though it may be repeated. */
+  giveUp(item: number, reason: string): void {
+    for (const list of [this.fresh, this.due]) {
+      const at = list.findIndex((each) => (typeof each === "number" ? each : each.item) === item);
+      if (at >= 0) list.splice(at, 1);
+    }
+    this.ended.push({ item, succeeded: false, reason });
   }
 
   /** The outcome of the items, when they have all ended. */
@@ -174,15 +191,21 @@ export class ItemSweep {
     else this.#wake(limit.at);
   }
 
-  /** Deletes the pod, and waits for its end as long as its node may answer. */
+  /** Ends the attempt, and waits for its end as long as its node may answer. */
   #remove(pod: AttemptPod): void {
-    if (pod.deletion === undefined) this.actions.push(deletePod(pod));
+    if (pod.deletion === undefined) this.actions.push(...this.#end(pod));
     else this.#wake(givenUpFrom(this.#observed, pod) ?? never);
   }
 
   #probeGoneNode(pod: AttemptPod): void {
     const { node } = pod;
-    if (node === undefined || this.#observed.nodes.known(node) || nodeGoneFrom(this.#observed, pod) !== undefined) return;
+    if (
+      node === undefined ||
+      pod.executor !== undefined ||
+      this.#observed.nodes.known(node) ||
+      nodeGoneFrom(this.#observed, pod) !== undefined
+    )
+      return;
     if (!this.#probed.has(node)) this.actions.push({ tag: "probe", resource: nodeResource, ref: { name: node } });
     this.#probed.add(node);
     // Our picture of the pod may be older than the node's end: it may have done its work before.

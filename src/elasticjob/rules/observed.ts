@@ -12,12 +12,14 @@ import type { Dependencies } from "./dependencies.ts";
 import type { EffectiveSpec } from "./effective-spec.ts";
 import type { ParametersStep } from "./parameters.ts";
 import type { RevisionData } from "./pod.ts";
+import type { ObservedFleet } from "./resident/observed-fleet.ts";
+import type { PlaceBudgets } from "./resident/place-budget.ts";
 import type { ResultsFile } from "./results-file.ts";
 
 /** Everything that a plan is made from: a readonly picture of one job at one instant. Instants are milliseconds since the epoch. */
 export interface ObservedJob {
   readonly job: ElasticJob;
-  /** All pods that exist of it, in no order. */
+  /** All pods that exist of it, and its tasks at executors, in no order. */
   readonly pods: readonly AttemptPod[];
   /** Pods that were surely seen to be gone before their end was recorded. */
   readonly vanished: readonly VanishedPod[];
@@ -57,6 +59,10 @@ export interface ObservedJob {
   readonly nodes: NodeFacts;
   /** Of which queue new runs are, absent = of none; and what was decided about those that asked, by run. Absent: there are no queues. */
   readonly admission?: { readonly choice?: QueueChoice; readonly answers: ReadonlyMap<string, AdmissionAnswer> };
+  /** By the RunnerApp's name: those that its runs are dispatched to. Absent = none. */
+  readonly fleets?: ReadonlyMap<string, ObservedFleet>;
+  /** What one plan gives out of the places there; set by the plan itself. */
+  readonly budgets?: PlaceBudgets;
   readonly memory: JobMemory;
   readonly now: number;
   /** The API server's time, as far as its answers tell; undefined when they do not, as after a jump of our own clock: then nothing is due. */
@@ -112,6 +118,8 @@ export interface JobMemory {
   readonly templates: ReadonlyMap<string, { readonly accepted: boolean; readonly message: string }>;
   /** Nodes that a read past the cache did not find, and when. */
   readonly goneNodes: ReadonlyMap<string, number>;
+  /** Instances that no cache shows, by id: what a read past the caches found, and when it was first known. */
+  readonly instances: ReadonlyMap<string, { readonly at: number; readonly isGone: boolean }>;
   /** Runs of which a pod may have been created, though the API server did not say so. */
   readonly unsure: ReadonlySet<string>;
   /** When a collection was last told to go, by selector. */
@@ -125,6 +133,7 @@ export const emptyMemory: JobMemory = {
   invalid: new Map(),
   templates: new Map(),
   goneNodes: new Map(),
+  instances: new Map(),
   unsure: new Set(),
   cleanups: new Map(),
   namespaceTerminating: false,

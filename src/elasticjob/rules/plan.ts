@@ -20,6 +20,8 @@ import { notificationsOf } from "./notifications.ts";
 import { stepRequests } from "./requests.ts";
 import { collectResultsFiles } from "./results-file.ts";
 import { retain } from "./retention.ts";
+import { PlaceBudgets } from "./resident/place-budget.ts";
+import type { PlaceClaim } from "./resident/observed-fleet.ts";
 import { collectRevisions, stepRevision } from "./revision.ts";
 import type { QueueTurn } from "./queue-turn.ts";
 import type { RunStep } from "./run-step.ts";
@@ -47,6 +49,8 @@ export interface ElasticJobPlan extends Plan {
   readonly waiting: readonly string[];
   /** What runs ask of their queues; absent when nothing was thought about, or that cannot be told: then what they asked for stands. */
   readonly wants?: readonly WorkloadWant[];
+  /** What it has at work in fleets, and what it waits for there; absent when nothing was thought about: then what was said before stands. */
+  readonly places?: readonly PlaceClaim[];
 }
 
 /**
@@ -58,7 +62,8 @@ export interface ElasticJobPlan extends Plan {
  * 5. pods and revisions that nothing needs any more.
  */
 export function planElasticJob(given: ObservedJob): ElasticJobPlan {
-  const observed = withSuspension(given);
+  const budgets = given.fleets === undefined ? undefined : new PlaceBudgets(given.fleets, given.pods);
+  const observed: ObservedJob = { ...withSuspension(given), ...(budgets !== undefined && { budgets }) };
   const { job, now } = observed;
   if (job.metadata.deletionTimestamp !== undefined) return { ...nothingToDo, reasons: ["being deleted"] };
   if (isClockOff(observed)) return { ...nothingToDo, reasons: ["the clock is off"], wakeAt: now + clockOffWaitMs };
@@ -140,6 +145,7 @@ export function planElasticJob(given: ObservedJob): ElasticJobPlan {
     strays: retention.strays.length,
     waiting: runs.steps.flatMap((step) => step.waitReason?.reason ?? []),
     ...wantsOf([...runs.steps, ...runs.fired]),
+    ...(budgets !== undefined && { places: budgets.claims(observed.spec.queue.priority) }),
   };
 }
 
@@ -319,10 +325,13 @@ function failureNote(observed: ObservedJob, step: RunStep): string {
   const tries =
     attempts === 0
       ? ""
-      : ` after ${attempts} attempt${attempts === 1 ? "" : "s"}${nodes.length === 0 ? "" : ` (nodes ${nodes.join(", ")})`}`;
+      : ` after ${attempts} attempt${attempts === 1 ? "" : "s"}${nodes.length === 0 ? "" : ` (${step.resident === undefined ? "nodes" : "instances"} ${nodes.join(", ")})`}`;
+  const told = `run ${run.id} failed: ${what}${how}${tries}`;
+  if (step.resident !== undefined)
+    return `${told}; see: kubectl nuptse status ${observed.job.metadata.name} -n ${observed.job.metadata.namespace}`;
   const item = outcome?.reason === "ReduceFailed" ? itemLabel(reduceItem) : items[0];
   const selector = `nuptse.dev/job=${observed.job.metadata.name},nuptse.dev/run=${run.id}${item === undefined ? "" : `,nuptse.dev/item=${item}`}`;
-  return `run ${run.id} failed: ${what}${how}${tries}; see: kubectl logs -n ${observed.job.metadata.namespace} -l ${selector}`;
+  return `${told}; see: kubectl logs -n ${observed.job.metadata.namespace} -l ${selector}`;
 }
 
 /** Items that failed by themselves, if any did; else those that were cancelled. */

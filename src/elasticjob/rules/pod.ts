@@ -17,6 +17,7 @@ import { podName } from "./run-id.ts";
 export type RevisionData = Pick<
   ElasticJobSpec,
   | "template"
+  | "runnerRef"
   | "sharding"
   | "parameter"
   | "options"

@@ -59,6 +59,7 @@ function scheduleData({ spec: { schedule } }: ElasticJob): unknown {
 function revisionDataOf(spec: ElasticJobSpec): RevisionData {
   const {
     template,
+    runnerRef,
     sharding,
     parameter,
     options,
@@ -70,7 +71,8 @@ function revisionDataOf(spec: ElasticJobSpec): RevisionData {
     appendShardingContext,
   } = spec;
   return {
-    template,
+    ...(template !== undefined && { template }),
+    ...(runnerRef !== undefined && { runnerRef }),
     ...(sharding !== undefined && { sharding }),
     ...(parameter !== undefined && { parameter }),
     ...(options !== undefined && { options }),

@@ -37,6 +37,7 @@ import type { ObservedJob } from "./observed.ts";
 import { byAge, changeRequest, deleteRequest, expiryOf, isOver, type RequestChange, type RequestReason } from "./request-status.ts";
 import type { RevisionStep } from "./revision.ts";
 import { runIdOf } from "./run-id.ts";
+import { itemScope, itemsOf } from "./run-items.ts";
 
 /** Requests of a job that are not over; the newest beyond are refused (decision 87). */
 export const mostOpenRequests = 100;
@@ -254,7 +255,7 @@ function admitRun(tally: Tally, request: JobRequest): RequestChange | undefined 
   const { parameter, options, items: text } = request.spec.run ?? {};
   const wrong = runOptionsProblem(observed.job.spec.options ?? [], options ?? {});
   if (wrong !== undefined) return invalid(wrong);
-  const items = runItems(observed.spec, text);
+  const items = runItems(itemScope(observed), text);
   if (!(items instanceof IntervalSet)) return invalid(items);
   const fireTime = parseTime(request.metadata.creationTimestamp) ?? observed.now;
   const asked = {
@@ -380,7 +381,7 @@ function joinCascade(tally: Tally, request: JobRequest, begun: boolean): Request
   // One that repeats a fire time corrects what is known of it.
   const retryOf = request.spec.retry === undefined ? {} : { retryOf: runIdOf(run.fireTime) };
   const kind = request.spec.retry === undefined ? "Requested" : "Retry";
-  const items = IntervalSet.upTo(observed.spec.total).minus(observed.spec.disabledItems);
+  const items = itemsOf(observed);
   const asked = { request: request.metadata.uid as string, ...retryOf };
   admitToLane(tally, newRun(run.id, kind, run.fireTime, revision.name, items, asked));
   return undefined;
@@ -427,7 +428,7 @@ function goOnWithBackfill(tally: Tally, request: JobRequest): RequestChange | un
   // The next of them follow from that write.
   if (step.change !== undefined) return step.change;
   if (revision.kind !== "ready" || observed.problems.length > 0) return undefined;
-  const items = IntervalSet.upTo(observed.spec.total).minus(observed.spec.disabledItems);
+  const items = itemsOf(observed);
   for (const { id, fireTime } of step.next) {
     if (sorted.live.some((live) => live.id === id)) continue;
     admit(tally, newRun(id, "Backfill", fireTime, revision.name, items, { request: uid }), "Backfill");

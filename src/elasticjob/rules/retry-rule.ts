@@ -10,8 +10,16 @@ export type RetryAction = RetryRule["action"];
 
 /** Words for an end by which a pod was taken away while its node went on; "Preempting" is the kubelet's, for a critical pod. */
 const evictions: ReadonlySet<string> = new Set(["Evicted", "Disrupted", "Vanished", "Preempting"]);
-/** Words of ours, the kubelet's and the node controller's for a node that went. */
-const nodeLosses: ReadonlySet<string> = new Set(["NodeGone", "Unreachable", "NodeLost", "NodeShutdown", "Terminated", "Shutdown"]);
+/** Words of ours, the kubelet's and the node controller's for a node that went; for a task at an executor that is its instance. */
+const nodeLosses: ReadonlySet<string> = new Set([
+  "NodeGone",
+  "Unreachable",
+  "NodeLost",
+  "NodeShutdown",
+  "Terminated",
+  "Shutdown",
+  "InstanceGone",
+]);
 
 /**
  * The first rule that matches an attempt that failed or was lost; undefined = none does. What the operator withdrew itself is no end that

@@ -31,7 +31,8 @@ export function stepRevision(observed: ObservedJob): RevisionStep {
   const existing = observed.revisions.find((revision) => revision.metadata.name === name);
   if (existing !== undefined) return canonicalData(existing) === canonical ? { kind: "ready", name, actions: [] } : { kind: "collision" };
   if (memory.namespaceTerminating) return { kind: "pending", actions: [] };
-  const verdict = memory.templates.get(name);
+  // A run that is dispatched has no template for the API server to look at.
+  const verdict = data.template === undefined ? accepted : memory.templates.get(name);
   const reduceName = `${name}-reduce`;
   const reduceVerdict = data.reduce === undefined ? accepted : memory.templates.get(reduceName);
   const checks = [

@@ -6,6 +6,7 @@ import { formatMillis, formatSeconds } from "../../base/time.ts";
 import type { EffectiveSpec } from "./effective-spec.ts";
 import type { EndedItem } from "./ended-item.ts";
 import { knownQueue, queueEntry } from "./queue-turn.ts";
+import { residentEntry } from "./resident/run-entry.ts";
 import type { RunStep } from "./run-step.ts";
 
 /** Failed items that status tells about. */
@@ -22,7 +23,9 @@ export function runEntry(step: RunStep, spec: EffectiveSpec, now: number, active
   const succeeded = new IntervalSet(run.succeeded);
   const failed = new IntervalSet(run.failed);
   for (const item of step.ended) (item.succeeded ? succeeded : failed).add(item.item);
-  const begun = run.newest.size > 0 || succeeded.size + failed.size > 0;
+  const assigned = step.resident?.assigned.length ?? 0;
+  const begun = run.newest.size > 0 || succeeded.size + failed.size + assigned > 0;
+  const startedAt = run.startedAt ?? (assigned > 0 ? now : undefined);
   const phase = outcome?.phase ?? (begun ? "Running" : "Waiting");
   const reason = outcome?.reason ?? step.waitReason?.reason;
   const message = outcome?.message ?? step.waitReason?.message;
@@ -45,7 +48,7 @@ export function runEntry(step: RunStep, spec: EffectiveSpec, now: number, active
     total: run.items.size,
     ...(queue !== undefined && { queue }),
     ...(step.turn !== undefined && queueEntry(step.turn)),
-    ...(run.startedAt !== undefined && { startedAt: formatMillis(run.startedAt) }),
+    ...(startedAt !== undefined && { startedAt: formatMillis(startedAt) }),
     ...(outcome !== undefined ? { endedAt: formatMillis(now) } : { updatedAt: formatMillis(now) }),
     ...(outcome === undefined &&
       ending !== undefined && { ending: { reason: ending.reason, message: ending.message.slice(0, 1024), at: formatMillis(ending.at) } }),
@@ -59,6 +62,7 @@ export function runEntry(step: RunStep, spec: EffectiveSpec, now: number, active
     ...(results.items.length > 0 && { results: results.items }),
     ...(results.omitted > 0 && { resultsOmitted: results.omitted }),
     ...(reduce !== undefined && { reduce }),
+    ...(step.resident !== undefined && residentEntry(step.run, step.resident, outcome === undefined, succeeded, failed)),
   };
 }
 
@@ -123,6 +127,8 @@ function failureOf({ item, reason, pod, verdict }: EndedItem): ElasticJobRunFail
 }
 
 function attemptsOf(step: RunStep, succeeded: IntervalSet, failed: IntervalSet): number {
+  // What has ended leaves status: the count goes on from what stands there.
+  if (step.resident !== undefined) return (step.run.recorded?.attempts ?? 0) + step.resident.assigned.length;
   let attempts = 0;
   for (const pod of step.run.newest.values()) attempts += pod.attempt;
   for (const set of [succeeded, failed]) for (const item of set) if (!step.run.newest.has(item)) attempts++;

@@ -10,6 +10,7 @@ import type { LiveRun } from "./live-run.ts";
 import type { ObservedJob } from "./observed.ts";
 import { type QueueTurn, queueTurn } from "./queue-turn.ts";
 import { dueResults, type Reduction, type ReduceState, reducedOutcome, reductionOf } from "./reduce.ts";
+import { endAttempt, type ResidentStep, residentRun, stepResident } from "./resident/resident-run.ts";
 import { writeResults } from "./results-file.ts";
 import { revisionOf } from "./revision.ts";
 import { failedText, type RunOutcome } from "./run-outcome.ts";
@@ -36,6 +37,8 @@ export interface RunStep {
   readonly reduce?: ReduceState;
   /** Why it does not go on, for status and people. */
   readonly waitReason?: { readonly reason: string; readonly message: string };
+  /** What it does at executors; absent = it is a run of pods. */
+  readonly resident?: ResidentStep;
   /** How it stands with its queue; absent = it is of none, or has ended. */
   readonly turn?: QueueTurn;
   readonly actions: readonly Action[];
@@ -49,18 +52,22 @@ export interface RunStep {
  * an item: it begins when all items have ended and their results are written down.
  * @param mayStart whether a run without pods may begin
  */
-export function stepRun(observed: ObservedJob, run: LiveRun, mayStart: boolean): RunStep {
+export function stepRun(given: ObservedJob, run: LiveRun, mayStart: boolean): RunStep {
+  const atExecutors = residentRun(given, run);
+  const observed = atExecutors?.observed ?? given;
   const reduction = reductionOf(observed, run, revisionOf(observed.revisions, run.revision));
-  const sweep = new ItemSweep(observed, run, reduction);
+  const sweep = new ItemSweep(observed, run, reduction, atExecutors && ((pod) => endAttempt(atExecutors, pod)));
   const begun = run.newest.size > 0 || run.succeeded.size + run.failed.size > 0;
-  const turn = queueTurn(observed, run, sweep, begun || mayStart);
+  const turn = atExecutors === undefined ? queueTurn(observed, run, sweep, begun || mayStart) : undefined;
   const newEnding = run.ending === undefined ? decideEnding(observed, run, sweep, reduction, turn) : undefined;
   const runs = run.ending === undefined && newEnding === undefined;
   const mayWrite = runs && (begun || mayStart) && !observed.memory.namespaceTerminating;
   const refusedUntil = observed.memory.refusals.get(run.id)?.retryAt ?? observed.now;
   const isRefused = refusedUntil > observed.now;
-  const writes = mayWrite && !isRefused ? goOn(observed, run, sweep, reduction, turn) : [];
-  const waitReason = waitReasonOf(observed, run, sweep, begun || mayStart, turn);
+  const resident = atExecutors && stepResident(atExecutors, sweep, mayWrite);
+  for (const item of resident?.orphans ?? []) sweep.giveUp(item, "InstanceGone");
+  const writes = resident?.actions ?? (mayWrite && !isRefused ? goOn(observed, run, sweep, reduction, turn) : []);
+  const waitReason = waitReasonOf(observed, run, sweep, begun || mayStart, turn) ?? resident?.waits;
   const over = sweep.atWork.size === 0 && sweep.waiting === 0 && newEnding === undefined;
   const outcome = over ? outcomeOf(run, sweep, reduction) : undefined;
   const reduce = sweep.reduceState();
@@ -68,7 +75,7 @@ export function stepRun(observed: ObservedJob, run: LiveRun, mayStart: boolean):
     run,
     ended: sweep.ended,
     passed: sweep.passed,
-    atWork: sweep.atWork.has(reduceItem) ? sweep.atWork.minus(new IntervalSet([reduceItem])) : sweep.atWork,
+    atWork: itemsAtWork(sweep, resident),
     waiting: sweep.waiting,
     newStops: turn === undefined ? sweep.newStops : withStops(sweep.newStops, turn.stops),
     ...(newEnding !== undefined && { newEnding }),
@@ -76,15 +83,24 @@ export function stepRun(observed: ObservedJob, run: LiveRun, mayStart: boolean):
     ...(reduce !== undefined && { reduce }),
     ...(waitReason !== undefined && { waitReason }),
     ...(turn !== undefined && outcome === undefined && { turn }),
+    ...(resident !== undefined && { resident }),
     actions: [...sweep.actions, ...writes, ...cleanUpChunks(observed, run, run.ending === undefined ? reduction : undefined)],
-    lost: sweep.lost,
+    lost: resident === undefined ? sweep.lost : (run.recorded?.lost ?? 0) + resident.lost,
     wakeAt: Math.min(
       sweep.wakeAt,
+      resident?.wakeAt ?? never,
       turn?.wakeAt ?? never,
       runs && run.startedAt !== undefined ? run.startedAt + observed.spec.runTimeoutMs : never,
       mayWrite && isRefused ? refusedUntil : never,
     ),
   };
+}
+
+/** Items with an attempt at work, one that is only decided included; without the reduce. */
+function itemsAtWork({ atWork }: ItemSweep, resident: ResidentStep | undefined): IntervalSet {
+  if (resident !== undefined && resident.assigned.length > 0)
+    return new IntervalSet(atWork).addAll(resident.assigned.map(({ item }) => item));
+  return atWork.has(reduceItem) ? atWork.minus(new IntervalSet([reduceItem])) : atWork;
 }
 
 /** Why the run is to end before its items do; undefined when it is not. */

@@ -116,6 +116,8 @@ function nextStatus(observed: ObservedJob, input: StatusInput): ElasticJobStatus
   ];
   const lastFireTime = Math.max(...fired.map((time) => time ?? -never));
   const nextFireTime = nextFireTimeOf(observed);
+  const assignments =
+    live.findLast(({ resident }) => resident?.assignments !== undefined)?.resident?.assignments ?? keptAssignments(observed);
   const observedOnly = nextObserved(observed, runs.observed);
   const succeededNow = ended.some((step) => step.outcome?.phase === "Succeeded");
   const results = last === undefined ? current.results : resultsStatus(last, spec.resultBytes);
@@ -149,9 +151,17 @@ function nextStatus(observed: ObservedJob, input: StatusInput): ElasticJobStatus
     outcomes,
     ...(results !== undefined && { results }),
     ...(active.length > 0 && { active }),
+    ...(assignments !== undefined && { assignments }),
     ...(history.length > 0 && { history }),
     conditions: nextConditions(observed, revision, clockSkewed, refusalOf(live), lastRun, lateness),
   };
+}
+
+/** Who has which items, for as long as the job has to do with that fleet. */
+function keptAssignments({ job }: ObservedJob): ElasticJobStatus["assignments"] {
+  const { assignments, active = [] } = job.status ?? {};
+  const isUsed = assignments?.runner === job.spec.runnerRef?.name || active.some(({ runner }) => runner === assignments?.runner);
+  return isUsed ? assignments : undefined;
 }
 
 /** The newest run that ends now, unless status tells of one of a later fire time already: one that began earlier may end later. */
@@ -319,6 +329,7 @@ function isUrgentOfRuns(runs: RunsStep): boolean {
       step.turn?.isOutdated === true ||
       (step.newEnding !== undefined && step.run.ending === undefined) ||
       step.ended.length >= checkpointItems ||
+      (step.resident?.assigned.length ?? 0) > 0 ||
       // A refusal is told once; that it is over can wait.
       (step.waitReason !== undefined && step.run.recorded?.reason !== step.waitReason.reason),
   );

@@ -28,9 +28,18 @@ const retoldMs = 10 * 60_000;
  */
 export function recordedRows(observed: ObservedJob, plan: TracedPlan): readonly TraceRow[] {
   const rows: TraceRow[] = [];
-  for (const step of plan.steps) rows.push(...endedAttempts(observed, step));
+  for (const step of plan.steps) rows.push(...endedAttempts(observed, step), ...followedAttempts(observed, step));
   rows.push(...stateRows(observed, plan));
   return rows;
+}
+
+/** The rows of attempts at executors whose successors stand in the same write. */
+function followedAttempts(observed: ObservedJob, { passed, resident }: RunStep): readonly TraceRow[] {
+  if (resident === undefined || passed === undefined) return [];
+  const followed = new Set(resident.assigned.map(({ item, attempt }) => `${item}/${attempt - 1}`));
+  return passed
+    .filter(({ pod }) => followed.has(`${pod.item}/${pod.attempt}`))
+    .map(({ pod, verdict }) => attemptRow(observed, pod, verdict));
 }
 
 /** The rows of attempts whose successors this plan has created: the pod of the next attempt is their record. */

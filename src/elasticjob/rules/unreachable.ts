@@ -2,10 +2,13 @@ import type { AttemptPod } from "./attempt.ts";
 import type { LiveRun } from "./live-run.ts";
 import type { ObservedJob } from "./observed.ts";
 
-/** When a pod's node will have been unreachable for failover.unreachableSeconds; undefined while it is heard of, or without that field. */
+/**
+ * When a pod's node, or the executor of a task, will have been unreachable for failover.unreachableSeconds; undefined while it is heard of, or
+ * without that field.
+ */
 export function givenUpFrom({ spec, nodes }: ObservedJob, pod: AttemptPod): number | undefined {
   if (spec.unreachableMs === Number.POSITIVE_INFINITY || pod.node === undefined) return undefined;
-  const since = nodes.unreachableSince(pod.node);
+  const since = pod.executor === undefined ? nodes.unreachableSince(pod.node) : pod.executor.state?.silentSince;
   return since === undefined ? undefined : since + spec.unreachableMs;
 }
 
@@ -23,6 +26,8 @@ export function givenUpAt(observed: ObservedJob, run: LiveRun, pod: AttemptPod):
 
 /** When the pod's node was found to be deleted; undefined for one that was gone before the pod was bound to it, and came back under its name. */
 export function nodeGoneFrom({ memory }: ObservedJob, pod: AttemptPod): number | undefined {
+  // What stands there is the name of an instance.
+  if (pod.executor !== undefined) return undefined;
   const goneAt = pod.node === undefined ? undefined : memory.goneNodes.get(pod.node);
   return goneAt !== undefined && goneAt >= (pod.scheduledAt ?? pod.createdAt) ? goneAt : undefined;
 }

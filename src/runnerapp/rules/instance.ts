@@ -28,6 +28,8 @@ export interface InstancePod extends KubeObject {
   readonly taken?: EvacuationCause;
   readonly queue?: string;
   readonly node?: string;
+  /** The pod's IP. */
+  readonly address?: string;
   /** Nodes that its affinity leaves out by name. */
   readonly leftOut: readonly string[];
   readonly isDeleting: boolean;
@@ -74,6 +76,7 @@ export function instancePod(pod: Pod): InstancePod {
     ...(taken !== undefined && { taken }),
     ...(own[labels.queue] !== undefined && { queue: own[labels.queue] }),
     ...(spec.nodeName !== undefined && { node: spec.nodeName }),
+    ...(status?.podIP !== undefined && { address: status.podIP }),
     leftOut: leftOutBy(pod),
     isDeleting: metadata.deletionTimestamp !== undefined,
     hasEnded: ended,

@@ -5,7 +5,7 @@ import type { planElasticJob } from "../../elasticjob/rules/plan.ts";
 import type { planRunnerApp } from "../../runnerapp/rules/plan.ts";
 import { FencedError } from "../../kube/errors.ts";
 import { createServerTime } from "../../kube/server-time.ts";
-import { createOperator } from "../../operator/operator.ts";
+import { createOperator, type OperatorOptions } from "../../operator/operator.ts";
 import type { Transport, TransportRequest, TransportResponse } from "../../kube/transport.ts";
 import type { Manager } from "../../runtime/manager.ts";
 import { noMetrics } from "../../runtime/metrics.ts";
@@ -26,6 +26,8 @@ export interface OperatorFleetOptions {
   /** The rules; another function shows that a broken rule is caught. */
   readonly plan?: typeof planElasticJob;
   readonly planRunnerApp?: typeof planRunnerApp;
+  /** How each process speaks with executors; absent = not at all. */
+  readonly executors?: (process: FaultProcess) => NonNullable<OperatorOptions["executors"]>;
   /** Laid around each process's transport, inside of its faults. */
   readonly wrapTransport?: (inner: Transport) => Transport;
   readonly onWrite?: (write: OperatorWrite) => void;
@@ -94,6 +96,7 @@ export function startOperatorFleet(options: OperatorFleetOptions): OperatorFleet
       concurrency: 64,
       ...(options.plan !== undefined && { planElasticJob: options.plan }),
       ...(options.planRunnerApp !== undefined && { planRunnerApp: options.planRunnerApp }),
+      ...(options.executors !== undefined && { executors: options.executors(process) }),
     });
     const end = manager.run().then(() => {
       living.delete(process);

@@ -33,7 +33,7 @@ export interface StageOptions {
   /** See OperatorOptions. */
   readonly onReclaim?: OperatorOptions["onReclaim"];
   /** What else the operator is told; absent = its defaults. */
-  readonly operator?: Pick<OperatorOptions, "evacuationTaints" | "markEvacuated" | "appsAgreeing" | "planRunnerApp">;
+  readonly operator?: Pick<OperatorOptions, "evacuationTaints" | "markEvacuated" | "appsAgreeing" | "planRunnerApp" | "executors">;
   /** Told of every change, in order, from the first node on. */
   readonly onCommit?: (commit: Commit) => void;
 }

@@ -15,7 +15,7 @@ import { Mirror } from "./mirror.ts";
 import { changeTaints, NodeLife, type NodeLifeOptions, type NodeSpec, registerNode, renewNodeLease } from "./node-life.ts";
 import { PodGc } from "./pod-gc.ts";
 import type { PodScript } from "./pod-script.ts";
-import type { KubeletTiming } from "./pod-worker.ts";
+import type { KubeletTiming, WorkObserver } from "./pod-worker.ts";
 import { evictPod } from "./pod-write.ts";
 import type { ApiServerAddress } from "./process-environment.ts";
 import type { Range } from "./range.ts";
@@ -40,6 +40,8 @@ export interface WorldOptions {
         readonly maxLogBytes?: number;
         readonly apiServer?: ApiServerAddress;
       };
+  /** Told what really runs, besides the ledger; absent = nobody. */
+  readonly observer?: WorkObserver;
   readonly timing?: Partial<KubeletTiming>;
   /** Off where a real kube-scheduler runs. */
   readonly scheduler?: boolean;
@@ -125,7 +127,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       nodes,
       runtime,
       timing,
-      observer: ledger,
+      observer: options.observer === undefined ? ledger : besides(ledger, options.observer),
       nextPodIP: () => `10.${64 + (index >> 8)}.${index & 255}.${1 + (address++ % 250)}`,
     });
     kubelets.set(spec.name, kubelet);
@@ -222,3 +224,15 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     },
   };
 }
+
+/** Both are told, the first one first. */
+const besides = (first: WorkObserver, second: WorkObserver): WorkObserver => ({
+  started(pod, node, at) {
+    first.started(pod, node, at);
+    second.started(pod, node, at);
+  },
+  ended(pod, node, at, exits) {
+    first.ended(pod, node, at, exits);
+    second.ended(pod, node, at, exits);
+  },
+});

@@ -55,6 +55,6 @@ function job(name: string, cron: string, total: number, runMs: number, queue: ob
   return {
     ...manifest,
     metadata: { name, namespace: "team" },
-    spec: { ...manifest.spec, template: { ...made, spec: { ...made.spec, containers } } },
+    spec: { ...manifest.spec, template: { ...made, spec: { ...made?.spec, containers } } },
   };
 }

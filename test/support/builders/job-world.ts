@@ -1,5 +1,13 @@
 import assert from "node:assert/strict";
-import type { Action, ActionOutcome, ActionResult, CreateAction, StatusAction } from "../../../src/api/action.ts";
+import type {
+  Action,
+  ActionOutcome,
+  ActionResult,
+  CreateAction,
+  DispatchAction,
+  RecallAction,
+  StatusAction,
+} from "../../../src/api/action.ts";
 import type { ConfigMap, ControllerRevision, Pod, PodStatus } from "../../../src/api/core.ts";
 import type { JobRequest, JobRequestSpec } from "../../../src/api/job-request.gen.ts";
 import type { ElasticJob, ElasticJobRun, ElasticJobSpec, ElasticJobStatus } from "../../../src/api/elastic-job.gen.ts";
@@ -143,6 +151,16 @@ export class JobWorld {
   read(): ReadSpec {
     const read = readSpec(this.job, elasticJobProblems(this.job.spec), readCalendars(this.job, this.calendars, this.revisions));
     return withParameters(read, readParameters(this.job, this.parameters));
+  }
+
+  /** A live read of a pod. */
+  protected hasPod(name: string): boolean {
+    return this.pods.has(name);
+  }
+
+  /** What becomes of a task for an executor. */
+  protected task(action: DispatchAction | RecallAction): ActionOutcome {
+    throw new Error(`a job of pods asks for ${action.tag}`);
   }
 
   attempts(): AttemptPod[] {
@@ -324,7 +342,7 @@ export class JobWorld {
         return { kind: "done" };
       case "probe":
         return {
-          kind: (action.resource.plural === "nodes" ? this.nodes.includes(action.ref.name) : this.pods.has(action.ref.name))
+          kind: (action.resource.plural === "nodes" ? this.nodes.includes(action.ref.name) : this.hasPod(action.ref.name))
             ? "done"
             : "gone",
         };
@@ -338,6 +356,9 @@ export class JobWorld {
         return this.#delete(action.resource.plural, action.ref.name);
       case "status":
         return this.#writeStatus(action);
+      case "dispatch":
+      case "recall":
+        return this.task(action);
       case "patch":
       case "merge":
         throw new Error("a job patches nothing but its status");

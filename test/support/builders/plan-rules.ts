@@ -5,12 +5,21 @@ import { IntervalSet } from "../../../src/base/interval-set.ts";
 import type { AttemptPod } from "../../../src/elasticjob/rules/attempt.ts";
 import type { ObservedJob } from "../../../src/elasticjob/rules/observed.ts";
 import type { ElasticJobPlan } from "../../../src/elasticjob/rules/plan.ts";
+import { recordsOf } from "../../../src/elasticjob/rules/resident/dispatch-record.ts";
 
 /** What holds for every plan, whatever happened before it. */
 export function checkPlan(observed: ObservedJob, plan: ElasticJobPlan, goneNodes: ReadonlyMap<string, number>): void {
   const status = observed.job.status ?? {};
   const byName = new Map(observed.pods.map((pod) => [pod.metadata.name, pod]));
   for (const action of plan.actions) {
+    if (action.tag === "dispatch" || action.tag === "recall") {
+      const { run, item, attempt } = action.task;
+      const records = recordsOf(status.active?.find((entry) => entry.run === run) ?? { run });
+      assert.ok(
+        records.some((record) => record.item === item && record.attempt === attempt && record.instance === action.target.instance),
+        `${action.tag} of ${action.key} at ${action.target.instance} without a record in the observed status`,
+      );
+    }
     if (action.tag === "delete" && action.resource.plural === "pods") {
       const pod = byName.get(action.ref.name) as AttemptPod;
       const run = status.active?.find((entry) => entry.run === pod.run);

@@ -48,7 +48,7 @@ describe("hack/demo/word-count", () => {
   it("the programs of examples/word-count.yaml count and reduce to the same", function () {
     this.timeout(60_000);
     const manifest = load(readFileSync(join(root, "examples/word-count.yaml"), "utf8")) as ElasticJob;
-    const container = manifest.spec.template.spec.containers[0];
+    const container = manifest.spec.template?.spec.containers[0];
     const script = container?.args?.[0]?.replace("sleep 1", ":") ?? "";
     const work = (item: number, attempt: number) => {
       const file = join(directory, `result-${item}-${attempt}`);

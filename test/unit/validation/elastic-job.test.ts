@@ -6,6 +6,13 @@ import { makeSpec } from "../../support/builders/elastic-job.ts";
 const cron = (...crons: string[]): Partial<ElasticJobSpec> => ({ schedule: { crons } });
 const image = (text: string): Partial<ElasticJobSpec> => ({ template: { spec: { containers: [{ name: "main", image: text }] } } });
 
+const runnerRef = { name: "workers", handler: "report" };
+const resident = (differs: Partial<ElasticJobSpec> = {}): Partial<ElasticJobSpec> => ({
+  template: undefined as never,
+  runnerRef,
+  ...differs,
+});
+
 const cases: readonly { readonly name: string; readonly spec: Partial<ElasticJobSpec>; readonly want: readonly [string, RegExp][] }[] = [
   { name: "a plain job is right", spec: {}, want: [] },
   {
@@ -87,6 +94,34 @@ const cases: readonly { readonly name: string; readonly spec: Partial<ElasticJob
     name: "an image with capitals",
     spec: image("Registry.example/Report:1"),
     want: [["spec.template.spec.containers[0].image", /lower-case/]],
+  },
+  { name: "a job of a fleet", spec: resident(), want: [] },
+  { name: "neither template nor runnerRef", spec: { template: undefined as never }, want: [["spec", /exactly one of template/]] },
+  { name: "both", spec: { runnerRef }, want: [["spec", /exactly one of template/]] },
+  {
+    name: "a strategy for pods",
+    spec: { sharding: { strategy: "First" } },
+    want: [["spec.sharding.strategy", /leave it out where spec\.template is given$/]],
+  },
+  {
+    name: "what is of pods, in a job without pods",
+    spec: resident({
+      nodeRules: [{ node: "n1", effect: "Avoid" }],
+      safeToEvict: false,
+      appendShardingContext: true,
+      queue: { name: "team" },
+    }),
+    want: [
+      ["spec.nodeRules", /^is for pods/],
+      ["spec.safeToEvict", /^is for pods/],
+      ["spec.appendShardingContext", /^is for pods/],
+      ["spec.queue.name", /only priority counts$/],
+    ],
+  },
+  {
+    name: "a broadcast that knows how many there are",
+    spec: resident({ sharding: { strategy: "Broadcast", total: 3 } }),
+    want: [["spec.sharding", /one item for each instance$/]],
   },
   {
     name: "an image of an init container",

@@ -276,10 +276,10 @@ export function watchQueueInvariants(options: QueueInvariantOptions): QueueInvar
       if (job.deletedAt !== undefined) continue;
       const { spec, status, metadata } = job.stored;
       const gang = gangOf(job.stored);
-      const item = Math.round(demandOf({ spec: spec.template.spec } as unknown as Pod).cpu * 1000);
+      const item = Math.round(demandOf({ spec: spec.template?.spec } as unknown as Pod).cpu * 1000);
       for (const run of status?.active ?? []) {
         const queue = spec.queue?.name ?? "";
-        const sample = { object: { spec: spec.template.spec } as unknown as Pod } as QueuedPodFacts;
+        const sample = { object: { spec: spec.template?.spec } as unknown as Pod } as QueuedPodFacts;
         const isAtWork = queues.workloads.get(`${job.uid}/${run.run}`)?.pods.some((pod) => queues.isCounted(pod)) ?? false;
         const open = (run.total ?? 1) - IntervalSet.parse(run.succeeded).size - IntervalSet.parse(run.failed).size;
         // What has lost or given back all that it had begins together again.

@@ -167,7 +167,7 @@ function jobOf(random: Random, name: string, namespace: string, queue: string, o
   return {
     ...manifest,
     metadata: { name, namespace },
-    spec: { ...manifest.spec, template: { ...made, spec: { ...made.spec, containers } } },
+    spec: { ...manifest.spec, template: { ...made, spec: { ...made?.spec, containers } } },
   };
 }
 

@@ -89,7 +89,7 @@ export class QueuePeople {
       const job: ElasticJob = {
         ...manifest,
         metadata: { name: manifest.metadata.name, namespace: this.#userOf(leaf) },
-        spec: { ...manifest.spec, template: { ...made, spec: { ...made.spec, containers } } },
+        spec: { ...manifest.spec, template: { ...made, spec: { ...made?.spec, containers } } },
       };
       await client.create(elasticJobs, job);
     }

@@ -1,0 +1,143 @@
+import type { Action } from "../../../api/action.ts";
+import type { ElasticJobStatusAssignments } from "../../../api/elastic-job.gen.ts";
+import type { Fleet } from "../../../api/fleet.ts";
+import { selects, selectorText } from "../../../api/label-selector.ts";
+import { conditionReasons, runnerWaits } from "../../../api/reasons.ts";
+import type { AttemptPod } from "../attempt.ts";
+import { failoverEvent } from "../attempt-pods.ts";
+import type { ItemSweep } from "../item-sweep.ts";
+import type { LiveRun } from "../live-run.ts";
+import type { NodeFacts, ObservedJob } from "../observed.ts";
+import type { RevisionData } from "../pod.ts";
+import { revisionOf } from "../revision.ts";
+import { clockMarginMs, type DispatchRecord } from "./dispatch-record.ts";
+import type { ObservedFleet } from "./observed-fleet.ts";
+import { place } from "./placement.ts";
+import { dispatchTask, probeAgainMs, probeInstance, recallTask, type TaskContext, totalOf } from "./task-actions.ts";
+
+const never = Number.POSITIVE_INFINITY;
+
+/** A run whose items are dispatched to the instances of a fleet. */
+export interface ResidentRun {
+  readonly runner: string;
+  /** The same picture with instances in the place of nodes. */
+  readonly observed: ObservedJob;
+  readonly context: TaskContext;
+  readonly seen: ObservedFleet | undefined;
+}
+
+/** What a step of a run does at executors. */
+export interface ResidentStep {
+  readonly runner: string;
+  /** Dispatches to be recorded now. */
+  readonly assigned: readonly DispatchRecord[];
+  /** How many of them follow a loss. */
+  readonly lost: number;
+  readonly assignments?: ElasticJobStatusAssignments;
+  /** Items that can never be done, since their instance is gone. */
+  readonly orphans: readonly number[];
+  readonly actions: readonly Action[];
+  readonly waits?: { readonly reason: string; readonly message: string };
+  readonly wakeAt: number;
+}
+
+/** What is special about a run that needs no pods; undefined for one of pods. */
+export function residentRun(observed: ObservedJob, run: LiveRun): ResidentRun | undefined {
+  const revision = revisionOf(observed.revisions, run.revision)?.data as RevisionData | undefined;
+  const runner = revision?.runnerRef?.name ?? run.recorded?.runner;
+  if (revision === undefined || runner === undefined) return undefined;
+  const seen = observed.fleets?.get(runner);
+  const fleet = typeof seen?.fleet === "object" ? seen.fleet : undefined;
+  return {
+    runner,
+    observed: { ...observed, nodes: instanceFacts(fleet) },
+    context: { observed, run, revision, fleet },
+    seen,
+  };
+}
+
+/** Instances stand where pods have nodes. */
+function instanceFacts(fleet: Fleet | undefined): NodeFacts {
+  const usable = (name: string) => fleet?.instances.some((each) => each.name === name && each.isReady && !each.isOver) === true;
+  return { usable, known: () => true, unreachableSince: () => undefined, usableNames: () => [] };
+}
+
+/** Why nothing of the job may go to the fleet; undefined when it may. */
+export function fleetRefusal({ job }: ObservedJob, runner: string, seen: ObservedFleet | undefined): ResidentStep["waits"] {
+  if (seen === undefined || seen.fleet === "missing")
+    return { reason: conditionReasons.runnerNotFound, message: `there is no RunnerApp ${runner} in this namespace; the run waits for it` };
+  if (seen.fleet === "noExecutor")
+    return { reason: conditionReasons.runnerNotFound, message: `the RunnerApp ${runner} has no spec.executor, so it takes no tasks` };
+  const { allowedJobs } = seen.fleet.executor;
+  if (allowedJobs === undefined || selects(allowedJobs, job.metadata.labels ?? {})) return undefined;
+  const message = `the RunnerApp ${runner} takes tasks only of jobs with the labels ${selectorText(allowedJobs)} (spec.executor.allowedJobs)`;
+  return { reason: conditionReasons.runnerRefuses, message };
+}
+
+/**
+ * What is to be done at executors: attempts whose record is stored are handed over, or asked about; those that are due are given instances, which
+ * is recorded before anybody hears of it.
+ * @param mayBegin new attempts may be decided
+ */
+export function stepResident({ observed, runner, context, seen }: ResidentRun, sweep: ItemSweep, mayBegin: boolean): ResidentStep {
+  const { run, revision } = context;
+  const budget = observed.budgets?.of(runner);
+  const actions: Action[] = [];
+  let wakeAt = never;
+  for (const pod of run.newest.values()) {
+    if (pod.executor === undefined || pod.end !== undefined) continue;
+    actions.push(...probeInstance(context, pod));
+    const expiresAt = pod.executor.record.deadline + clockMarginMs;
+    if (expiresAt > observed.now) wakeAt = Math.min(wakeAt, expiresAt);
+    const known = observed.memory.instances.get(pod.executor.record.instance);
+    if (known !== undefined && !known.isGone) wakeAt = Math.min(wakeAt, known.at + probeAgainMs);
+    if (mayGoOn(run, pod)) actions.push(...dispatchTask(context, pod));
+  }
+  const none = { runner, assigned: [], lost: 0, orphans: [], actions, wakeAt };
+  const waiting = sweep.due.length + sweep.fresh.length;
+  if (!mayBegin || waiting === 0) return none;
+  const refusal = fleetRefusal(observed, runner, seen);
+  if (refusal !== undefined || context.fleet === undefined || budget === undefined) return { ...none, ...(refusal && { waits: refusal }) };
+  if (seen?.isCounted !== true)
+    return {
+      ...none,
+      waits: { reason: runnerWaits.fleetNotCounted, message: `what is at work on ${runner} is being counted; this takes a moment` },
+    };
+  const { instances } = context.fleet;
+  if (!instances.some(({ isReady, isOver }) => isReady && !isOver))
+    return {
+      ...none,
+      waits: { reason: runnerWaits.noInstance, message: `no instance of the RunnerApp ${runner} is ready; ${instances.length} exist` },
+    };
+  const placed = place(observed, run, sweep.due, sweep.fresh, observed.spec.parallelism - sweep.atWork.size, {
+    runner,
+    strategy: revision.sharding?.strategy ?? "Average",
+    total: totalOf(revision, run),
+    instances,
+    budget,
+    since: run.fireTime + observed.jitterMs,
+  });
+  const decided = new Map(placed.records.map((record) => [record.item, record]));
+  const failedOver = sweep.due.filter((each) => each.lostFrom !== undefined && decided.has(each.item));
+  const busy = `all places on ready instances of ${runner} are taken (spec.executor.capacity is ${context.fleet.executor.capacity})`;
+  return {
+    runner,
+    assigned: placed.records,
+    lost: placed.lost,
+    orphans: placed.orphans,
+    ...(placed.assignments !== undefined && { assignments: placed.assignments }),
+    actions: [...actions, ...failedOver.map((each) => failoverEvent(observed, run, each))],
+    ...(placed.records.length + placed.orphans.length === 0 &&
+      sweep.atWork.size === 0 && { waits: { reason: runnerWaits.fleetBusy, message: busy } }),
+    wakeAt,
+  };
+}
+
+/** Its executor is to have it, and nobody has told it yet. */
+function mayGoOn(run: LiveRun, { item, attempt, executor }: AttemptPod): boolean {
+  if (run.ending !== undefined || run.stops.has(`${item}/${attempt}`) || run.succeeded.has(item) || run.failed.has(item)) return false;
+  return executor?.state === undefined;
+}
+
+/** The actions that end an attempt at an executor. */
+export const endAttempt = (resident: ResidentRun, pod: AttemptPod): readonly Action[] => recallTask(resident.context, pod);
