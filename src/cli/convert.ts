@@ -12,6 +12,7 @@ import { parseInstant } from "./instant.ts";
 interface Flags {
   readonly from?: keyof typeof kinds;
   readonly image?: string;
+  readonly runner?: string;
   readonly namespace?: string;
   readonly timeZone: string;
   readonly cutover?: string;
@@ -36,6 +37,7 @@ export function convertCommand(context: CommandContext): Command {
     .argument("[files...]", "files to read; - or none = stdin")
     .addOption(new Option("--from <scheduler>", "where the jobs come from (default: told by their fields)").choices(Object.keys(kinds)))
     .option("--image <image>", "the image of jobs whose source names none")
+    .option("--runner <app>", "the RunnerApp whose executors have the handlers of XXL-JOB's beans, which then stay there")
     .option("-n, --namespace <namespace>", "the namespace of jobs whose source names none")
     .option("--time-zone <zone>", "the zone of schedules that name none: that of the controller-manager, or of the JVM", "Etc/UTC")
     .addOption(new Option("--cutover <time>", "RFC 3339: the new jobs fire from then on").conflicts("rollback"))
@@ -55,7 +57,7 @@ async function convert({ clock, output }: CommandContext, files: readonly string
   zoneFlag(flags.timeZone);
   const handover = handoverOf(flags);
   if (flags.old === true && handover === undefined) throw new UsageError("--old wants --cutover or --rollback with a time");
-  const options = { timeZone: flags.timeZone, image: flags.image, namespace: flags.namespace, now: clock.now() };
+  const options = { timeZone: flags.timeZone, image: flags.image, runner: flags.runner, namespace: flags.namespace, now: clock.now() };
   const conversions: Conversion[] = [];
   const apps: AppConversion[] = [];
   try {

@@ -35,6 +35,8 @@ export interface ConvertOptions {
   readonly timeZone: string;
   /** The image of jobs whose source names none (ElasticJob for Java, XXL-JOB). */
   readonly image?: string | undefined;
+  /** The RunnerApp whose instances have the handlers of XXL-JOB's beans; absent = beans become programs of an image. */
+  readonly runner?: string | undefined;
   /** For jobs whose source names none. */
   readonly namespace?: string | undefined;
   /** Now, in milliseconds: whether a zone changes its clocks is asked for the year that follows. */

@@ -14,6 +14,19 @@ const interpreters: Readonly<Record<string, readonly string[]>> = {
   GLUE_PYTHON2: ["python2", "-c"],
   GLUE_NODEJS: ["node", "-e"],
 };
+/** Routes of XXL-JOB as strategies for beans that stay with their executors (docs/xxl-job.md). */
+const strategies: Readonly<Record<string, NonNullable<ElasticJobSpec["sharding"]>["strategy"]>> = {
+  FIRST: "First",
+  LAST: "First",
+  ROUND: "RoundRobin",
+  RANDOM: "LeastLoaded",
+  CONSISTENT_HASH: "Rendezvous",
+  LEAST_FREQUENTLY_USED: "LeastLoaded",
+  LEAST_RECENTLY_USED: "LeastLoaded",
+  FAILOVER: "First",
+  BUSYOVER: "First",
+  SHARDING_BROADCAST: "Broadcast",
+};
 /** Of one argument, by the schema and by Linux. */
 const longestSource = 65_536;
 
@@ -27,11 +40,9 @@ export function convertXxlJob(row: Fields, options: ConvertOptions): Conversion 
   const handler = row.word("executor_handler");
   if (id === undefined) throw new ConvertError(row.at("id"), "is missing; each row has the id of its job");
   const source = `XXL-JOB ${id}${title === undefined ? "" : ` (${title})`}`;
-  const { image } = options;
-  if (image === undefined) throw new ConvertError(source, "--image is needed: the image that holds the programs of these jobs");
   const notes = new Notes();
   const name = objectName(`${(handler ?? "xxl-job").slice(0, 40)}-${id}`, `xxl-job-${id}`, "", new Notes());
-  const work = workOf(row, handler, notes);
+  const work = workOf(row, handler, source, options, notes);
   const itemTimeout = row.integer("executor_timeout") ?? 0;
   const itemTimeoutSeconds = itemTimeout === 0 ? undefined : timeout(itemTimeout, row.at("executor_timeout"), notes);
   const parameter = row.text("executor_param");
@@ -39,15 +50,15 @@ export function convertXxlJob(row: Fields, options: ConvertOptions): Conversion 
   // The status is about the schedule; a job without one is started by others in any case.
   const stopped = scheduled.schedule !== undefined && row.integer("trigger_status") === 0;
   const spec: ElasticJobSpec = {
-    ...((stopped || work === undefined) && { suspend: true }),
+    ...((stopped || !work.isWhole) && { suspend: true }),
     ...scheduled,
     ...overlap(row, notes),
     ...(parameter !== undefined && parameter !== "" && { parameter }),
     ...retryOf(row, notes),
     ...(itemTimeoutSeconds !== undefined && { itemTimeoutSeconds }),
-    template: { spec: { containers: [{ name: "job", image, ...work }] } },
+    ...work.spec,
   };
-  otherFields(row, notes);
+  otherFields(row, spec.runnerRef !== undefined, notes);
   const manifest = describedJob(name, title, spec, options);
   return { source, manifest, notes: notes.all(), xxl: { id, children: childrenOf(row) } };
 }
@@ -98,18 +109,45 @@ function retryOf(row: Fields, notes: Notes): Pick<ElasticJobSpec, "retry"> {
   return { retry: { sameNode, backoff: { factor: 1 } } };
 }
 
+/** What does the work; as long as it is not whole, the job must not run. */
+interface Work {
+  readonly isWhole: boolean;
+  readonly spec: Pick<ElasticJobSpec, "runnerRef" | "sharding" | "template">;
+}
+
+function workOf(row: Fields, handler: string | undefined, source: string, { image, runner }: ConvertOptions, notes: Notes): Work {
+  const isBean = (row.word("glue_type") ?? "BEAN") === "BEAN";
+  if (isBean && runner !== undefined) return { isWhole: true, spec: residentWork(row, handler, runner, notes) };
+  if (image === undefined) {
+    const otherwise = isBean ? "; or --runner, the RunnerApp whose executors have them" : "";
+    throw new ConvertError(source, `--image is needed: the image that holds the programs of these jobs${otherwise}`);
+  }
+  const program = isBean ? beanProgram(row, handler, notes) : scriptProgram(row, notes);
+  return { isWhole: program !== undefined, spec: { template: { spec: { containers: [{ name: "job", image, ...program }] } } } };
+}
+
+/** The handler stays where it is: its item is given to an executor that runs already. */
+function residentWork(row: Fields, handler: string | undefined, runner: string, notes: Notes): Work["spec"] {
+  if (handler === undefined) throw new ConvertError(row.at("executor_handler"), "is missing; a bean is found by the name of its handler");
+  const route = row.word("executor_route_strategy") ?? "FIRST";
+  const strategy = Object.hasOwn(strategies, route) ? strategies[route] : undefined;
+  if (strategy === undefined || route === "LAST")
+    notes.add(row.at("executor_route_strategy"), `The route ${route} has no equal: see sharding.strategy. First is used.`);
+  return { runnerRef: { name: runner, handler }, sharding: { strategy: strategy ?? "First" } };
+}
+
+function beanProgram(row: Fields, handler: string | undefined, notes: Notes): undefined {
+  notes.add(
+    row.at("executor_handler"),
+    `The handler "${handler ?? ""}" is a method of a long-lived executor. It needs a program that runs it once and ends; its parameter is in $JOB_PARAMETER. The job is suspended until the image has it. With --runner it stays with its executor.`,
+  );
+}
+
 /** The container's program; undefined = there is none yet. */
-function workOf(row: Fields, handler: string | undefined, notes: Notes): Pick<Container, "command" | "args"> | undefined {
-  const type = row.word("glue_type") ?? "BEAN";
+function scriptProgram(row: Fields, notes: Notes): Pick<Container, "command" | "args"> | undefined {
+  const type = row.word("glue_type") ?? "";
   const source = row.text("glue_source") ?? "";
   const interpreter = interpreters[type];
-  if (type === "BEAN") {
-    notes.add(
-      row.at("executor_handler"),
-      `The handler "${handler ?? ""}" is a method of a long-lived executor. It needs a program that runs it once and ends; its parameter is in $JOB_PARAMETER. The job is suspended until the image has it.`,
-    );
-    return undefined;
-  }
   if (interpreter === undefined || source.trim() === "" || Buffer.byteLength(source) > longestSource) {
     const reason =
       interpreter === undefined ? `cannot be run here (${type})` : source.trim() === "" ? "is empty" : "is too long for an argument";
@@ -122,9 +160,8 @@ function workOf(row: Fields, handler: string | undefined, notes: Notes): Pick<Co
   return { command: [...interpreter, script, "glue"], args: ["$(JOB_PARAMETER)", "$(SHARDING_ITEM)", "$(SHARDING_TOTAL_COUNT)"] };
 }
 
-function otherFields(row: Fields, notes: Notes): void {
-  const route = row.word("executor_route_strategy");
-  if (route === "SHARDING_BROADCAST") {
+function otherFields(row: Fields, isResident: boolean, notes: Notes): void {
+  if (row.word("executor_route_strategy") === "SHARDING_BROADCAST" && !isResident) {
     notes.add(
       row.at("executor_route_strategy"),
       "SHARDING_BROADCAST runs on every live executor; here the number of items is fixed: set sharding.total. Index and total are in $SHARDING_ITEM and $SHARDING_TOTAL_COUNT.",

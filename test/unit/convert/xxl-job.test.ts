@@ -136,6 +136,58 @@ describe("convert/xxl-job", () => {
     });
   }
 
+  describe("beans that stay with their executors", () => {
+    const bean = (change: object) => row({ glue_type: "BEAN", glue_source: "", executor_handler: "importer", ...change });
+    const resident = { timeZone: "Asia/Shanghai", runner: "importers", now: options.now };
+    const convert = (change: object) => convertText(JSON.stringify([bean(change)]), "test", undefined, resident).conversions[0];
+
+    for (const [route, want] of Object.entries({
+      FIRST: "First",
+      LAST: "First",
+      ROUND: "RoundRobin",
+      RANDOM: "LeastLoaded",
+      CONSISTENT_HASH: "Rendezvous",
+      LEAST_FREQUENTLY_USED: "LeastLoaded",
+      LEAST_RECENTLY_USED: "LeastLoaded",
+      FAILOVER: "First",
+      BUSYOVER: "First",
+      SHARDING_BROADCAST: "Broadcast",
+      SOMETHING_NEW: "First",
+    })) {
+      it(`${route} is ${want}${want === "First" && route !== "FIRST" ? ", or as near as it gets" : ""}`, () => {
+        const conversion = convert({ executor_route_strategy: route });
+        const spec = {
+          schedule,
+          misfire: { onDowntime: "Skip" },
+          runnerRef: { name: "importers", handler: "importer" },
+          sharding: { strategy: want },
+        };
+        assert.deepEqual(conversion?.manifest.spec, spec);
+        assert.deepEqual(elasticJobProblems(conversion?.manifest.spec as ElasticJobSpec), []);
+        const wantNotes = route === "LAST" || route === "SOMETHING_NEW" ? ["executor_route_strategy"] : [];
+        assert.deepEqual(
+          conversion?.notes.map(({ path }) => path),
+          wantNotes,
+        );
+      });
+    }
+
+    it("one that was stopped stays so", () => assert.equal(convert({ trigger_status: 0 })?.manifest.spec.suspend, true));
+
+    it("one without a handler is refused, with the column", () => {
+      assert.throws(() => convert({ executor_handler: "" }), /executor_handler.*is missing/);
+    });
+
+    it("scripts still want an image", () => {
+      assert.throws(() => convert({ glue_type: "GLUE_SHELL", glue_source: "echo" }), /--image is needed/);
+    });
+
+    it("without an image and without a runner both are named", () => {
+      const neither = { ...resident, runner: undefined };
+      assert.throws(() => convertText(JSON.stringify([bean({})]), "test", undefined, neither), /--image is needed.*--runner/);
+    });
+  });
+
   const csv =
     "id,job_desc,schedule_type,schedule_conf,executor_handler,executor_param,glue_type,glue_source,trigger_status\n" +
     '1,"测试任务1",CRON,"0 0 0 * * ? *",demoJobHandler,,BEAN,NULL,0\n' +
