@@ -28,7 +28,7 @@ export interface QueueTurn {
   readonly lowered: number;
   /** Of what stands recorded the run could use more than it is allowed: the next leader must not take that for granted. */
   readonly isOutdated: boolean;
-  /** What stands in the entry while nothing is decided. */
+  /** What stands in the entry while nothing is decided, or what it asks for cannot be told. */
   readonly kept?: NonNullable<ElasticJobRun["admitted"]>;
   /** Why no more are. */
   readonly waits?: NonNullable<AdmissionAnswer["waits"]>;
@@ -57,16 +57,17 @@ export function queueTurn(observed: ObservedJob, run: LiveRun, sweep: ItemSweep,
   const allowed = answer?.allowed ?? 0;
   const record = admittedRecord(run);
   const want = mayAsk ? wantOf(observed, run, sweep, name, record.items) : undefined;
+  const isUnknown = mayAsk && want === undefined;
   const isLower = answer !== undefined && allowed < record.items;
   const late = unschedulable(observed, run, sweep, answer);
   return {
     queue: name,
     ...(want !== undefined && { want }),
-    isUnknown: mayAsk && want === undefined,
+    isUnknown,
     allowed,
     lowered: record.lowered + (isLower ? 1 : 0),
     isOutdated: isLower && allowed < usable(observed, run, sweep, sweep.waiting),
-    ...(answer === undefined && run.recorded?.admitted !== undefined && { kept: run.recorded.admitted }),
+    ...((answer === undefined || isUnknown) && run.recorded?.admitted !== undefined && { kept: run.recorded.admitted }),
     ...(answer?.waits !== undefined && { waits: answer.waits }),
     ...(answer?.pool !== undefined && { pool: answer.pool }),
     stops: [...late.stops, ...givenBack(observed, run, sweep, answer, late.stops.length)],

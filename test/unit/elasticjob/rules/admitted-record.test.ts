@@ -17,10 +17,12 @@ interface Case {
   readonly pods: readonly { readonly admitted: number; readonly lowered?: number }[];
   /** Absent = nothing is decided. */
   readonly answer?: Pick<AdmissionAnswer, "allowed"> & Partial<AdmissionAnswer>;
+  /** The revision of the run is not there. */
+  readonly noRevision?: true;
 }
 
-/** A run of eight items of a queue, at 12:00:40. */
-function plan({ entry, pods, answer }: Case): ElasticJobPlan {
+/** A run of eight items of a queue. */
+function plan({ entry, pods, answer, noRevision }: Case): ElasticJobPlan {
   const active = {
     run,
     kind: "Schedule",
@@ -45,7 +47,7 @@ function plan({ entry, pods, answer }: Case): ElasticJobPlan {
   const answers = new Map<string, AdmissionAnswer>(answer === undefined ? [] : [[run, { unschedulableMs: 900_000, ...answer }]]);
   return planElasticJob({
     ...observed,
-    revisions: [{ ...revision, data: observed.pinned.data }],
+    revisions: noRevision ? [] : [{ ...revision, data: observed.pinned.data }],
     admission: { choice: { kind: "queue", queue: "shop" }, answers },
   });
 }
@@ -94,6 +96,14 @@ describe("what is recorded of what a run is admitted with", () => {
     { name: "and once", entry: { items: 2, lowered: 1 }, pods: two, answer: { allowed: 2, reclaim }, want: undefined },
     { name: "that it got more waits for the next write", entry: { items: 2 }, pods: two, answer: { allowed: 5 }, want: undefined },
     { name: "what a leader has not decided yet is not lowered", entry: { items: 5 }, pods: two, want: undefined },
+    {
+      name: "it stays while the revision is not there",
+      entry: { items: 5 },
+      pods: two,
+      answer: { allowed: 2 },
+      noRevision: true,
+      want: { items: 5, lowered: undefined },
+    },
     {
       name: "that it gave all back is written too",
       entry: { items: 5, lowered: 1 },
