@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import { bundleCommands } from "../bundle/bundle-command.ts";
-import { cacheFolder } from "../control-plane/binaries.ts";
+import { cacheFolder } from "../../src/base/cache-folder.ts";
 import { withBuildLock } from "../control-plane/build-lock.ts";
 import { MissingComponent } from "../control-plane/missing-component.ts";
 import { aptOfSuite, hasDebianArchive, isThere, lastLine } from "../debian/apt.ts";
