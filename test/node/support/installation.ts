@@ -10,6 +10,8 @@ const values = [
   `image.repository=${image.repository}`,
   `image.tag=${image.tag}`,
   "image.pullPolicy=Never",
+  // the limit of open files is that of this machine, and may be low
+  "gateway.maxConnections=2000",
   // a node of a test has no volumes to give
   "trace.persistence.enabled=false",
 ];
