@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { glob, lstat, mkdtemp, readdir, rm } from "node:fs/promises";
+import { chmod, glob, lstat, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { promisify } from "node:util";
-import { imageCompileCache, imageUser } from "../../hack/image/contents.ts";
+import { imageCompileCache, imageConfiguration, imageProgram, imageUser } from "../../hack/image/contents.ts";
 import { buildLayers } from "../../hack/image/layers.ts";
 import { timeLimits } from "../integration/support/time-limits.ts";
 import { skipUnless } from "../support/skip.ts";
@@ -60,6 +60,26 @@ describe("the image's root file system", function () {
     assert.deepEqual(others, []);
     assert.match(version ?? "", new RegExp(`-${imageUser}$`));
     assert.ok((await readdir(join(tree, imageCompileCache, version ?? ""))).length > 5);
+  });
+
+  it("starts from that cache, whatever the limit of the heap", async function () {
+    if (process.getuid?.() !== 0) this.skip();
+    await chmod(folder, 0o755);
+    const environment = {
+      NODE_COMPILE_CACHE: join(tree, imageCompileCache),
+      NODE_COMPILE_CACHE_PORTABLE: "1",
+      NODE_DEBUG_NATIVE: "COMPILE_CACHE",
+      NODE_OPTIONS: "--max-old-space-size-percentage=70",
+    };
+    const [, ...args] = imageConfiguration.Entrypoint.map((part) => part.replace(imageProgram, join(tree, imageProgram)));
+    const said = await run(join(tree, "usr/bin/node"), [...args, "operator", "--kubeconfig", "/nonexistent"], {
+      env: environment,
+      uid: imageUser,
+      gid: imageUser,
+      maxBuffer: 2 ** 24,
+    }).catch((error: { readonly stderr: string }) => error);
+    assert.match(said.stderr, /cache for ESM file:\S+\/nuptse\.js was accepted/);
+    assert.doesNotMatch(said.stderr, /rejected/);
   });
 
   it("keeps the licences of what it took", async () => {
