@@ -46,7 +46,9 @@ describe("the image's root file system", function () {
 
   it("has no shell, and nothing that runs as somebody else", async () => {
     const files = await readdir(tree, { recursive: true, withFileTypes: true });
-    const shells = files.filter((file) => !file.isDirectory() && ["sh", "bash", "dash", "busybox", "perl", "apt-get", "dpkg"].includes(file.name));
+    const shells = files.filter(
+      (file) => !file.isDirectory() && ["sh", "bash", "dash", "busybox", "perl", "apt-get", "dpkg"].includes(file.name),
+    );
     assert.deepEqual(
       shells.map(({ name }) => name),
       [],
