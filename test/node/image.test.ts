@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { chmod, glob, lstat, mkdtemp, readdir, rm } from "node:fs/promises";
+import { chmod, glob, lstat, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { promisify } from "node:util";
@@ -82,6 +82,22 @@ describe("the image's root file system", function () {
     }).catch((error: { readonly stderr: string }) => error);
     assert.match(said.stderr, /cache for ESM file:\S+\/nuptse\.js was accepted/);
     assert.doesNotMatch(said.stderr, /rejected/);
+  });
+
+  it("asks the plug-in of a kubeconfig, of whose library the bundle has only a part", async () => {
+    const kubeconfig = join(folder, "kubeconfig");
+    const exec = { apiVersion: "client.authentication.k8s.io/v1", command: "/nonexistent", interactiveMode: "Never" };
+    await writeFile(
+      kubeconfig,
+      JSON.stringify({
+        "current-context": "c",
+        contexts: [{ name: "c", context: { cluster: "c", user: "u" } }],
+        clusters: [{ name: "c", cluster: { server: "https://127.0.0.1:1" } }],
+        users: [{ name: "u", user: { exec } }],
+      }),
+    );
+    const args = [join(tree, imageProgram), "operator", "--kubeconfig", kubeconfig];
+    await assert.rejects(run(join(tree, "usr/bin/node"), args), /credential plug-in of context "c" .* failed: spawn \/nonexistent ENOENT/);
   });
 
   it("keeps the licences of what it took", async () => {
