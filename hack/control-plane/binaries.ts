@@ -4,11 +4,11 @@
  */
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { constants } from "node:fs";
-import { access, mkdir, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, readFile, rename, rm } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
 import { cacheFolder } from "../../src/base/cache-folder.ts";
+import { isExecutable } from "../files.ts";
 import { withBuildLock } from "./build-lock.ts";
 import { MissingComponent } from "./missing-component.ts";
 
@@ -228,15 +228,6 @@ function pathFolders(): readonly string[] {
 async function firstExecutable(paths: readonly string[]): Promise<string | undefined> {
   for (const path of paths) if (await isExecutable(path)) return path;
   return undefined;
-}
-
-async function isExecutable(path: string): Promise<boolean> {
-  try {
-    await access(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function lastLines(error: unknown): string {

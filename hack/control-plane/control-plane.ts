@@ -30,7 +30,7 @@ export type ComponentName = Extract<BinaryName, "etcd" | "kube-apiserver" | "kub
 
 /** Where pods of a real node reach the API server. */
 export interface PodAccess {
-  /** The address of this machine that the API server listens on, in place of loopback. */
+  /** The address of this machine that the API server listens on, in place of loopback: one that leads to nobody but the node. */
   readonly address: string;
   /** The addresses of Services, such as 10.96.0.0/16; the first is that of the API server. */
   readonly serviceRange: string;

@@ -2,9 +2,10 @@
  * Debian's packages, fetched by apt-get with signatures checked and unpacked into a folder: nothing is installed, no script of a package runs.
  */
 import { execFile } from "node:child_process";
-import { access, mkdir, readdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { isThere } from "../files.ts";
 
 const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
 const fetchWithinMs = 300_000;
@@ -95,10 +96,3 @@ async function debianMirror(): Promise<string> {
 /** The last line of what a command that failed said. */
 export const lastLine = (error: unknown): string =>
   (error as { readonly stderr?: string }).stderr?.trim().split("\n").at(-1) || (error instanceof Error ? error.message : String(error));
-
-/** Whether a path exists. */
-export const isThere = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  );

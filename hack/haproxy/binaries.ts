@@ -12,7 +12,8 @@ import { cacheFolder } from "../../src/base/cache-folder.ts";
 import { cachedHaproxy } from "../../src/gateway/local-haproxy.ts";
 import { withBuildLock } from "../control-plane/build-lock.ts";
 import { MissingComponent } from "../control-plane/missing-component.ts";
-import { aptOfSuite, hasDebianArchive, isThere, lastLine } from "../debian/apt.ts";
+import { aptOfSuite, hasDebianArchive, lastLine } from "../debian/apt.ts";
+import { isThere } from "../files.ts";
 
 /** 3.0 is the floor, 3.2 the next one with long support, 2.6 the one that must be refused. */
 export type HaproxyBranch = "2.6" | "3.0" | "3.2";

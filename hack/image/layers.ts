@@ -9,7 +9,8 @@ import { bundleCommands } from "../bundle/bundle-command.ts";
 import { cacheFolder } from "../../src/base/cache-folder.ts";
 import { withBuildLock } from "../control-plane/build-lock.ts";
 import { MissingComponent } from "../control-plane/missing-component.ts";
-import { aptOfSuite, hasDebianArchive, isThere, lastLine } from "../debian/apt.ts";
+import { aptOfSuite, hasDebianArchive, lastLine } from "../debian/apt.ts";
+import { isThere } from "../files.ts";
 import { type ImageFile, imageCompileCache, imageFiles, imageProgram, imageSuite } from "./contents.ts";
 
 const run = promisify(execFile);

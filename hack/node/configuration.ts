@@ -107,11 +107,6 @@ export function kubeletConfiguration(folders: NodeFolders, addresses: NodeAddres
     // images come from archives and could not be fetched again
     imageGCHighThresholdPercent: 100,
     evictionHard: { "memory.available": "0%", "nodefs.available": "0%", "nodefs.inodesFree": "0%", "imagefs.available": "0%" },
-    // a container that ends is told of at once, and not in seconds
-    syncFrequency: "10s",
-    nodeStatusUpdateFrequency: "4s",
-    // of a crash loop a test sees more than one round
-    registryPullQPS: 0,
     readOnlyPort: 0,
   });
 }

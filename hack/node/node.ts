@@ -6,11 +6,12 @@ import { execFile } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { ensureBinaries } from "../control-plane/binaries.ts";
+import { cacheFolder, ensureBinaries } from "../control-plane/binaries.ts";
 import { Component } from "../control-plane/component.ts";
 import type { ControlPlane } from "../control-plane/control-plane.ts";
+import { MissingComponent } from "../control-plane/missing-component.ts";
 import { Watchdog } from "../control-plane/watchdog.ts";
-import { isThere } from "../debian/apt.ts";
+import { isThere } from "../files.ts";
 import type { NodeAddresses } from "./addresses.ts";
 import { makeCgroup, removeCgroup } from "./cgroups.ts";
 import {
@@ -32,6 +33,8 @@ const run = promisify(execFile);
 /** What is built of Go for a node. */
 export const nodeBinaries = ["containerd", "containerd-shim-runc-v2", "ctr", "kubelet", "kube-proxy"] as const;
 type Binaries = Readonly<Record<(typeof nodeBinaries)[number], string>>;
+/** As in namespaces.sh. */
+const hiddenFolders = ["/run", "/var/lib", "/var/log"];
 const importWithinMs = 120_000;
 
 /** One node, from its namespaces on. */
@@ -63,11 +66,12 @@ export class MachineNode {
   /**
    * Makes the namespaces of a node with its addresses; nothing runs in them yet. What it needs is built and fetched before.
    * Throws UnsuitableMachine or MissingComponent where it cannot be.
-   * @param folder an existing folder, whose path is short and not below /run, /var/lib or /var/log
+   * @param folder an existing folder with a short path
    * @param disposable a folder that is removed when the node ends, also by the death of this process
    */
   static async prepare(folder: string, disposable?: string): Promise<MachineNode> {
     await requireSuitableMachine();
+    requireVisible(folder, cacheFolder());
     const tools = await ensureNodeTools();
     const binaries = await ensureBinaries(nodeBinaries);
     const watchdog = new Watchdog();
@@ -176,6 +180,15 @@ export class MachineNode {
     });
     this.#components.push(component);
     return component;
+  }
+}
+
+/** Throws for a folder that processes of the node would not find. */
+function requireVisible(...folders: readonly string[]): void {
+  for (const folder of folders) {
+    const hidden = hiddenFolders.find((candidate) => `${folder}/`.startsWith(`${candidate}/`));
+    if (hidden === undefined) continue;
+    throw new MissingComponent("a node", `${folder} lies in ${hidden}, of which a node has one of its own: set TMPDIR and XDG_CACHE_HOME`);
   }
 }
 

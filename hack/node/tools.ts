@@ -4,14 +4,14 @@
  */
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { constants } from "node:fs";
-import { access, glob, mkdir, rename, rm, symlink } from "node:fs/promises";
+import { glob, mkdir, rename, rm, symlink } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
 import { cacheFolder } from "../../src/base/cache-folder.ts";
 import { withBuildLock } from "../control-plane/build-lock.ts";
 import { MissingComponent } from "../control-plane/missing-component.ts";
-import { aptOfMachine, hasPackages, isThere, lastLine } from "../debian/apt.ts";
+import { aptOfMachine, hasPackages, lastLine } from "../debian/apt.ts";
+import { isExecutable, isThere, succeeds } from "../files.ts";
 
 /** The programs, and how processes are to be started that call some of them. */
 export interface NodeTools {
@@ -92,18 +92,10 @@ async function firstIn(folders: readonly string[], name: string, isRight = isExe
   return undefined;
 }
 
-const isExecutable = (path: string): Promise<boolean> => succeeds(access(path, constants.X_OK));
-
 /** Whether it is a program that needs no library: an image of nothing but it must run. */
 async function isStatic(path: string): Promise<boolean> {
   return (await isExecutable(path)) && !(await succeeds(run("ldd", [path])));
 }
-
-const succeeds = (work: Promise<unknown>): Promise<boolean> =>
-  work.then(
-    () => true,
-    () => false,
-  );
 
 function missing(reason: string, cause?: unknown): MissingComponent {
   return new MissingComponent("a container runtime for a node", reason, { cause });
