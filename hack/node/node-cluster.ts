@@ -29,7 +29,6 @@ export async function startNodeCluster(options: NodeClusterOptions = {}): Promis
   const { dir } = options;
   const folder = dir === undefined ? await mkdtemp(join(tmpdir(), "nuptse-node-")) : join(dir, "node");
   await mkdir(folder, { recursive: true });
-  // The node goes first: an API server waits for its clients when it ends.
   const ends: (() => Promise<void>)[] = dir === undefined ? [() => rm(folder, { recursive: true, force: true })] : [];
   const stop = async () => {
     for (let end = ends.pop(); end !== undefined; end = ends.pop()) await end();
@@ -44,7 +43,11 @@ export async function startNodeCluster(options: NodeClusterOptions = {}): Promis
       podAccess: { address: machine, serviceRange: services, serviceAddress: firstService },
       ...(dir !== undefined && { dir }),
     });
-    ends.unshift(() => plane.stop());
+    ends.unshift(async () => {
+      // the ends of its connections are gone without a word: asked to end, it would wait for them for long
+      await plane.kill("kube-apiserver");
+      await plane.stop();
+    });
     ends.push(await startNameServer(machine, plane.client));
     await node.start(plane);
     return { plane, node, stop };

@@ -62,7 +62,7 @@ export function webFleet(revision: string, maxUnavailable: number): RunnerApp {
     metadata: meta("web"),
     spec: {
       replicas: 3,
-      strategy: { rollingUpdate: { maxSurge: 1, maxUnavailable } },
+      strategy: { rollingUpdate: { maxSurge: 2, maxUnavailable } },
       retry: { sameNode: 3, otherNodes: 1 },
       services: [{ name: "web", protocol: "HTTP", port: 80, targetPort: "http" }],
       template: { spec: { containers: [container] } },
