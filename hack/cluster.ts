@@ -1,6 +1,7 @@
 /**
- * A real control plane for a person: npm run cluster -- up [--no-controllers] [--hours 8] | down | status
- * One per user, kept by a process in the background that ends after its hours; its folder is below the cache folder. There are no nodes in it.
+ * A real control plane for a person: npm run cluster -- up [--no-controllers | --node] [--hours 8] | down | status
+ * One per user, kept by a process in the background that ends after its hours; its folder is below the cache folder. There are no nodes in it, but with
+ * --node, as root on Linux, there is one, whose containers run on this machine in namespaces of their own.
  */
 import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
@@ -10,11 +11,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { cacheFolder } from "../src/base/cache-folder.ts";
 import { ensureBinaries } from "./control-plane/binaries.ts";
-import { startControlPlane } from "./control-plane/control-plane.ts";
+import { type ControlPlane, startControlPlane } from "./control-plane/control-plane.ts";
 import { MissingComponent } from "./control-plane/missing-component.ts";
 import { installCrds } from "./control-plane/objects.ts";
+import { startNodeCluster } from "./node/node-cluster.ts";
+import { nodeBinaries } from "./node/node.ts";
+import { requireSuitableMachine } from "./node/suitability.ts";
+import { ensureNodeTools } from "./node/tools.ts";
 
-const usage = "usage: npm run cluster -- up [--no-controllers] [--hours <number, 8 if absent>] | down | status";
+const usage = "usage: npm run cluster -- up [--no-controllers | --node] [--hours <number, 8 if absent>] | down | status";
 const folder = join(cacheFolder(), "cluster");
 const statePath = join(folder, "state.json");
 const keeperLogPath = join(folder, "keeper.log");
@@ -31,6 +36,8 @@ interface ClusterState {
   readonly kubectl: string;
   readonly crds: readonly string[];
   readonly controllers: boolean;
+  /** The command that gives the node an image, where there is a node. */
+  readonly importCommand?: readonly string[];
   /** When it will end by itself, ISO 8601. */
   readonly endsAt: string;
 }
@@ -53,17 +60,24 @@ async function up(): Promise<void> {
     print(running);
     return;
   }
+  if (flags.node && flags["no-controllers"]) fail("--node needs the controllers: leave out --no-controllers", 2);
   // in the foreground, so that a first build is seen
+  if (flags.node) {
+    await requireSuitableMachine();
+    await ensureNodeTools();
+  }
   await ensureBinaries([
     "etcd",
     "kube-apiserver",
     "kubectl",
     ...(controllersWanted() ? (["kube-controller-manager", "kube-scheduler"] as const) : []),
+    ...(flags.node ? nodeBinaries : []),
   ]);
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const log = openSync(keeperLogPath, "a");
-  const args = [import.meta.filename, "keep", `--hours=${hours}`, ...(controllersWanted() ? [] : ["--no-controllers"])];
+  const kind = [...(controllersWanted() ? [] : ["--no-controllers"]), ...(flags.node ? ["--node"] : [])];
+  const args = [import.meta.filename, "keep", `--hours=${hours}`, ...kind];
   const keeper = spawn(process.execPath, args, { detached: true, stdio: ["ignore", log, log] });
   closeSync(log);
   keeper.unref();
@@ -105,11 +119,7 @@ async function keep(): Promise<void> {
   const stopAsked = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => stopAsked.abort());
   const controllers = controllersWanted();
-  const plane = await startControlPlane({
-    components: { controllerManager: controllers, scheduler: controllers },
-    audit: "batch",
-    dir: folder,
-  });
+  const { plane, importCommand, stop } = flags.node ? await startWithNode() : await startWithoutNode(controllers);
   try {
     const crds = await installCrds(plane.client);
     const { kubectl } = await ensureBinaries(["kubectl"]);
@@ -121,15 +131,33 @@ async function keep(): Promise<void> {
       kubectl,
       crds,
       controllers,
+      ...(importCommand !== undefined && { importCommand }),
       endsAt,
     };
     await writeFile(`${statePath}.new`, JSON.stringify(state));
     await rename(`${statePath}.new`, statePath);
     await sleepUntil(Date.parse(endsAt), stopAsked.signal);
   } finally {
-    await plane.stop();
+    await stop();
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+interface Started {
+  readonly plane: ControlPlane;
+  readonly importCommand?: readonly string[];
+  stop(): Promise<void>;
+}
+
+async function startWithNode(): Promise<Started> {
+  const { plane, node, stop } = await startNodeCluster({ dir: folder });
+  return { plane, importCommand: node.importCommand, stop };
+}
+
+async function startWithoutNode(controllers: boolean): Promise<Started> {
+  const components = { controllerManager: controllers, scheduler: controllers };
+  const plane = await startControlPlane({ components, audit: "batch", dir: folder });
+  return { plane, stop: () => plane.stop() };
 }
 
 /** In steps: one timer of that length would not survive a suspended machine, nor 25 days. */
@@ -166,7 +194,9 @@ function print(state: ClusterState): void {
   console.log(`CRDs: ${state.crds.length === 0 ? "none" : state.crds.join(", ")}`);
   console.log(`kubeconfig: ${state.kubeconfig}`);
   console.log(`logs: ${join(folder, "logs")}`);
-  console.log(`try: ${state.kubectl} --kubeconfig ${state.kubeconfig} get nodes   (there are none: pods stay pending)`);
+  const nodes = state.importCommand === undefined ? "   (there are none: pods stay pending)" : "";
+  console.log(`try: ${state.kubectl} --kubeconfig ${state.kubeconfig} get nodes${nodes}`);
+  if (state.importCommand !== undefined) console.log(`images: ${state.importCommand.join(" ")} <archive>   (npm run image makes ours)`);
 }
 
 function controllersWanted(): boolean {
@@ -183,7 +213,11 @@ function parseArguments() {
   try {
     return parseArgs({
       allowPositionals: true,
-      options: { "no-controllers": { type: "boolean", default: false }, hours: { type: "string", default: "8" } },
+      options: {
+        "no-controllers": { type: "boolean", default: false },
+        node: { type: "boolean", default: false },
+        hours: { type: "string", default: "8" },
+      },
     });
   } catch (error) {
     fail(`${(error as Error).message}\n${usage}`, 2);

@@ -3,6 +3,8 @@
 import { join } from "node:path";
 import { ensureBinaries } from "./control-plane/binaries.ts";
 import { runFolder } from "./ladder/folder-run.ts";
+import { nodeBinaries } from "./node/node.ts";
+import { requireSuitableMachine } from "./node/suitability.ts";
 import { type RungResult, reportText, succeeded } from "./ladder/report.ts";
 import { type Selection, select } from "./ladder/selection.ts";
 import { verify, verifyText } from "./verify/steps.ts";
@@ -40,6 +42,14 @@ async function verifyRung(): Promise<RungResult> {
 /** Builds the control plane beside the first rungs, where it is not cached yet; the tests that need it wait for the same build. */
 function buildControlPlane(selection: Selection): void {
   if (process.env.KUBEBUILDER_ASSETS || !selection.folders.some((folder) => folder.needsControlPlane)) return;
+  const plane = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl"] as const;
+  const hasNode = selection.folders.some((folder) => folder.name === "node");
+  const build = async () => {
+    await ensureBinaries(plane);
+    if (!hasNode) return;
+    await requireSuitableMachine();
+    await ensureBinaries([...nodeBinaries, "helm"]);
+  };
   // What is missing is told by the tests that need it.
-  ensureBinaries(["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl"]).catch(() => undefined);
+  build().catch(() => undefined);
 }

@@ -1,6 +1,6 @@
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { build } from "esbuild";
+import { build, type Plugin } from "esbuild";
 
 /** A program of the package. */
 export interface BundledCommand {
@@ -10,6 +10,8 @@ export interface BundledCommand {
   readonly name: string;
   /** What is imported while it runs becomes files of its own, in the folder `<name>`. */
   readonly inParts?: boolean;
+  /** Sources that are imported while it runs and are left out: whoever calls for them is told so. */
+  readonly leftOut?: RegExp;
 }
 
 /** The programs of the package. */
@@ -21,6 +23,39 @@ const commands: readonly BundledCommand[] = [
   // a thread of nuptse, found beside it
   { source: "src/trace/sqlite-worker.ts", name: "nuptse-trace-worker" },
 ];
+
+/**
+ * The client of Kubernetes does not say that importing it does nothing else, so all of its 700 models would be in the bundle for the sake of one class.
+ * It is so: its modules hold classes and tables of them.
+ */
+const leanClient: Plugin = {
+  name: "lean client",
+  setup(build) {
+    const asked = Symbol("asked");
+    const ofClient = /[\\/]@kubernetes[\\/]client-node[\\/]/;
+    build.onResolve({ filter: /./ }, async ({ path, pluginData, importer, kind, resolveDir, with: attributes }) => {
+      if (pluginData === asked || !(path === "@kubernetes/client-node" || ofClient.test(importer))) return undefined;
+      const resolved = await build.resolve(path, { importer, kind, resolveDir, with: attributes, pluginData: asked });
+      return ofClient.test(resolved.path) ? { ...resolved, sideEffects: false } : resolved;
+    });
+  },
+};
+
+function leavingOut(sources: RegExp): Plugin {
+  const reason = "this is not in the image; it is in the npm package nuptse, and needs no cluster";
+  return {
+    name: "leaving out",
+    setup(build) {
+      build.onLoad({ filter: sources }, () => ({ contents: `throw new Error(${JSON.stringify(reason)});` }));
+    },
+  };
+}
+
+/** The programs of the image: what needs no cluster is left to the package. */
+const imageCommands: readonly BundledCommand[] = commands.flatMap((command) => {
+  if (command.name === "kubectl-nuptse") return [];
+  return [{ ...command, leftOut: /src[\\/](simulator[\\/]harness[\\/]playground(-user)?|cli[\\/]simulate[\\/][a-z-]+)\.ts$/ }];
+});
 
 const shebang = "#!/usr/bin/env node\n";
 
@@ -41,6 +76,7 @@ export async function bundleCommand(root: string, command: BundledCommand, folde
     minifySyntax: true,
     minifyWhitespace: true,
     legalComments: "eof",
+    plugins: [leanClient, ...(command.leftOut === undefined ? [] : [leavingOut(command.leftOut)])],
     // Packages in CommonJS call require, which an ES module does not have.
     banner: {
       js: 'import { createRequire as nuptseCreateRequire } from "node:module"; const require = nuptseCreateRequire(import.meta.url);',
@@ -61,9 +97,14 @@ export async function bundleCommand(root: string, command: BundledCommand, folde
   return bytes;
 }
 
-/** Bundles all programs into a folder; returns their paths and the bytes that are read when each starts. */
-export async function bundleCommands(root: string, folder: string): Promise<ReadonlyMap<string, number>> {
+/** Bundles all programs, or those of the image, into a folder; returns their paths and the bytes that are read when each starts. */
+export async function bundleCommands(
+  root: string,
+  folder: string,
+  of: "package" | "image" = "package",
+): Promise<ReadonlyMap<string, number>> {
   const sizes = new Map<string, number>();
-  for (const command of commands) sizes.set(join(folder, `${command.name}.js`), await bundleCommand(root, command, folder));
+  for (const command of of === "image" ? imageCommands : commands)
+    sizes.set(join(folder, `${command.name}.js`), await bundleCommand(root, command, folder));
   return sizes;
 }

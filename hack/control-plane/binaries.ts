@@ -4,29 +4,49 @@
  */
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { constants } from "node:fs";
-import { access, mkdir, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, readFile, rename, rm } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
 import { cacheFolder } from "../../src/base/cache-folder.ts";
+import { isExecutable } from "../files.ts";
 import { withBuildLock } from "./build-lock.ts";
 import { MissingComponent } from "./missing-component.ts";
 
 /** What can be had. */
-export type BinaryName = "etcd" | "kube-apiserver" | "kube-controller-manager" | "kube-scheduler" | "kubectl" | "kubectl-1.34" | "helm";
+export type BinaryName =
+  | "etcd"
+  | "kube-apiserver"
+  | "kube-controller-manager"
+  | "kube-scheduler"
+  | "kubectl"
+  | "kubectl-1.34"
+  | "helm"
+  | "kubelet"
+  | "kube-proxy"
+  | "containerd"
+  | "containerd-shim-runc-v2"
+  | "ctr";
 
 interface Source {
   /** The folder of the Go module, below modules/. */
-  readonly module: "etcd" | "kubernetes" | "kubernetes-1.34" | "helm";
+  readonly module: "etcd" | "kubernetes" | "kubernetes-1.34" | "helm" | "containerd";
   /** The module whose version counts. */
   readonly versionedBy: string;
   readonly mainPackage: string;
+  /** Of the build, with commas between. */
+  readonly tags?: string;
   /** On two cores with nothing compiled before, in this order (measured). */
   readonly coldSeconds: number;
 }
 
 const modulesFolder = join(import.meta.dirname, "modules");
 const kubernetes = { module: "kubernetes", versionedBy: "k8s.io/kubernetes" } as const;
+const containerd = {
+  module: "containerd",
+  versionedBy: "github.com/containerd/containerd/v2",
+  // what these need of the machine nobody here uses
+  tags: "no_btrfs,no_devmapper,no_zfs",
+} as const;
 const sources: Readonly<Record<BinaryName, Source>> = {
   etcd: { module: "etcd", versionedBy: "go.etcd.io/etcd/server/v3", mainPackage: "go.etcd.io/etcd/server/v3", coldSeconds: 40 },
   "kube-apiserver": { ...kubernetes, mainPackage: "k8s.io/kubernetes/cmd/kube-apiserver", coldSeconds: 200 },
@@ -35,6 +55,15 @@ const sources: Readonly<Record<BinaryName, Source>> = {
   kubectl: { ...kubernetes, mainPackage: "k8s.io/kubernetes/cmd/kubectl", coldSeconds: 20 },
   // an older client, against which the embedded API server is tried too
   "kubectl-1.34": { ...kubernetes, module: "kubernetes-1.34", mainPackage: "k8s.io/kubernetes/cmd/kubectl", coldSeconds: 90 },
+  kubelet: { ...kubernetes, mainPackage: "k8s.io/kubernetes/cmd/kubelet", coldSeconds: 45 },
+  "kube-proxy": { ...kubernetes, mainPackage: "k8s.io/kubernetes/cmd/kube-proxy", coldSeconds: 15 },
+  containerd: { ...containerd, mainPackage: "github.com/containerd/containerd/v2/cmd/containerd", coldSeconds: 50 },
+  "containerd-shim-runc-v2": {
+    ...containerd,
+    mainPackage: "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2",
+    coldSeconds: 5,
+  },
+  ctr: { ...containerd, mainPackage: "github.com/containerd/containerd/v2/cmd/ctr", coldSeconds: 5 },
   helm: { module: "helm", versionedBy: "helm.sh/helm/v4", mainPackage: "helm.sh/helm/v4/cmd/helm", coldSeconds: 120 },
 };
 /** A kubectl older than this misreads the server. */
@@ -114,6 +143,7 @@ async function build(go: string, name: BinaryName): Promise<void> {
         "-mod=readonly",
         "-trimpath",
         "-buildvcs=false",
+        ...(source.tags === undefined ? [] : [`-tags=${source.tags}`]),
         "-ldflags",
         linkerFlags(source, version),
         "-o",
@@ -198,15 +228,6 @@ function pathFolders(): readonly string[] {
 async function firstExecutable(paths: readonly string[]): Promise<string | undefined> {
   for (const path of paths) if (await isExecutable(path)) return path;
   return undefined;
-}
-
-async function isExecutable(path: string): Promise<boolean> {
-  try {
-    await access(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function lastLines(error: unknown): string {

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { ComponentChoice, ControlPlaneOptions } from "./control-plane.ts";
+import type { ComponentChoice, ControlPlaneOptions, PodAccess } from "./control-plane.ts";
 import type { Credentials } from "./credentials.ts";
 
 /** Arguments of a command. */
@@ -46,10 +46,7 @@ export function apiserverArguments(layout: Layout, options: ControlPlaneOptions)
   const hasControllerManager = options.components?.controllerManager !== undefined && options.components.controllerManager !== false;
   return [
     `--etcd-servers=${layout.etcdServer}`,
-    "--bind-address=127.0.0.1",
-    "--advertise-address=127.0.0.1",
-    // the endpoints of the service "kubernetes" may not be a loopback address
-    "--endpoint-reconciler-type=none",
+    ...addressArguments(options.podAccess),
     `--secure-port=${new URL(layout.server).port}`,
     `--tls-cert-file=${credentials.serverCertificatePath}`,
     `--tls-private-key-file=${credentials.serverKeyPath}`,
@@ -57,7 +54,11 @@ export function apiserverArguments(layout: Layout, options: ControlPlaneOptions)
     "--service-account-issuer=https://kubernetes.default.svc",
     `--service-account-key-file=${credentials.serviceAccountPublicKeyPath}`,
     `--service-account-signing-key-file=${credentials.serviceAccountKeyPath}`,
-    "--service-cluster-ip-range=10.96.0.0/16",
+    `--service-cluster-ip-range=${options.podAccess?.serviceRange ?? "10.96.0.0/16"}`,
+    `--kubelet-client-certificate=${credentials.kubeletClientCertificatePath}`,
+    `--kubelet-client-key=${credentials.kubeletClientKeyPath}`,
+    // names of nodes are known to nobody but us
+    "--kubelet-preferred-address-types=InternalIP",
     "--authorization-mode=Node,RBAC",
     "--allow-privileged=true",
     // without kube-controller-manager no namespace gets a service account, and no pod would be let in
@@ -65,6 +66,12 @@ export function apiserverArguments(layout: Layout, options: ControlPlaneOptions)
     ...auditArguments(layout, options.audit ?? true),
     ...(options.apiserverArgs ?? []),
   ];
+}
+
+function addressArguments(access: PodAccess | undefined): Arguments {
+  if (access !== undefined) return [`--bind-address=${access.address}`, `--advertise-address=${access.address}`];
+  // the endpoints of the service "kubernetes" may not be a loopback address
+  return ["--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", "--endpoint-reconciler-type=none"];
 }
 
 /** Every controller under a service account of its own, as in a cluster of kubeadm; no leases, since there is one of it. */

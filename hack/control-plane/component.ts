@@ -10,6 +10,8 @@ export interface ComponentOptions {
   readonly name: string;
   readonly binary: string;
   readonly args: readonly string[];
+  /** Absent = that of this process. */
+  readonly environment?: NodeJS.ProcessEnv;
   /** What it prints is added here. */
   readonly logPath: string;
   readonly watchdog: Watchdog;
@@ -41,10 +43,10 @@ export class Component {
   /** Starts the process if it does not run, without waiting until it serves. */
   launch(): void {
     if (this.#isRunning()) return;
-    const { binary, args, logPath, watchdog } = this.#options;
+    const { binary, args, environment, logPath, watchdog } = this.#options;
     const log = openSync(logPath, "a");
     // a session of its own: Ctrl-C on a terminal reaches us, and we decide
-    const child = spawn(binary, args, { stdio: ["ignore", log, log], detached: true });
+    const child = spawn(binary, args, { stdio: ["ignore", log, log], detached: true, env: environment ?? process.env });
     closeSync(log);
     const { pid } = child;
     if (pid !== undefined) {

@@ -26,7 +26,17 @@ import { Watchdog } from "./watchdog.ts";
 export type ComponentChoice = boolean | { readonly args: readonly string[] };
 
 /** The processes of a control plane. */
-export type ComponentName = Exclude<BinaryName, "kubectl">;
+export type ComponentName = Extract<BinaryName, "etcd" | "kube-apiserver" | "kube-controller-manager" | "kube-scheduler">;
+
+/** Where pods of a real node reach the API server. */
+export interface PodAccess {
+  /** The address of this machine that the API server listens on, in place of loopback: one that leads to nobody but the node. */
+  readonly address: string;
+  /** The addresses of Services, such as 10.96.0.0/16; the first is that of the API server. */
+  readonly serviceRange: string;
+  /** The first address of the range. */
+  readonly serviceAddress: string;
+}
 
 /** What to start. */
 export interface ControlPlaneOptions {
@@ -38,6 +48,8 @@ export interface ControlPlaneOptions {
   readonly audit?: boolean | "blocking" | "batch";
   readonly apiserverArgs?: Arguments;
   readonly etcdArgs?: Arguments;
+  /** For a control plane that has a real node; absent = only this machine's loopback. */
+  readonly podAccess?: PodAccess;
   /** An existing folder for data and logs, which is left there. If absent, a new one below the system's temporary folder, removed at the end. */
   readonly dir?: string;
 }
@@ -118,7 +130,7 @@ export class ControlPlane {
     const watchdog = new Watchdog();
     const removesFolder = options.dir === undefined;
     if (removesFolder) watchdog.removeAtEnd(folder);
-    const layout = await writeLayout(folder);
+    const layout = await writeLayout(folder, options.podAccess);
     const certificate = clientCertificate(layout.credentials.authority, "nuptse-admin", ["system:masters"]);
     const kubeconfig = kubeconfigText(layout.server, layout.credentials.authority, "nuptse-admin", certificate);
     await writeFile(layout.adminKubeconfig, kubeconfig, { mode: 0o600 });
@@ -169,11 +181,16 @@ export class ControlPlane {
     );
   }
 
+  /** The text of a kubeconfig for this user and these groups, such as a component of a node. */
+  kubeconfigTextFor(user: string, groups: readonly string[] = []): string {
+    const { authority } = this.#layout.credentials;
+    return kubeconfigText(this.server, authority, user, clientCertificate(authority, user, groups));
+  }
+
   /** A new kubeconfig (its path) with a client certificate of this user and these groups: one who is held by RBAC and by fairness. */
   async kubeconfigFor(user: string, groups: readonly string[] = []): Promise<string> {
-    const { authority } = this.#layout.credentials;
     const path = join(this.#layout.folder, `user-${++this.#userCount}.kubeconfig`);
-    await writeFile(path, kubeconfigText(this.server, authority, user, clientCertificate(authority, user, groups)), { mode: 0o600 });
+    await writeFile(path, this.kubeconfigTextFor(user, groups), { mode: 0o600 });
     return path;
   }
 
@@ -260,12 +277,15 @@ interface ComponentPlan {
   readonly isReady: () => Promise<boolean>;
 }
 
-async function writeLayout(folder: string): Promise<Layout> {
+async function writeLayout(folder: string, access: PodAccess | undefined): Promise<Layout> {
   const [etcd = 0, etcdPeer = 0, apiserver = 0, controllerManager = 0, scheduler = 0] = await freePorts(5);
   const logsFolder = join(folder, "logs");
   await mkdir(logsFolder, { recursive: true });
-  const credentials = await writeCredentials(join(folder, "credentials"));
-  const server = `https://127.0.0.1:${apiserver}`;
+  const credentials = await writeCredentials(
+    join(folder, "credentials"),
+    access === undefined ? [] : [access.address, access.serviceAddress],
+  );
+  const server = `https://${access?.address ?? "127.0.0.1"}:${apiserver}`;
   const layout: Layout = {
     folder,
     logsFolder,

@@ -15,21 +15,25 @@ export interface Credentials {
   /** The key that tokens of service accounts are signed with, and its public half, which they are checked with. */
   readonly serviceAccountKeyPath: string;
   readonly serviceAccountPublicKeyPath: string;
+  /** What the API server shows to kubelets. */
+  readonly kubeletClientCertificatePath: string;
+  readonly kubeletClientKeyPath: string;
 }
 
-/** Makes an authority, a server certificate for this machine's loopback and a signing key, all new, in `folder`. */
-export async function writeCredentials(folder: string): Promise<Credentials> {
+/** Makes an authority, a server certificate for this machine's loopback and `addresses` (IP), and a signing key, all new, in `folder`. */
+export async function writeCredentials(folder: string, addresses: readonly string[] = []): Promise<Credentials> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const now = Date.now();
   const authority = createAuthority({ commonName: "nuptse control plane", validDays, now });
   const server = issueCertificate(authority, {
     commonName: "kube-apiserver",
     dnsNames: ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"],
-    ipAddresses: ["127.0.0.1", "::1"],
+    ipAddresses: ["127.0.0.1", "::1", ...addresses],
     usages: ["server"],
     validDays,
     now,
   });
+  const kubeletClient = clientCertificate(authority, "kube-apiserver-kubelet-client", []);
   const serviceAccountKeys = generateKeyPairSync("ec", {
     namedCurve: "prime256v1",
     privateKeyEncoding: { type: "pkcs8", format: "pem" },
@@ -47,6 +51,8 @@ export async function writeCredentials(folder: string): Promise<Credentials> {
     serverKeyPath: await write("server.key", server.privateKeyPem),
     serviceAccountKeyPath: await write("service-account.key", serviceAccountKeys.privateKey),
     serviceAccountPublicKeyPath: await write("service-account.pub", serviceAccountKeys.publicKey),
+    kubeletClientCertificatePath: await write("kubelet-client.crt", kubeletClient.certificatePem),
+    kubeletClientKeyPath: await write("kubelet-client.key", kubeletClient.privateKeyPem),
   };
 }
 

@@ -12,3 +12,11 @@ export class MissingComponent extends Error {
     this.hint = hint;
   }
 }
+
+/** This machine cannot have the thing, whatever is installed on it, such as where we are not root; tests that need it are skipped in CI too. */
+export class UnsuitableMachine extends MissingComponent {
+  constructor(component: string, reason: string) {
+    super(component, reason);
+    this.name = "UnsuitableMachine";
+  }
+}

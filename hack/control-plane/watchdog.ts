@@ -37,6 +37,11 @@ export class Watchdog {
     this.#input.write(`remove ${folder}\n`);
   }
 
+  /** Removes the control groups of this name, at the root of each hierarchy, when this process dies. One name at a time. */
+  removeCgroupAtEnd(name: string): void {
+    this.#input.write(`cgroup ${name}\n`);
+  }
+
   /** Ends the watchdog: guarded processes are killed, the folder is removed. Resolves when it is gone. */
   async close(): Promise<void> {
     if (this.#shell.exitCode !== null || this.#shell.signalCode !== null || this.#shell.pid === undefined) return;

@@ -5,20 +5,20 @@
  */
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { access, glob, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { glob, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { cacheFolder } from "../../src/base/cache-folder.ts";
 import { cachedHaproxy } from "../../src/gateway/local-haproxy.ts";
 import { withBuildLock } from "../control-plane/build-lock.ts";
 import { MissingComponent } from "../control-plane/missing-component.ts";
+import { aptOfSuite, hasDebianArchive, lastLine } from "../debian/apt.ts";
+import { isThere } from "../files.ts";
 
 /** 3.0 is the floor, 3.2 the next one with long support, 2.6 the one that must be refused. */
 export type HaproxyBranch = "2.6" | "3.0" | "3.2";
 
 const suites: Readonly<Record<HaproxyBranch, string>> = { "2.6": "bookworm", "3.0": "trixie", "3.2": "forky" };
-const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
-const fetchWithinMs = 300_000;
 
 const run = promisify(execFile);
 
@@ -38,19 +38,12 @@ export async function ensureHaproxy(branch: HaproxyBranch): Promise<string> {
 async function fetchTree(branch: HaproxyBranch, folder: string): Promise<void> {
   const missing = (reason: string, cause?: unknown) =>
     new MissingComponent(`haproxy ${branch}`, `${reason}; put a haproxy ${branch} on the PATH`, { cause });
-  if (!(await isThere("/usr/bin/apt-get")) || !(await isThere(keyring))) throw missing("this is no Debian, whose packages hold it");
+  if (!(await hasDebianArchive())) throw missing("this is no Debian, whose packages hold it");
   const staged = `${folder}.${randomBytes(4).toString("hex")}`;
   console.error(`fetching HAProxy ${branch} from Debian's packages (once) ...`);
   try {
     const apt = join(staged, "apt");
-    await writeAptFolder(apt, await debianMirror(), suites[branch]);
-    const options = { env: { ...process.env, APT_CONFIG: join(apt, "apt.conf") }, timeout: fetchWithinMs, maxBuffer: 64 * 2 ** 20 };
-    await run("apt-get", ["update"], options);
-    await run("apt-get", ["install", "-y", "--download-only", "haproxy"], options);
-    const archives = join(apt, "cache/archives");
-    for (const name of await readdir(archives)) {
-      if (name.endsWith(".deb")) await run("dpkg-deb", ["-x", join(archives, name), join(staged, "tree")]);
-    }
+    await (await aptOfSuite(apt, suites[branch])).unpack(["haproxy"], join(staged, "tree"));
     await rm(apt, { recursive: true });
     await writeFile(join(staged, "haproxy"), await startScript(staged, folder), { mode: 0o755 });
     await rename(staged, folder);
@@ -77,38 +70,6 @@ async function startScript(staged: string, folder: string): Promise<string> {
   return `#!/bin/sh\nexec '${join(folder, loader)}' --argv0 "$0" --library-path '${path}' '${join(folder, "tree/usr/sbin/haproxy")}' "$@"\n`;
 }
 
-/** A root of apt's own, so that neither the machine's sources nor its packages matter. */
-async function writeAptFolder(folder: string, mirror: string, suite: string): Promise<void> {
-  for (const part of ["etc/apt.conf.d", "etc/preferences.d", "etc/trusted.gpg.d", "state/lists/partial", "cache/archives/partial"]) {
-    await mkdir(join(folder, part), { recursive: true });
-  }
-  await writeFile(join(folder, "state/status"), "");
-  // A mirror that is a frozen copy is signed as well as any; only its date has passed.
-  await writeFile(join(folder, "etc/sources.list"), `deb [signed-by=${keyring} check-valid-until=no] ${mirror} ${suite} main\n`);
-  const settings = [
-    `Dir "${folder}";`,
-    'Dir::Etc "etc";',
-    'Dir::State "state";',
-    `Dir::State::status "${join(folder, "state/status")}";`,
-    'Dir::Cache "cache";',
-    'APT::Install-Recommends "0";',
-    'Acquire::Languages "none";',
-    ...(process.getuid?.() === 0 ? ['APT::Sandbox::User "root";'] : []),
-  ];
-  await writeFile(join(folder, "apt.conf"), `${settings.join("\n")}\n`);
-}
-
-/** Where this machine gets Debian's packages from. */
-async function debianMirror(): Promise<string> {
-  const { stdout } = await run("apt-get", ["indextargets", "--format", "$(REPO_URI) $(COMPONENT)", "Created-By: Packages"]);
-  const mirror = stdout
-    .split("\n")
-    .map((line) => line.split(" ")[0] ?? "")
-    .find((uri) => /\/debian\/?$/.test(uri));
-  if (mirror === undefined) throw new Error("apt-get knows no mirror of Debian's packages");
-  return mirror;
-}
-
 /** "3.0" of a program that answers to -v; undefined for one that does not. */
 async function branchOf(program: string): Promise<string | undefined> {
   try {
@@ -118,12 +79,3 @@ async function branchOf(program: string): Promise<string | undefined> {
     return undefined;
   }
 }
-
-const lastLine = (error: unknown): string =>
-  (error as { readonly stderr?: string }).stderr?.trim().split("\n").at(-1) || (error instanceof Error ? error.message : String(error));
-
-const isThere = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  );

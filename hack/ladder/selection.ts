@@ -1,10 +1,10 @@
 import { globSync } from "node:fs";
 
 /** The folders of `test` in the order in which they run: what needs least and fails fastest comes first. */
-const ladder = ["unit", "simulation", "conformance", "cli", "chart", "gateway", "executors", "console", "integration"];
+const ladder = ["unit", "simulation", "conformance", "cli", "chart", "gateway", "executors", "console", "integration", "node"];
 
 /** The folders whose tests talk to a real control plane. */
-const onControlPlane = new Set(["conformance", "chart", "integration"]);
+const onControlPlane = new Set(["conformance", "chart", "integration", "node"]);
 
 /** The folders whose tests wait for real time to pass more than they compute. */
 const waiting = new Set(["cli", "chart", "executors", "integration"]);

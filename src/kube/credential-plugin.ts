@@ -9,7 +9,7 @@ export type CredentialPlugin = () => Promise<Pick<ClusterAccess, "tls" | "header
  * import costs 0.8 s and 90 MB of the 5 s and 600 MB that a cold start of the operator may take, and most users have no plug-in.
  */
 export async function openCredentialPlugin(kubeconfig: Kubeconfig, context: string): Promise<CredentialPlugin> {
-  const { KubeConfig } = await import("@kubernetes/client-node");
+  const { KubeConfig } = await import("./kube-config.ts");
   const config = new KubeConfig();
   config.loadFromString(JSON.stringify(documentOf(kubeconfig, context)));
   return async () => {

@@ -1,4 +1,4 @@
-import { MissingComponent } from "../../hack/control-plane/missing-component.ts";
+import { MissingComponent, UnsuitableMachine } from "../../hack/control-plane/missing-component.ts";
 import type { MissingEntry } from "./run-summary.ts";
 
 const missing: MissingEntry[] = [];
@@ -10,7 +10,8 @@ export function missingComponents(): readonly MissingEntry[] {
 
 /**
  * Called in a `describe`: before its tests, gets what they need, however long that takes, and returns the function that hands it to them.
- * Where `component` rejects with MissingComponent, the suite is skipped and the reporter says why; with CI=true it fails.
+ * Where `component` rejects with MissingComponent, the suite is skipped and the reporter says why; with CI=true it fails, but for
+ * machines that cannot have it at all (UnsuitableMachine).
  */
 export function skipUnless<T>(component: () => Promise<T>): () => T {
   let result: { readonly value: T } | undefined;
@@ -19,7 +20,8 @@ export function skipUnless<T>(component: () => Promise<T>): () => T {
     try {
       result = { value: await component() };
     } catch (error) {
-      if (!(error instanceof MissingComponent) || process.env.CI === "true") throw error;
+      if (!(error instanceof MissingComponent)) throw error;
+      if (process.env.CI === "true" && !(error instanceof UnsuitableMachine)) throw error;
       missing.push({ component: error.component, hint: error.hint, suite: this.test?.parent?.fullTitle() ?? "" });
       this.skip();
     }
