@@ -20,7 +20,6 @@ describe("a crash of the operator before and after every write for fleets", func
     assert.deepEqual([...firsts.keys()].sort(), [
       "DELETE controllerrevisions",
       "DELETE pods",
-      "PATCH events",
       "PATCH runnerapps/status",
       "POST controllerrevisions",
       "POST events",

@@ -3,11 +3,11 @@ import type { WorkloadWant } from "../../../../src/api/admission.ts";
 import type { ElasticJobRun } from "../../../../src/api/elastic-job.gen.ts";
 import type { AttemptPod } from "../../../../src/elasticjob/rules/attempt.ts";
 import { planElasticJob } from "../../../../src/elasticjob/rules/plan.ts";
-import { makeAttempt, type PodFacts } from "../../../support/builders/attempt-pod.ts";
+import { makeAttempt } from "../../../support/builders/attempt-pod.ts";
 import { at, iso, makeJob } from "../../../support/builders/elastic-job.ts";
 import { makeObserved } from "../../../support/builders/observed-job.ts";
 
-/** A run of three items that has begun, as status tells of it; how many were admitted stood on its pods alone when the operator died. */
+/** A run of three items that has begun, as status tells of it. */
 const recorded: ElasticJobRun = {
   run: "20261121t120000z",
   kind: "Schedule",
@@ -34,43 +34,6 @@ function wantsOf(
 }
 
 describe("what a run asks of its queue", () => {
-  describe("it stands as admitted by what its pods say that are at work and may stay", () => {
-    const atWork = { node: "n1", scheduled: "12:00:01", started: "12:00:02" };
-    const leaving = { ...atWork, deletionTimestamp: "12:01:05", grace: 30 };
-    const cases: readonly { readonly name: string; readonly pods: readonly PodFacts[]; readonly want: number }[] = [
-      { name: "the most that one of them was created with", pods: [{ history: { admitted: 1 } }, { history: { admitted: 3 } }], want: 3 },
-      { name: "nothing by those that were created without a queue", pods: [{}, {}], want: 0 },
-      { name: "nothing by one that was asked to go, though it is at work", pods: [{ ...leaving, history: { admitted: 3 } }], want: 0 },
-      {
-        name: "by the one that stays beside one that was asked to go",
-        pods: [
-          { ...leaving, history: { admitted: 3 } },
-          { ...atWork, history: { admitted: 2 } },
-        ],
-        want: 2,
-      },
-      { name: "nothing by one that has ended", pods: [{ ...atWork, exits: [0], history: { admitted: 3 } }], want: 0 },
-    ];
-    for (const { name, pods, want } of cases)
-      it(name, () => {
-        const attempts = pods.map(({ history, ...facts }, item) =>
-          makeAttempt({ ...atWork, ...facts, item, history: { items: "0-2", ...history } }),
-        );
-        assert.deepEqual(
-          wantsOf([recorded], attempts)?.map((each) => [each.part, each.queue, each.recorded]),
-          [["20261121t120000z", "team-a", want]],
-        );
-      });
-    it("and by its status, whatever its pods say", () => {
-      const admitted = { items: 2, resources: { cpu: "2" } };
-      const pods = [makeAttempt({ ...leaving, history: { items: "0-2", admitted: 3 } })];
-      assert.deepEqual(
-        wantsOf([{ ...recorded, admitted }], pods)?.map((each) => each.recorded),
-        [2],
-      );
-    });
-  });
-
   describe("where its revision is gone, that cannot be told: nothing is declared, and what the job asked for stands", () => {
     const pods = [makeAttempt({ node: "n1", started: "12:00:02", history: { items: "0-2", admitted: 3 } })];
     const later = { ...recorded, run: "20261121t110000z", fireTime: iso("11:00:00"), startedAt: iso("11:00:00"), revision: "report-0" };
