@@ -118,7 +118,10 @@ describe("the product on a real node", function () {
     await apply(webFleet("green", 0));
     await eventually("the roll-out", timeLimits.settled, async () => {
       const all = await podsOf(`${labels.app}=web`);
-      return all.length === 3 && all.every((pod) => revisionOf(pod) === "green");
+      if (all.length === 3 && all.every((pod) => revisionOf(pod) === "green")) return true;
+      const { status } = await stage().client.get<RunnerApp>(runnerApps, { namespace, name: "web" });
+      const seen = all.map((pod) => `${pod.metadata.name} ${revisionOf(pod)} ${pod.metadata.deletionTimestamp ?? pod.status?.phase}`);
+      throw new Error(`${seen.join("; ")}; status ${JSON.stringify(status)}`);
     });
     await serving();
     const after = await report();
