@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Logger } from "../../api/logger.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Random } from "../../base/random.ts";
+import { createExecutors } from "../../executor/executors.ts";
 import { createServerTime } from "../../kube/server-time.ts";
 import type { Transport } from "../../kube/transport.ts";
 import { createOperator, type Operator } from "../../operator/operator.ts";
@@ -26,6 +27,8 @@ export interface PlaygroundOperatorOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly trace?: TraceBuffer;
+  /** Instances are processes, so those that are executors can be spoken with: over HTTP alone, since nothing listens for reports of XXL-JOB. */
+  readonly hasProcesses?: boolean;
   /** Absent = there is none, whatever is published. */
   readonly gateway?: Pick<PlaygroundGateway, "publishing" | "ask">;
   /** How many seconds of `clock` pass in a real one: the process stalls in real time, and its lease must bear that. */
@@ -66,13 +69,19 @@ export function startPlaygroundOperator(options: PlaygroundOperatorOptions): Pla
     }
   }
 
-  function create(): { readonly operator: Operator; kill(): void } {
-    const { server, random, trace, gateway } = options;
+  function create(): { readonly operator: Operator; kill(): void; close(): Promise<void> } {
+    const { server, random, trace, gateway, hasProcesses = false } = options;
     const serverTime = createServerTime(clock);
     const inner = inProcessTransport(server, { userAgent: operatorAgent, user: operatorUser });
     const { durationMs, renewDeadlineMs, retryMs } = defaultLeaseTimings;
     let dead = false;
-    const operator = createOperator({
+    const executors = createExecutors({
+      clock,
+      logger,
+      knowsAll: () => operator.knowsTasks(),
+      tokens: () => operator.executorTokens("XxlJob"),
+    });
+    const operator: Operator = createOperator({
       transport: severable(withServerDate(inner, serverTime, clock, clock), () => dead),
       clock,
       random,
@@ -86,6 +95,7 @@ export function startPlaygroundOperator(options: PlaygroundOperatorOptions): Pla
       maxClockSkewMs: 0,
       retainedPods: 4000,
       concurrency: 64,
+      ...(hasProcesses && { executors: { HTTP: executors.clients.HTTP } }),
       ...(gateway !== undefined && {
         publishing: gateway.publishing,
         askGateway: (_address, question, signal) => gateway.ask(question, signal),
@@ -95,8 +105,9 @@ export function startPlaygroundOperator(options: PlaygroundOperatorOptions): Pla
     const kill = (): void => {
       dead = true;
       operator.kill("killed");
+      void executors.close();
     };
-    return { operator, kill };
+    return { operator, kill, close: () => executors.close() };
   }
 
   return {
@@ -111,6 +122,7 @@ export function startPlaygroundOperator(options: PlaygroundOperatorOptions): Pla
       stopping = true;
       current.operator.stop();
       await life;
+      await current.close();
     },
   };
 }

@@ -192,7 +192,16 @@ async function start(options: PlaygroundOptions, ends: Ends): Promise<Playground
       }),
     });
     ends.add(() => gateway.close());
-    const started = startPlaygroundOperator({ server, clock, random, logger, trace: tracing.buffer, gateway, speed });
+    const started = startPlaygroundOperator({
+      server,
+      clock,
+      random,
+      logger,
+      trace: tracing.buffer,
+      gateway,
+      speed,
+      hasProcesses: options.kubelet === "process",
+    });
     operator = started;
     ends.add(() => started.stop());
     await started.leading();
