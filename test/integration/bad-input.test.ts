@@ -58,11 +58,11 @@ describe("bad input", function () {
 
     together([
       {
-        name: "the CRD refuses a job without a template",
+        name: "the CRD refuses a job with neither pods nor a fleet",
         run: () =>
           refusedByCrd(
             { apiVersion: "nuptse.dev/v1alpha1", kind: "ElasticJob", metadata: { name: "empty", namespace }, spec: {} },
-            /spec\.template: Required value/,
+            /spec: Invalid value: must have exactly one of template \(pods of its own\) and runnerRef/,
           ),
       },
       {
