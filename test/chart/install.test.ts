@@ -202,7 +202,10 @@ describe("the chart on a real control plane", function () {
       "name",
     ]);
     assert.doesNotMatch(left, /nuptse/);
-    await kubectl.ok(["create", "-f", "-", "--dry-run=server"], pod("free", { "nuptse.dev/queue": "q" }));
+    // an API server goes by a policy for a moment after it is gone
+    await eventually("labelled pods to be taken again", timeLimits.run, () =>
+      kubectl.ok(["create", "-f", "-", "--dry-run=server"], pod("free", { "nuptse.dev/queue": "q" })),
+    );
   });
 
   it("kubectl apply -k makes the same objects", async () => {
