@@ -203,6 +203,13 @@ describe("the product on a real node", function () {
     await installation.uninstall();
     assert.equal((await stage().client.get<RunnerApp>(runnerApps, { namespace, name: "web" })).metadata.name, "web");
     assert.equal((await instances()).length, 3);
+    // an API server goes by a policy for a moment after it is gone: what is made in between is held, and nobody is left to let it go
+    await eventually("pods with a queue's label to be held no more", timeLimits.run, async () => {
+      const metadata = { name: "free", namespace, labels: { [labels.queue]: "crowd" } };
+      const probe = { apiVersion: "v1", kind: "Pod", metadata, spec: { containers: [{ name: "main", image: "none" }] } } as Pod;
+      const made = await stage().client.create<Pod>(pods, probe, { dryRun: true });
+      return made.spec?.schedulingGates === undefined;
+    });
     await apply(queuedDeployment("late"));
     await eventually("both pods to run", timeLimits.run, async () => {
       const all = await podsOf("app=late");
