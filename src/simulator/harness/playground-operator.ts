@@ -2,7 +2,8 @@ import { randomBytes } from "node:crypto";
 import type { Logger } from "../../api/logger.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Random } from "../../base/random.ts";
-import { createExecutors } from "../../executor/executors.ts";
+import { createExchanger } from "../../executor/exchange.ts";
+import { createHttpExecutorClient } from "../../executor/http-client.ts";
 import { createServerTime } from "../../kube/server-time.ts";
 import type { Transport } from "../../kube/transport.ts";
 import { createOperator, type Operator } from "../../operator/operator.ts";
@@ -61,6 +62,7 @@ export function startPlaygroundOperator(options: PlaygroundOperatorOptions): Pla
   async function live(): Promise<void> {
     while (!stopping) {
       const end = await current.operator.run();
+      await current.close();
       if (stopping) return;
       logger.warn("the operator has ended, another one begins", { end });
       await clock.sleep(restartMs * speed);
@@ -75,13 +77,8 @@ export function startPlaygroundOperator(options: PlaygroundOperatorOptions): Pla
     const inner = inProcessTransport(server, { userAgent: operatorAgent, user: operatorUser });
     const { durationMs, renewDeadlineMs, retryMs } = defaultLeaseTimings;
     let dead = false;
-    const executors = createExecutors({
-      clock,
-      logger,
-      knowsAll: () => operator.knowsTasks(),
-      tokens: () => operator.executorTokens("XxlJob"),
-    });
-    const operator: Operator = createOperator({
+    const exchanger = createExchanger({ clock });
+    const operator = createOperator({
       transport: severable(withServerDate(inner, serverTime, clock, clock), () => dead),
       clock,
       random,
@@ -95,7 +92,7 @@ export function startPlaygroundOperator(options: PlaygroundOperatorOptions): Pla
       maxClockSkewMs: 0,
       retainedPods: 4000,
       concurrency: 64,
-      ...(hasProcesses && { executors: { HTTP: executors.clients.HTTP } }),
+      ...(hasProcesses && { executors: { HTTP: createHttpExecutorClient({ exchanger, clock }) } }),
       ...(gateway !== undefined && {
         publishing: gateway.publishing,
         askGateway: (_address, question, signal) => gateway.ask(question, signal),
@@ -105,9 +102,9 @@ export function startPlaygroundOperator(options: PlaygroundOperatorOptions): Pla
     const kill = (): void => {
       dead = true;
       operator.kill("killed");
-      void executors.close();
+      void exchanger.close();
     };
-    return { operator, kill, close: () => executors.close() };
+    return { operator, kill, close: () => exchanger.close() };
   }
 
   return {
@@ -122,7 +119,6 @@ export function startPlaygroundOperator(options: PlaygroundOperatorOptions): Pla
       stopping = true;
       current.operator.stop();
       await life;
-      await current.close();
     },
   };
 }

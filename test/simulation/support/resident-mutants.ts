@@ -10,6 +10,8 @@ import type { SimulationResult } from "../../../src/simulator/harness/simulation
 export interface ResidentMutant {
   readonly name: string;
   readonly plan: (observed: ObservedJob) => ElasticJobPlan;
+  /** Quick to be caught: part of the short run. */
+  readonly quick?: true;
 }
 
 const withPods = (change: (pod: AttemptPod, observed: ObservedJob) => AttemptPod) => (observed: ObservedJob) =>
@@ -28,24 +30,28 @@ const instanceOf = ({ executor }: AttemptPod, { fleets }: ObservedJob) => {
 export const residentMutants: readonly ResidentMutant[] = [
   {
     name: "an item moves as soon as its instance is not ready",
+    quick: true,
     plan: withPods((pod, observed) =>
       pod.executor !== undefined && pod.end === undefined && instanceOf(pod, observed)?.isReady === false ? lost(pod, pod.createdAt) : pod,
     ),
   },
   {
     name: "an item moves when its time is over, whatever its executor says",
+    quick: true,
     plan: withPods((pod, { now }) =>
       pod.executor !== undefined && pod.end === undefined && pod.createdAt + 5_000 <= now ? lost(pod, pod.createdAt) : pod,
     ),
   },
   {
     name: "an attempt that is silent for a moment is given up",
+    quick: true,
     plan: withPods((pod) =>
       pod.executor?.state?.silentSince !== undefined && pod.end === undefined ? lost(pod, pod.executor.state.silentSince) : pod,
     ),
   },
   {
     name: "executors hear of an attempt before it stands in status",
+    quick: true,
     plan: (observed) => {
       const plan = planElasticJob(observed);
       const active = (plan.status?.status["active"] ?? []) as readonly ElasticJobRun[];
@@ -92,6 +98,7 @@ export const residentMutants: readonly ResidentMutant[] = [
   },
   {
     name: "places that others have are given once more",
+    quick: true,
     plan: (observed) => {
       const fleets = new Map([...(observed.fleets ?? [])].map(([name, seen]) => [name, { ...seen, roomOn: () => 100, room: 100 }]));
       return planElasticJob({ ...observed, ...(observed.fleets !== undefined && { fleets }) });

@@ -5,7 +5,6 @@ import { createSchedule, type Schedule } from "../../../cron/schedule.ts";
 import type { ApiServer, Commit } from "../api-server.ts";
 import type { Fields, StoredObject } from "../json.ts";
 import { conditionOf } from "./job-progress.ts";
-import { Rechecks } from "./keyed-work.ts";
 import { type ControllerContext, OwnerWork } from "./owner-work.ts";
 import { type ControllerClient, controlledBy, numberOf, ownedBy, sectionOf, specOf, statusOf } from "./owned.ts";
 
@@ -17,19 +16,17 @@ export class CronJobController {
   readonly #clock: Clock;
   readonly #work: OwnerWork;
   readonly #client: ControllerClient;
-  readonly #rechecks: Rechecks;
 
   constructor(context: ControllerContext) {
     this.#server = context.server;
     this.#work = new OwnerWork(context, cronJobs, jobs, (key, owner) => this.#sync(key, owner));
     this.#client = this.#work.client;
     this.#clock = context.clock;
-    this.#rechecks = new Rechecks(context.clock, (key) => this.#work.enqueue(key));
   }
 
   /** Ends what it would look at later. */
   close(): void {
-    this.#rechecks.close();
+    this.#work.close();
   }
 
   observe(commit: Commit): void {
@@ -53,7 +50,7 @@ export class CronJobController {
     const last =
       parseTime(statusOf(cronJob).lastScheduleTime as string | undefined) ?? parseTime(cronJob.metadata.creationTimestamp) ?? now;
     const next = schedule.next(now);
-    if (next !== undefined) this.#rechecks.at(key, next);
+    if (next !== undefined) this.#work.enqueueAt(key, next);
     const [due] = schedule.newestBetween(last, now, 1).times;
     const patience = typeof spec.startingDeadlineSeconds === "number" ? spec.startingDeadlineSeconds * 1_000 : Number.POSITIVE_INFINITY;
     if (due === undefined || now - due > patience) return undefined;

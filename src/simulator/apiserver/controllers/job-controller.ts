@@ -19,7 +19,6 @@ import {
   trackingFinalizer,
   wantedActive,
 } from "./job-progress.ts";
-import { Rechecks } from "./keyed-work.ts";
 import { type ControllerContext, OwnerWork } from "./owner-work.ts";
 import { type ControllerClient, controllerOf, counted, firstToGo, ownedBy, podOf, sectionOf, specOf, statusOf } from "./owned.ts";
 
@@ -37,7 +36,6 @@ export class JobController {
   readonly #clock: Clock;
   readonly #work: OwnerWork;
   readonly #client: ControllerClient;
-  readonly #rechecks: Rechecks;
   /** Failures in a row by the Job's UID, and when the last one was seen. */
   readonly #failures = new Map<string, { readonly count: number; readonly at: number }>();
 
@@ -46,12 +44,11 @@ export class JobController {
     this.#work = new OwnerWork(context, jobs, pods, (key, owner) => this.#sync(key, owner));
     this.#client = this.#work.client;
     this.#clock = context.clock;
-    this.#rechecks = new Rechecks(context.clock, (key) => this.#work.enqueue(key));
   }
 
   /** Ends what it would look at later. */
   close(): void {
-    this.#rechecks.close();
+    this.#work.close();
   }
 
   observe(commit: Commit): void {
@@ -92,7 +89,7 @@ export class JobController {
     this.#client.writeStatus(jobs, job, { ...status, ...completed, ...(conditions.length === 0 ? {} : { conditions }) });
     for (const pod of counts.counted) this.#release(pod);
     const due = deadlineOf(begun);
-    if (due !== undefined && failure === undefined && !done) this.#rechecks.at(key, due);
+    if (due !== undefined && failure === undefined && !done) this.#work.enqueueAt(key, due);
   }
 
   /** A Job begins when it is first looked at, and again when it goes on after a pause. */
@@ -126,7 +123,7 @@ export class JobController {
     const failures = this.#failures.get(job.metadata.uid ?? "");
     const due = failures === undefined ? now : failures.at + Math.min(backoff.maxMs, backoff.initialMs * 2 ** (failures.count - 1));
     if (due > now) {
-      this.#rechecks.at(key, due);
+      this.#work.enqueueAt(key, due);
       return;
     }
     const waits = specOf(job).podReplacementPolicy === "Failed" ? counts.terminating.length : 0;
@@ -188,7 +185,7 @@ export class JobController {
     if (typeof ttl !== "number" || job.metadata.deletionTimestamp !== undefined) return;
     const ended = conditionOf(job, "Complete") ?? conditionOf(job, "Failed");
     const due = Date.parse(String(ended?.lastTransitionTime)) + ttl * 1_000;
-    if (due > this.#clock.now()) this.#rechecks.at(key, due);
+    if (due > this.#clock.now()) this.#work.enqueueAt(key, due);
     else this.#client.delete(jobs, job);
   }
 

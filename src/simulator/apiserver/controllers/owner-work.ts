@@ -3,7 +3,7 @@ import type { Resource } from "../../../api/resource.ts";
 import type { ApiServer, Commit } from "../api-server.ts";
 import { keyOf } from "../collection.ts";
 import type { StoredObject } from "../json.ts";
-import { KeyedWork } from "./keyed-work.ts";
+import { KeyedWork, Rechecks } from "./keyed-work.ts";
 import { ControllerClient, controllerOf } from "./owned.ts";
 
 /** What a controller works with. */
@@ -22,10 +22,11 @@ export class OwnerWork {
   readonly #owners: Resource;
   readonly #dependents: Resource;
   readonly #work: KeyedWork;
+  readonly #rechecks: Rechecks;
 
   /** @param look is given the key of an owner, and the owner itself unless it is gone */
   constructor(
-    { server, later, agent }: ControllerContext,
+    { server, clock, later, agent }: ControllerContext,
     owners: Resource,
     dependents: Resource,
     look: (key: string, owner: StoredObject | undefined) => void,
@@ -35,6 +36,7 @@ export class OwnerWork {
     this.#owners = owners;
     this.#dependents = dependents;
     this.#work = new KeyedWork(later, (key) => look(key, this.#collection()?.get(key)), this.client);
+    this.#rechecks = new Rechecks(clock, (key) => this.enqueue(key));
   }
 
   observe({ resource, object }: Commit): void {
@@ -50,8 +52,18 @@ export class OwnerWork {
     this.#work.enqueue(key);
   }
 
+  /** See {@link Rechecks.at}. */
+  enqueueAt(key: string, due: number): void {
+    this.#rechecks.at(key, due);
+  }
+
   enqueueAll(): void {
     for (const { metadata } of this.#collection()?.all() ?? []) this.enqueue(keyOf(metadata.namespace, metadata.name));
+  }
+
+  /** Ends what it would look at later. */
+  close(): void {
+    this.#rechecks.close();
   }
 
   #collection() {
