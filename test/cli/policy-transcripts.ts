@@ -196,6 +196,10 @@ export function describePolicyTranscripts(stage: () => Stage): void {
       await refused("create -f - --as=alice", said, tolerating(tolerations[0] as object));
       await refused("create -f - --as=alice", said, tolerating({ operator: "Exists" }));
       assert.match(await ok("create -f - --dry-run=server --as=alice", tolerating({ key: "other", operator: "Exists" })), /created/);
+      const many = (count: number) =>
+        pod("intruder", {}, { tolerations: Array.from({ length: count }, (_, i) => ({ ...tolerations[0], key: `k${i}` })) });
+      assert.match(await ok("create -f - --dry-run=server --as=alice", many(490)), /created/);
+      await refused("create -f - --as=alice", /spec\.tolerations: at most 500/, many(501));
       await ok("delete tenantqueue alone");
     });
   });
