@@ -151,6 +151,25 @@ function freeze(node: BuilderNode, root: boolean): FieldSet | undefined {
   return nodeOf(node.member && !root, children);
 }
 
+/** How many parts the pool holds at most; then it begins anew. */
+const poolSize = 4_096;
+const pool = new Map<string, FieldSet>();
+
+/**
+ * The same set, for keeping: its parts below the second level are one object with all equal ones, since thousands of objects of a kind have the
+ * same fields, and their sets would take more memory than their values. The levels above hold what differs, such as the addresses of pods.
+ */
+export function pooled(set: FieldSet, level = 0): FieldSet {
+  if (isEmptySet(set)) return emptySet;
+  if (level < 2) return Object.fromEntries(Object.entries(set).map(([element, node]) => [element, pooled(node, level + 1)]));
+  const text = JSON.stringify(set);
+  const known = pool.get(text);
+  if (known !== undefined) return known;
+  if (pool.size === poolSize) pool.clear();
+  pool.set(text, set);
+  return set;
+}
+
 /** The path element of a field. */
 export const fieldElement = (name: string): string => `f:${name}`;
 

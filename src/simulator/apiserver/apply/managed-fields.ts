@@ -7,6 +7,7 @@ import {
   intersection,
   isEmptySet,
   pathsOf,
+  pooled,
   printPath,
   recursiveDifference,
   union,
@@ -128,14 +129,14 @@ export function entriesAfterUpdate(
   for (const entry of entries) {
     const left = difference(entry.fieldsV1, lost);
     if (isEmptySet(left)) continue;
-    kept.push(sameJson(left, entry.fieldsV1) ? entry : { ...entry, fieldsV1: left });
+    kept.push(sameJson(left, entry.fieldsV1) ? entry : { ...entry, fieldsV1: pooled(left) });
   }
   const own = difference(changed, stripped);
   if (!isEmptySet(own)) {
     const at = kept.findIndex((entry) => sameManager(entry, write.manager, "Update", write.apiVersion, write.subresource));
     const previous = kept[at];
     if (previous === undefined) kept.push(entryFor(write, "Update", own, timestamp(write.now)));
-    else kept[at] = { ...previous, fieldsV1: union(own, previous.fieldsV1), time: timestamp(write.now) };
+    else kept[at] = { ...previous, fieldsV1: pooled(union(own, previous.fieldsV1)), time: timestamp(write.now) };
   }
   return kept.sort(compareEntries);
 }
@@ -147,7 +148,7 @@ function entryFor(write: ManagedWrite, operation: "Apply" | "Update", fieldsV1: 
     apiVersion: write.apiVersion,
     ...(time === undefined ? {} : { time }),
     fieldsType: "FieldsV1",
-    fieldsV1,
+    fieldsV1: pooled(fieldsV1),
     ...(write.subresource === "" ? {} : { subresource: write.subresource }),
   };
 }
@@ -219,7 +220,7 @@ export function applyConfiguration(
   const kept: ManagedFieldsEntry[] = [];
   for (const entry of others) {
     const left = difference(entry.fieldsV1, lost);
-    if (!isEmptySet(left)) kept.push(sameJson(left, entry.fieldsV1) ? entry : { ...entry, fieldsV1: left });
+    if (!isEmptySet(left)) kept.push(sameJson(left, entry.fieldsV1) ? entry : { ...entry, fieldsV1: pooled(left) });
   }
   const ownStripped = difference(own, stripped);
   const same = sameJson(live, object);

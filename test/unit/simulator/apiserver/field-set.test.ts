@@ -7,6 +7,7 @@ import {
   intersection,
   keyElement,
   pathsOf,
+  pooled,
   printPath,
   recursiveDifference,
   union,
@@ -58,5 +59,20 @@ describe("FieldSet", () => {
         assert.deepEqual(keys(recursiveDifference(x, y)), [...a].filter((one) => !below(one)).sort());
       }),
     );
+  });
+
+  it("is kept without what an equal set keeps already", () => {
+    const status = (address: string) =>
+      setOf([
+        ["f:status", "f:conditions", 'k:{"type":"Ready"}', "f:status"],
+        ["f:status", "f:podIPs", `k:{"ip":"${address}"}`],
+      ]);
+    const [one, other] = [pooled(status("10.0.0.1")), pooled(status("10.0.0.2"))];
+    assert.deepEqual([one, other], [status("10.0.0.1"), status("10.0.0.2")]);
+    assert.equal(one["f:status"]?.["f:conditions"], other["f:status"]?.["f:conditions"]);
+  });
+
+  it("stays the same set when it is kept", () => {
+    fc.assert(fc.property(pathList, (paths) => assert.deepEqual(pooled(setOf(paths)), setOf(paths))));
   });
 });
