@@ -22,7 +22,7 @@ import { collectResultsFiles } from "./results-file.ts";
 import { retain } from "./retention.ts";
 import { PlaceBudgets } from "./resident/place-budget.ts";
 import type { PlaceClaim } from "./resident/observed-fleet.ts";
-import { collectRevisions, stepRevision } from "./revision.ts";
+import { collectRevisions, stepRevision, withRestored } from "./revision.ts";
 import type { QueueTurn } from "./queue-turn.ts";
 import type { RunStep } from "./run-step.ts";
 import { stepStatus } from "./status.ts";
@@ -90,14 +90,15 @@ export function planElasticJob(given: ObservedJob): ElasticJobPlan {
       : Math.max(stored ?? 0, changedAt);
 
   const sorted = sortPods(status, observed.pods, observed.vanished);
-  const { live, ended } = sorted;
-  const requests = stepRequests(observed, sorted, revision);
+  const { ended } = sorted;
+  const newest = revision.kind === "ready" ? revision.name : undefined;
+  const live = withRestored(observed, sorted.live, newest);
+  const requests = stepRequests(observed, { ...sorted, live }, revision);
   const refused = observed.problems.length > 0 || observed.dependencies?.refusal !== undefined;
   const accepted = revision.kind === "ready" || (observed.observing === true && revision.kind !== "refused");
   const armed = !unready && observed.calendars.kind !== "unusable" && !refused;
   const mayFire = known && !clockSkewed && accepted && armed && !observed.spec.suspend;
   const after = Math.max(handled ?? Number.NEGATIVE_INFINITY, since);
-  const newest = revision.kind === "ready" ? revision.name : undefined;
   const runs = stepRuns(observed, live, newest, mayFire, after, recordedHash !== undefined && !known, requests);
 
   const handledUpTo = highestHandled(handled, runs);
