@@ -1,10 +1,10 @@
 /**
  * The gateway's agent beside a real HAProxy 3.0 on this machine: the first fill, one change until it has traffic, and a stream of changes.
  *
- * What there is to serve comes from lists and watches as an API server answers them, which a stub in this process does as fast as it is told to: whatever
- * an API server itself takes is not in the figures. All instances are six small servers on loopback that every service shares; HAProxy checks each of its
+ * What there is to serve comes from lists and watches as an API server answers them, which a stub in a process of its own does as fast as it is told to:
+ * whatever an API server itself takes is not in the figures. All instances are six small servers on loopback that every service shares; HAProxy checks each of its
  * servers on its own, as it would. HAProxy needs a file descriptor for each check, two for each connection and one for each port: 19,000 here.
- * The agent's memory is that of this process, with the stub and all of its objects, the load and the servers in it.
+ * The agent's memory is that of this process, with the load and the servers in it.
  */
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -41,8 +41,8 @@ const bench: Bench = async (words) => {
       feed.place(index, usual);
     }
     tell(`${choice.services} services of ${servers} instances are there`);
+    await feed.begin();
     const begun = performance.now();
-    feed.begin();
     while ((await answerOf(first + choice.services - 1)) === undefined) await sleep(5);
     const fillSeconds = (performance.now() - begun) / 1000;
     await gateway.settled();

@@ -12,8 +12,7 @@ import { answerJson, startHttpDouble } from "./http-double.ts";
  * is looked at, however fast objects change.
  */
 export interface WatchServer {
-  /** Of its own connections. */
-  readonly client: KubeClient;
+  readonly url: string;
   /** Puts an object in the place of the one of its kind and name, if there is one. Watches are told at once. */
   put(resource: Resource, object: KubeObject): void;
   close(): Promise<void>;
@@ -59,14 +58,8 @@ export async function startWatchServer(resources: readonly Resource[]): Promise<
     response.on("close", () => watches.delete(response));
   }
 
-  const transport = createHttpTransport({
-    credentials: { server: http.url, tls: {}, headers: () => Promise.resolve({}), refresh: () => Promise.resolve() },
-    clock: createSystemClock(),
-    random: { next: () => Math.random() },
-    userAgent: "watcher",
-  });
   return {
-    client: createKubeClient(transport),
+    url: http.url,
     put(resource, object) {
       const collection = collections.get(resourcePath(resource));
       if (collection === undefined) throw new Error(`the watch server was not told of ${resource.plural}`);
@@ -82,11 +75,24 @@ export async function startWatchServer(resources: readonly Resource[]): Promise<
       const line = lineOf(held === undefined ? "ADDED" : "MODIFIED", stored);
       for (const response of collection.watches) response.write(line);
     },
-    async close() {
-      transport.close();
-      await http.close();
-    },
+    close: () => http.close(),
   };
+}
+
+/** Follows a watch server, of this process or of another one. */
+export interface WatchClient {
+  readonly client: KubeClient;
+  close(): void;
+}
+
+export function createWatchClient(url: string): WatchClient {
+  const transport = createHttpTransport({
+    credentials: { server: url, tls: {}, headers: () => Promise.resolve({}), refresh: () => Promise.resolve() },
+    clock: createSystemClock(),
+    random: { next: () => Math.random() },
+    userAgent: "watcher",
+  });
+  return { client: createKubeClient(transport), close: () => transport.close() };
 }
 
 const lineOf = (type: "ADDED" | "MODIFIED", object: KubeObject): string => `${JSON.stringify({ type, object })}\n`;

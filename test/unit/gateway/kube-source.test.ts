@@ -7,7 +7,7 @@ import { createSeededRandom } from "../../../src/base/random.ts";
 import { settle } from "../../../src/base/virtual-clock.ts";
 import { createKubeSource, type KubeSource } from "../../../src/gateway/kube-source.ts";
 import type { PublishingApp } from "../../../src/gateway/rules/published-app.ts";
-import { startWatchServer, type WatchServer } from "../../support/watch-server.ts";
+import { createWatchClient, startWatchServer, type WatchClient, type WatchServer } from "../../support/watch-server.ts";
 
 const namespace = "shop";
 
@@ -33,6 +33,7 @@ const slice = (service: string, port: string, address: string): EndpointSlice =>
 
 describe("gateway/kube-source", () => {
   let server: WatchServer;
+  let watcher: WatchClient;
   let source: KubeSource;
   let told: number;
 
@@ -43,8 +44,9 @@ describe("gateway/kube-source", () => {
     server.put(runnerApps, app("silent", { spec: {} }));
     server.put(endpointSlices, slice("a-instances", "a", "10.0.0.1"));
     server.put(endpointSlices, slice("bb-instances", "bb", "10.0.0.2"));
+    watcher = createWatchClient(server.url);
     const random = createSeededRandom(1);
-    source = createKubeSource({ client: server.client, clock: createSystemClock(), random, logger: silentLogger });
+    source = createKubeSource({ client: watcher.client, clock: createSystemClock(), random, logger: silentLogger });
     source.start();
     await toldUntil(() => source.view().complete && addresses().length === 2);
     await settle();
@@ -52,6 +54,7 @@ describe("gateway/kube-source", () => {
   });
   afterEach(async () => {
     source?.stop();
+    watcher?.close();
     await server?.close();
   });
 
