@@ -166,6 +166,8 @@ describe("the plan of a fleet", () => {
       assert.deepEqual([first.condition, first.events], ["True NotUpAtGateways", ["GatewayLagging"]]);
       const again = told(says("Down", "12:09:50"), first.told);
       assert.deepEqual([again.condition, again.events], [undefined, []]);
+      const beside = told(says("Down", "12:09:50"), { ...first.told, replicas: 7 });
+      assert.deepEqual([beside.told.replicas, beside.events], [1, []], "nor when something else of the status changes");
     });
 
     it("and ends when they have it", () => {
