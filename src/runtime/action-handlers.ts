@@ -52,13 +52,15 @@ const mostPages = 100;
 
 /** The handlers of Kubernetes' own writes; that of status writes is the applier's, and those of tasks are whoever's speaks with executors. */
 export function createActionHandlers(options: ActionHandlerOptions): Omit<ActionHandlers, "status" | "dispatch" | "recall"> {
-  const { client, stores, recorder, metrics } = options;
-  const deletions = new RecentDeletions(options.clock);
+  const { client, stores, recorder, metrics, clock } = options;
+  const deletions = new RecentDeletions(clock);
 
   async function create(action: CreateAction, context: ActionContext): Promise<ActionOutcome> {
     const { resource, object } = action;
+    const sentAt = clock.monotonic();
     try {
-      keepWrite(stores, resource, await counted(metrics, "create", resource, client.create(resource, object, { fence: context.fence })));
+      const created = await counted(metrics, "create", resource, client.create(resource, object, { fence: context.fence }));
+      keepWrite(stores, resource, created, sentAt);
       return { kind: "done" };
     } catch (error) {
       // A 404 of a POST is a namespace or a kind that is missing, never the object.
@@ -116,6 +118,7 @@ export function createActionHandlers(options: ActionHandlerOptions): Omit<Action
     const { resource, ref, uid, resourceVersion, gracePeriodSeconds } = action;
     if (deletions.has(uid)) return { kind: "done" };
     if (!(await allHold(client, stores, action.provided))) return { kind: "conflict" };
+    const sentAt = clock.monotonic();
     const deletion = client.delete(resource, ref, {
       uid,
       ...(resourceVersion === undefined ? {} : { resourceVersion }),
@@ -124,7 +127,7 @@ export function createActionHandlers(options: ActionHandlerOptions): Omit<Action
     });
     try {
       const answer = await counted(metrics, "delete", resource, deletion);
-      if (answer.kind !== "Status") keepWrite(stores, resource, answer as KubeObject);
+      if (answer.kind !== "Status") keepDeleted(resource, answer as KubeObject, resourceVersion, sentAt);
     } catch (error) {
       // Absent, or a namesake with another UID: in both cases the one that was meant is gone.
       if (!(error instanceof Conflict) && !(error instanceof NotFound && !error.isUnknownKind)) throw error;
@@ -139,6 +142,12 @@ export function createActionHandlers(options: ActionHandlerOptions): Omit<Action
     // A shorter grace is a deletion of its own.
     if (gracePeriodSeconds === undefined) deletions.note(uid);
     return { kind: "done" };
+  }
+
+  /** One that was being deleted already keeps the version that somebody's earlier write gave it. */
+  function keepDeleted(resource: Resource, object: KubeObject, before: string | undefined, sentAt: number): void {
+    const isOurs = before !== undefined && object.metadata.resourceVersion !== before;
+    keepWrite(stores, resource, object, isOurs ? sentAt : undefined);
   }
 
   async function deleteCollection(action: DeleteCollectionAction, context: ActionContext): Promise<ActionOutcome> {
