@@ -17,15 +17,20 @@ import { type Resource, resourceName } from "../api/resource.ts";
 import type { Clock } from "../base/clock.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { AlreadyExists, Conflict, Invalid, NotFound } from "../kube/errors.ts";
+import type { RequestLane } from "../kube/transport.ts";
 import type { Metrics } from "./metrics.ts";
 import { wasSent } from "./outcome.ts";
 import { keepWrite, type OwnWriteStores } from "./own-writes.ts";
 import { RecentDeletions } from "./recent-deletions.ts";
 
-/** What a handler is given besides its action. */
+/** See {@link RequestLane}. */
+export type PlanLane = Exclude<RequestLane, "lease">;
+
+/** What a handler is given besides its action. Its fields are those of the client's options for writes. */
 export interface ActionContext {
   /** Asked in the moment of sending; to be passed on with every write. */
   readonly fence: () => boolean;
+  readonly lane: PlanLane;
 }
 
 /** Carries out one action. What it throws is mapped like an error of the client. */
@@ -59,7 +64,7 @@ export function createActionHandlers(options: ActionHandlerOptions): Omit<Action
     const { resource, object } = action;
     const sentAt = clock.monotonic();
     try {
-      const created = await counted(metrics, "create", resource, client.create(resource, object, { fence: context.fence }));
+      const created = await counted(metrics, "create", resource, client.create(resource, object, context));
       keepWrite(stores, resource, created, sentAt);
       return { kind: "done" };
     } catch (error) {
@@ -85,7 +90,7 @@ export function createActionHandlers(options: ActionHandlerOptions): Omit<Action
     if (object.metadata.resourceVersion === undefined)
       throw new Error(`${resourceName(resource)} ${object.metadata.name} was to be replaced without a version`);
     try {
-      keepWrite(stores, resource, await counted(metrics, "update", resource, client.replace(resource, object, { fence: context.fence })));
+      keepWrite(stores, resource, await counted(metrics, "update", resource, client.replace(resource, object, context)));
       return { kind: "done" };
     } catch (error) {
       if (!(error instanceof Conflict)) throw error;
@@ -98,7 +103,7 @@ export function createActionHandlers(options: ActionHandlerOptions): Omit<Action
 
   async function dryRun(action: DryRunAction, context: ActionContext): Promise<ActionOutcome> {
     try {
-      await client.create(action.resource, action.object, { dryRun: true, fieldValidation: "Strict", fence: context.fence });
+      await client.create(action.resource, action.object, { ...context, dryRun: true, fieldValidation: "Strict" });
     } catch (error) {
       if (error instanceof NotFound) return { kind: "failed", error };
       // Names are looked at last: what is refused for its name alone was found right.
@@ -122,7 +127,7 @@ export function createActionHandlers(options: ActionHandlerOptions): Omit<Action
     const deletion = client.delete(resource, ref, {
       uid,
       ...(resourceVersion === undefined ? {} : { resourceVersion }),
-      fence: context.fence,
+      ...context,
       ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
     });
     try {
@@ -153,7 +158,7 @@ export function createActionHandlers(options: ActionHandlerOptions): Omit<Action
   async function deleteCollection(action: DeleteCollectionAction, context: ActionContext): Promise<ActionOutcome> {
     const { resource, namespace, labelSelector, limit } = action;
     for (let page = 0; page < mostPages; page++) {
-      const deletion = client.deleteCollection(resource, { namespace, labelSelector, limit, fence: context.fence });
+      const deletion = client.deleteCollection(resource, { namespace, labelSelector, limit, ...context });
       const deleted = await counted(metrics, "deletecollection", resource, deletion);
       if (deleted < limit) break;
     }
@@ -169,7 +174,7 @@ export function createActionHandlers(options: ActionHandlerOptions): Omit<Action
     }
     const body = [{ op: "test" as const, path: "/metadata/uid", value: uid }, ...operations];
     try {
-      const answer = client.patch<KubeObject>(resource, ref, { type: "json", body }, { fence: context.fence });
+      const answer = client.patch<KubeObject>(resource, ref, { type: "json", body }, context);
       keepWrite(stores, resource, await counted(metrics, "patch", resource, answer));
       return { kind: "done" };
     } catch (error) {
@@ -187,7 +192,7 @@ export function createActionHandlers(options: ActionHandlerOptions): Omit<Action
   async function merge(action: MergeAction, context: ActionContext): Promise<ActionOutcome> {
     const { resource, ref, uid, resourceVersion, subresource } = action;
     const metadata = { ...(action.body["metadata"] as object | undefined), uid, resourceVersion };
-    const to = { fence: context.fence, ...(subresource !== undefined && { subresource }) };
+    const to = { ...context, ...(subresource !== undefined && { subresource }) };
     try {
       const answer = client.patch<KubeObject>(resource, ref, { type: "strategic", body: { ...action.body, metadata } }, to);
       keepWrite(stores, resource, await counted(metrics, "patch", resource, answer, subresource));
