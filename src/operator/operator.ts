@@ -323,8 +323,8 @@ function storesOf(informers: readonly Informer<KubeObject>[]): ReadonlyMap<strin
     [...byName].map(([name, ofKind]) => [
       name,
       {
-        observeWrite(object) {
-          for (const informer of ofKind) if (informer.store.synced) informer.observeWrite(object);
+        observeWrite(object, sentAt) {
+          for (const informer of ofKind) if (informer.store.synced) informer.observeWrite(object, sentAt);
         },
       },
     ]),
