@@ -101,6 +101,7 @@ async function runOperator(options: OperatorOptions): Promise<void> {
     serverTime,
     namespace,
     leaseName: "nuptse-operator",
+    claims: true,
     identity: `${hostname()}_${randomBytes(5).toString("hex")}`,
     leaseTimings: options.lease,
     maxClockSkewMs: options.maxClockSkewMs,
@@ -121,12 +122,12 @@ async function runOperator(options: OperatorOptions): Promise<void> {
     },
     ...(await gatewayAsking(options)),
   });
-  const webhooks = await startOperatorWebhooks(options, operator, { namespace, metrics, logger, now: () => serverTime.now() });
-  const closeCertificates = await keepCertificates(options, operator, { namespace, metrics, logger, now: () => serverTime.now() });
+  let webhooks: WebhookService | undefined;
+  const { claim } = operator;
   const server = await health.startHealthServer({
     ...options.metricsAddress,
     alive: {},
-    ready: { operator: () => operator.notReady(), ...(webhooks !== undefined && { webhooks: () => webhooks.notReady() }) },
+    ready: { claim: () => claim.notReady(), operator: () => operator.notReady(), webhooks: () => webhooks?.notReady() },
     metrics,
   });
   const explain =
@@ -141,14 +142,34 @@ async function runOperator(options: OperatorOptions): Promise<void> {
     ...(xxlAdmin !== undefined && { xxlAdminPort: xxlAdmin.port }),
     ...(explain !== undefined && { explainPort: explain.port }),
   });
-  endOnSignal(() => operator.stop());
+  const stopping = new AbortController();
+  endOnSignal(() => {
+    stopping.abort();
+    operator.stop();
+  });
+  const endRefused = (reason: string): void => {
+    logger.error("this cluster is looked after by another installation, this process ends", { reason });
+    process.exit(1);
+  };
+  // Before anything that writes, webhooks and certificates too: their names are the same in every installation.
+  const refusal = await claim.settle(stopping.signal, { definedOnly: true });
+  if (refusal !== undefined) endRefused(refusal);
+  void claim.follow(stopping.signal).then((lost) => lost !== undefined && endRefused(lost));
+  let closeCertificates: (() => Promise<void>) | undefined;
+  if (!stopping.signal.aborted) {
+    const around = { namespace, metrics, logger, now: () => serverTime.now() };
+    webhooks = await startOperatorWebhooks(options, operator, around);
+    closeCertificates = await keepCertificates(options, operator, around);
+  }
   const end = await operator.run();
+  if (claim.refusal !== undefined) endRefused(claim.refusal);
   if (end.kind === "lost") {
     // Whoever lost the lease must not write again, whatever is still under way in this process.
     logger.error("the lease is lost, this process ends", { reason: end.reason });
     process.exit(1);
   }
   logger.info("operator has stopped");
+  stopping.abort();
   await webhooks?.close();
   await closeCertificates?.();
   outbox?.close();

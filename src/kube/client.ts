@@ -27,6 +27,8 @@ export interface KubeClient {
 export interface ReadOptions {
   /** Absent = a consistent read. */
   readonly resourceVersion?: string;
+  /** Of the object only its metadata is needed; a transport may bring all of it. */
+  readonly metadataOnly?: boolean;
 }
 
 export interface ListOptions {
