@@ -166,7 +166,17 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
       if (memory.vanished.size > 0) memory.prune(neededVanished(job));
       options.configMaps().refer(key, [...calendarRefs(job, options.namespace), ...parametersRefs(job)]);
       const read = specOf(job);
-      const resident = options.resident && residentFacts(options.resident, job, memory, read.spec.queue.priority, clock.now());
+      const revisions = caches.revisions.byIndex("job", uid);
+      const resident =
+        options.resident &&
+        residentFacts(options.resident, job, memory, {
+          priority: read.spec.queue.priority,
+          itemTimeoutMs: read.spec.itemTimeoutMs,
+          jitterMs: read.jitterMs,
+          hasRevision: (revision) => revisions.some(({ metadata }) => metadata.name === revision),
+          termStart,
+          now: clock.now(),
+        });
       const pods = caches.pods.byIndex("job", uid);
       return {
         job,
@@ -177,7 +187,7 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
         ...foreignRuns(caches, uid),
         vanished: memory.vanishedBy(clock.now()),
         endedUndeleted: memory.endedUndeleted,
-        revisions: caches.revisions.byIndex("job", uid),
+        revisions,
         resultsFiles: caches.resultsFiles.byIndex("job", uid),
         nodes: nodeFacts(caches),
         memory,
@@ -219,7 +229,7 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
       if (plan === undefined) return;
       teller?.settled(observed, plan.traced, results, status);
       countFired(plan, results, metrics);
-      countDispatched(observed, results);
+      countDispatched(observed, plan, results);
       if (plan.strays > 0) metrics.count("nuptse_stray_pods_total", {}, plan.strays);
       if (status?.kind !== "done") return;
       settleRecorded(plan, observed, memory, metrics);
@@ -281,11 +291,13 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
   }
 
   /** How late the first task of a run was handed over, for runs of the schedule that this leader began. */
-  function countDispatched({ job, jitterMs }: ObservedJob, results: readonly ActionResult[]): void {
+  function countDispatched({ job, jitterMs }: ObservedJob, { fired }: ElasticJobPlan, results: readonly ActionResult[]): void {
     const counted = new Set<string>();
     for (const { action, outcome } of results) {
       if (action.tag !== "dispatch" || outcome.kind !== "done" || action.asksFirst || counted.has(action.task.run)) continue;
       counted.add(action.task.run);
+      const ahead = fired.find(({ run }) => run === action.task.run);
+      if (ahead !== undefined) metrics.observe("nuptse_fire_delay_seconds", {}, Math.max(0, observedDelay(ahead.dueAt)));
       const entry = job.status?.active?.find(({ run }) => run === action.task.run);
       const fireTime = parseTime(entry?.fireTime);
       const isFirst = action.task.attempt === 1 && (parseTime(entry?.startedAt) ?? 0) >= termStart;

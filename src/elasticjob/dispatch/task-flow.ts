@@ -60,7 +60,13 @@ export class TaskFlow {
     this.#recalled = order.tag === "recall";
     this.#isHanded = order.asksFirst || this.#recalled;
     this.#asks = order.asksFirst;
-    this.#state = { accepted: false, round: order.round, ...(this.#recalled && { recalledAt: options.clock.now() }) };
+    const now = options.clock.now();
+    this.#state = {
+      accepted: false,
+      round: order.round,
+      ...(this.#recalled && { recalledAt: now }),
+      ...(order.isUncertain === true && { uncertainSince: now }),
+    };
   }
 
   /** As it was last spoken of. */
@@ -166,6 +172,7 @@ export class TaskFlow {
   #unknown(now: number): number {
     if (this.#accepted || this.#recalled)
       return this.#ended(now, "Lost", "Forgotten", "the executor knows nothing of it any more; it was started anew, or never had it");
+    if (this.#order.isUncertain === true) return this.#ended(now, "Lost", "NeverBegun", "its executor has never heard of it");
     if (now < this.#order.remembersUntil) {
       this.#asks = false;
       return 0;

@@ -68,8 +68,14 @@ export class ResidentWorld extends JobWorld {
       },
       this.job,
       this.notes,
-      observed.spec.queue.priority,
-      this.now,
+      {
+        priority: observed.spec.queue.priority,
+        itemTimeoutMs: observed.spec.itemTimeoutMs,
+        jitterMs: observed.jitterMs,
+        hasRevision: (name) => observed.revisions.some(({ metadata }) => metadata.name === name),
+        termStart: observed.termStart,
+        now: this.now,
+      },
     );
     return { ...observed, pods: [...observed.pods, ...attempts], ...facts };
   }
