@@ -33,6 +33,7 @@ import { type ElasticJobPlan, nothingToDo, planElasticJob } from "./rules/plan.t
 import { type ReadSpec, readSpec } from "./rules/read-spec.ts";
 import { UpstreamGraph } from "./upstream-graph.ts";
 import { createTraceTeller } from "./trace-teller.ts";
+import { WaitingRuns } from "./waiting-runs.ts";
 
 export interface ElasticJobControllerOptions {
   readonly caches: () => ElasticJobCaches;
@@ -94,7 +95,7 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
   >();
   const uids = new Map<string, string>();
   const plans = new WeakMap<ObservedJob, ElasticJobPlan>();
-  const waiting = new Map<string, readonly string[]>();
+  const waiting = new WaitingRuns(metrics);
   /** Since when a job that requests name is known to be missing, by "namespace/name". */
   const missing = new Map<string, number>();
   const teller = options.trace === undefined ? undefined : createTraceTeller(options.trace);
@@ -132,7 +133,7 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
     options.resident?.dispatcher.abandon(uid);
     teller?.forget(uid);
     specs.delete(uid);
-    waiting.delete(uid);
+    waiting.tell(uid, []);
   }
 
   function observeMissing(ref: ObjectRef, name: string): MissingJob | undefined {
@@ -216,8 +217,7 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
       // Nothing was thought about a job whose clock is off, or that is being deleted: what it has it keeps until its pods have ended.
       if (plan.wants !== undefined) options.admission?.declare(ownerOf(observed.job), plan.wants);
       declarePlaces(observed, plan);
-      const uid = observed.job.metadata.uid as string;
-      if (plan.waiting.length > 0 || waiting.has(uid)) countWaiting(waiting, metrics, uid, plan.waiting);
+      waiting.tell(observed.job.metadata.uid as string, plan.waiting);
       return plan;
     },
 
@@ -338,17 +338,6 @@ function settleRecorded(plan: ElasticJobPlan, observed: ObservedJob, memory: Job
   for (const result of plan.recorded.attempts) metrics.count("nuptse_item_attempts_total", { result });
   const active = new Set((plan.status?.status.active as readonly { run: string }[] | null | undefined)?.map((run) => run.run));
   for (const run of observed.job.status?.active ?? []) if (!active.has(run.run)) memory.forgetRun(run.run);
-}
-
-function countWaiting(waiting: Map<string, readonly string[]>, metrics: Metrics, uid: string, reasons: readonly string[]): void {
-  const touched = new Set([...(waiting.get(uid) ?? []), ...reasons]);
-  if (reasons.length === 0) waiting.delete(uid);
-  else waiting.set(uid, reasons);
-  for (const reason of touched) {
-    let count = 0;
-    for (const known of waiting.values()) count += known.filter((other) => other === reason).length;
-    metrics.set("nuptse_runs_waiting", { reason }, count);
-  }
 }
 
 /** A vanished pod matters while its run goes on and its item has not ended. */

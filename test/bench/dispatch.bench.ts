@@ -115,7 +115,7 @@ const bench: Bench = async (words) => {
     }
     const until = Date.now();
     const judge = async (since: number) => judgeArrivals(jobs, (await executors?.arrivals()) ?? [], period, since, until);
-    for (const deadline = until + longestMs; (await judge(first)).missing > 0 && Date.now() < deadline; ) await sleep(2000);
+    while ((await judge(first)).missing > 0 && Date.now() < until + longestMs) await sleep(5000);
     const all = await judge(first);
     const shaken = await judge(to);
     memory.push((await operator.memory()).peak);

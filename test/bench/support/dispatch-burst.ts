@@ -54,7 +54,7 @@ export async function burst(
   let came: readonly Arrival[] = [];
   const deadline = tick + longestMs;
   do {
-    await sleep(500);
+    await sleep(2000);
     came = (await executors.arrivals()).slice(before).filter(({ what }) => what === "begin");
   } while (came.length < count && Date.now() < deadline);
   await ended(cluster, count, tick, deadline);
@@ -138,9 +138,9 @@ async function rested(cluster: BenchCluster, count: number, tick: number): Promi
   for (;;) {
     const jobs = await cluster.list(jobsPath(dispatchNamespace));
     const ready = jobs.filter(({ status }) => status?.["nextFireTime"] === next && status["active"] === undefined).length;
-    if (Date.now() > tick - 3000) throw new Error(`${ready} of ${count} jobs knew of the burst in time`);
     if (ready >= count) return;
-    await sleep(1000);
+    if (Date.now() > tick - 10_000) throw new Error(`${ready} of ${count} jobs knew of the burst in time`);
+    await sleep(5000);
   }
 }
 
@@ -148,9 +148,11 @@ async function rested(cluster: BenchCluster, count: number, tick: number): Promi
 async function ended(cluster: BenchCluster, count: number, tick: number, deadline: number): Promise<void> {
   const isRecorded = ({ status }: ApiObject) =>
     parseTime(status?.["lastHandledFireTime"] as string | undefined) === tick && status?.["active"] === undefined;
+  // thousands are listed only when it may be true: that is work for an API server that is being measured
+  await sleep(Math.max(0, tick + 20_000 - Date.now()));
   while (Date.now() < deadline) {
     if ((await cluster.list(jobsPath(dispatchNamespace))).filter(isRecorded).length >= count) return;
-    await sleep(2000);
+    await sleep(5000);
   }
   tell("some runs of the burst were not recorded in time");
 }
