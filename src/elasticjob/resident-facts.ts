@@ -5,7 +5,14 @@ import type { FleetPlaces } from "./dispatch/places.ts";
 import type { JobNotes } from "./job-memory.ts";
 import type { AttemptPod } from "./rules/attempt.ts";
 import { hasEnded } from "./rules/live-run.ts";
-import { attemptAtExecutor, clockMarginMs, type DispatchRecord, recordsOf, taskKey, type TaskPlace } from "./rules/resident/dispatch-record.ts";
+import {
+  attemptAtExecutor,
+  clockMarginMs,
+  type DispatchRecord,
+  recordsOf,
+  taskKey,
+  type TaskPlace,
+} from "./rules/resident/dispatch-record.ts";
 import { namedRun, type NamedRun, type NamedRunTerms } from "./rules/resident/named-run.ts";
 import type { ObservedFleet } from "./rules/resident/observed-fleet.ts";
 

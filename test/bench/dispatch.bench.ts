@@ -170,7 +170,10 @@ const bench: Bench = async (words) => {
         columns: ["from its instant to the executor, ms", "runs", "p50", "p90", "p99", "most"],
         rows: [
           delayRow(`${choice.jobs} jobs on ${instances.length} instances, ${choice.seconds} s`, pace.delays),
-          delayRow(`the same with ${choice.kills} kill -9, each ${largest(outages).toFixed(0)} s without an operator at most`, shaken.delays),
+          delayRow(
+            `the same with ${choice.kills} kill -9, each ${largest(outages).toFixed(0)} s without an operator at most`,
+            shaken.delays,
+          ),
           delayRow(`${choice.burst} of one tick`, [...lagsOf(true), ...lagsOf(false)]),
           delayRow("of them those of priority 10", lagsOf(true)),
           delayRow("and the others", lagsOf(false)),

@@ -67,7 +67,12 @@ export function dispatchedJobs({ jobs, fleets, period, spread }: DispatchLoad, f
 }
 
 /** "20261120t160000z" */
-const runOf = (fireTime: number) => new Date(fireTime).toISOString().replace(/\.\d+Z$/, "z").replaceAll(/[-:]/g, "").toLowerCase();
+const runOf = (fireTime: number) =>
+  new Date(fireTime)
+    .toISOString()
+    .replace(/\.\d+Z$/, "z")
+    .replaceAll(/[-:]/g, "")
+    .toLowerCase();
 
 /** What became of the fire times that were due in [from, to), by the executors' log. */
 export interface Judgement {

@@ -39,12 +39,7 @@ export class ExecutorsProcess {
   }
 
   /** Resolves when all of them listen. Every task takes `workMs`. End it with `end()`. */
-  static async start(
-    instances: readonly LoggedInstance[],
-    port: number,
-    workMs: number,
-    logsFolder: string,
-  ): Promise<ExecutorsProcess> {
+  static async start(instances: readonly LoggedInstance[], port: number, workMs: number, logsFolder: string): Promise<ExecutorsProcess> {
     const instancesFile = join(logsFolder, "executors.jsonl");
     const logFile = join(logsFolder, "executed.tsv");
     await writeFile(instancesFile, `${instances.map((instance) => JSON.stringify(instance)).join("\n")}\n`);

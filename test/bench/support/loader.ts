@@ -37,7 +37,9 @@ export const loaderAgent = "bench-loader";
 
 /** One line of JSON with all but the requests, then one line a request: path, body, and address and body of what goes before, with tabs between. */
 export function writtenLoad({ requests, ...how }: Load): string {
-  const lines = requests.map(({ path, body, before }) => [path, body, ...(before === undefined ? [] : [before.url, before.body])].join("\t"));
+  const lines = requests.map(({ path, body, before }) =>
+    [path, body, ...(before === undefined ? [] : [before.url, before.body])].join("\t"),
+  );
   return `${[JSON.stringify(how), ...lines].join("\n")}\n`;
 }
 

@@ -5,7 +5,10 @@ import { noMetrics } from "../../../src/runtime/metrics.ts";
 describe("the gauge of runs that wait", () => {
   it("tells of each reason how many runs have it, and of those that nothing has any more", () => {
     const gauge = new Map<string, number>();
-    const waiting = new WaitingRuns({ ...noMetrics, set: (_name, labels, value) => void gauge.set((labels as { reason: string }).reason, value) });
+    const waiting = new WaitingRuns({
+      ...noMetrics,
+      set: (_name, labels, value) => void gauge.set((labels as { reason: string }).reason, value),
+    });
     waiting.tell("a", []);
     assert.equal(gauge.size, 0);
     waiting.tell("a", ["FleetBusy", "FleetBusy", "Misfire"]);

@@ -155,7 +155,8 @@ function namedAttempt(context: TaskContext, runner: string, { records, assignmen
   if (record === undefined || others.length > 0 || assignments !== undefined || fleet === undefined) return [];
   const isPlain = run.kind === "Schedule" && run.recorded === undefined && run.items.toString() === "0" && record.attempt === 1;
   // Under Forbid nothing else of the job begins before this run is recorded. With Skip it might be given up while somebody's word is on its way.
-  if (!isPlain || spec.concurrencyPolicy !== "Forbid" || spec.misfire.onDowntime === "Skip" || observed.dependencies !== undefined) return [];
+  if (!isPlain || spec.concurrencyPolicy !== "Forbid" || spec.misfire.onDowntime === "Skip" || observed.dependencies !== undefined)
+    return [];
   if (fleet.executor.protocol !== "HTTP" || !fleet.executor.remembers) return [];
   const named = namedRun(job, { jitterMs, itemTimeoutMs: spec.itemTimeoutMs }, now);
   if (named?.entry.run !== run.id || named.entry.revision !== run.revision || named.runner !== runner) return [];

@@ -54,7 +54,12 @@ function oftenAndPlain(job: ElasticJob): ElasticJob {
   const { schedule, ...spec } = job.spec;
   return {
     ...job,
-    spec: { ...spec, schedule: { ...schedule, crons: ["*/20 * * * * ?"] }, concurrencyPolicy: "Forbid", sharding: { total: 1, strategy: "Average" } },
+    spec: {
+      ...spec,
+      schedule: { ...schedule, crons: ["*/20 * * * * ?"] },
+      concurrencyPolicy: "Forbid",
+      sharding: { total: 1, strategy: "Average" },
+    },
   };
 }
 

@@ -82,7 +82,8 @@ export class ResidentWitness {
         this.say(`run ${run} of ${metadata.name} has not ended: ${phase} ${reason} ${message}`);
       const begun = new Set(log.flatMap(({ task }) => (task.job.uid === metadata.uid ? [task.run] : [])));
       for (const { fireTime = "", outcome } of status?.outcomes?.notSucceeded ?? [])
-        if (outcome === "Skipped" && begun.has(runNamed(fireTime))) this.say(`${fireTime} of ${metadata.name} was skipped, and an executor has begun it`);
+        if (outcome === "Skipped" && begun.has(runNamed(fireTime)))
+          this.say(`${fireTime} of ${metadata.name} was skipped, and an executor has begun it`);
       for (const { run, succeeded } of status?.history ?? [])
         for (const item of IntervalSet.parse(succeeded))
           if (!done.has(`${metadata.uid}/${run}/${item}`))

@@ -68,7 +68,11 @@ describe("a run that status names ahead (decision 7)", () => {
     assert.equal(world.status.nextFireTime, "2026-11-21T14:00:00Z");
   });
 
-  const others: readonly { readonly why: string; readonly options?: WorldOptions; readonly before?: (world: ResidentWorld, home: string) => void }[] = [
+  const others: readonly {
+    readonly why: string;
+    readonly options?: WorldOptions;
+    readonly before?: (world: ResidentWorld, home: string) => void;
+  }[] = [
     { why: "runs may overlap", options: { spec: { concurrencyPolicy: "Allow" } } },
     { why: "what passes in a downtime is given up", options: { spec: { misfire: { onDowntime: "Skip" } } } },
     { why: "it has more than one item", options: { spec: { sharding: { total: 2 } } } },
@@ -158,7 +162,7 @@ describe("a new leader that finds a run named whose instant has come", () => {
     const { world, home } = warm();
     world.to("13:00:00");
     world.said = [];
-    world.sleepTo("13:00:20").loseInstance(home).restart().settle();
+    world.sleepTo("13:00:20").loseInstance(home).restart().settle().settle();
     assert.equal(world.active()?.kind, "Misfire");
     assert.ok(!(world.dispatches()[0] as string).includes(home));
   });

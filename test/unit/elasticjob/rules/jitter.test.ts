@@ -32,9 +32,18 @@ describe("schedule.jitterSeconds (decision 42)", () => {
 
   it("1 spreads jobs over a second", () => {
     const spec = { schedule: { crons: ["* * * * *"], jitterSeconds: 1 } };
-    const offsets = Array.from({ length: 1000 }, (_, index) => readSpec(makeJob(spec, { metadata: { name: `job-${index}`, uid: "u" } }), []).jitterMs);
-    const tenths = Array.from({ length: 10 }, (_, tenth) => offsets.filter((value) => Math.min(9, Math.floor(value / 100)) === tenth).length);
-    assert.ok(tenths.every((count) => count > 50), tenths.join());
+    const offsets = Array.from(
+      { length: 1000 },
+      (_, index) => readSpec(makeJob(spec, { metadata: { name: `job-${index}`, uid: "u" } }), []).jitterMs,
+    );
+    const tenths = Array.from(
+      { length: 10 },
+      (_, tenth) => offsets.filter((value) => Math.min(9, Math.floor(value / 100)) === tenth).length,
+    );
+    assert.ok(
+      tenths.every((count) => count > 50),
+      tenths.join(),
+    );
   });
 
   it("0 adds nothing", () => {
