@@ -31,6 +31,7 @@ import { type MissingJob, planMissingJob } from "./rules/missing-job.ts";
 import { withParameters } from "./rules/parameters.ts";
 import { type ElasticJobPlan, nothingToDo, planElasticJob } from "./rules/plan.ts";
 import { type ReadSpec, readSpec } from "./rules/read-spec.ts";
+import { storedClaims } from "./rules/resident/stored-claims.ts";
 import { UpstreamGraph } from "./upstream-graph.ts";
 import { createTraceTeller } from "./trace-teller.ts";
 import { WaitingRuns } from "./waiting-runs.ts";
@@ -247,8 +248,8 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
     beginTerm(wasTaken) {
       termStart = clock.now();
       lateWritesFrom = wasTaken ? termStart : undefined;
-      options.resident?.places.beginTerm();
       options.resident?.dispatcher.stop();
+      countPlaces();
       teller?.beginTerm();
     },
 
@@ -288,6 +289,18 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
     const uid = job.metadata.uid as string;
     if (places !== undefined) options.resident?.places.declare(refOfObject(job), uid, places);
     else if (fleets === undefined) options.resident?.places.forget(uid);
+  }
+
+  /** What all jobs have at work is known before any of them is looked at: nobody waits until thousands have been. */
+  function countPlaces(): void {
+    if (options.resident === undefined) return;
+    const { places } = options.resident;
+    places.beginTerm();
+    for (const job of options.caches().jobs.all()) {
+      const claims = storedClaims(job, termStart);
+      if (claims.length > 0) places.declare(refOfObject(job), job.metadata.uid as string, claims);
+    }
+    places.begin();
   }
 
   /** How late the first task of a run was handed over, for runs of the schedule that this leader began. */

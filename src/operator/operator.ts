@@ -280,7 +280,7 @@ export function createOperator(options: OperatorOptions): Operator {
     logger,
     onLeading: () => {
       tenantQueue.beginTerm();
-      elasticJob.controller.beginTerm(lease.wasTaken);
+      elasticJob.beginTerm(lease.wasTaken);
       publishing.beginTerm();
       askGateways();
       if (pod !== undefined) void labelLeader({ client, clock, random, namespace, pod, fence: () => lease.fence(), onError });

@@ -97,10 +97,6 @@ export const residentMutants: readonly ResidentMutant[] = [
     },
   },
   {
-    name: "what a leader before may have handed over is not asked about",
-    plan: (observed) => planElasticJob({ ...observed, pods: observed.pods.filter(({ executor }) => executor?.isUncertain !== true) }),
-  },
-  {
     name: "a run that status names is handed over to whoever has room",
     quick: true,
     plan: (observed) => {

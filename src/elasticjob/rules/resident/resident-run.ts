@@ -17,8 +17,9 @@ import { type Placement, place } from "./placement.ts";
 import { dispatchTask, probeAgainMs, probeInstance, recallTask, type TaskContext, totalOf } from "./task-actions.ts";
 
 const never = Number.POSITIVE_INFINITY;
-/** After its instant a run may be handed over without a record for so long. */
-const latestMs = 2000;
+/** After its instant a run may be handed over without a record for so long, and for so much of the time that its item has. */
+const latestMs = 30_000;
+const latestShare = 0.1;
 /** What was handed over without a record is looked at after so long, whatever its executor says. */
 const lookAgainMs = 1000;
 
@@ -161,7 +162,7 @@ function namedAttempt(context: TaskContext, runner: string, { records, assignmen
   const named = namedRun(job, { jitterMs, itemTimeoutMs: spec.itemTimeoutMs }, now);
   if (named?.entry.run !== run.id || named.entry.revision !== run.revision || named.runner !== runner) return [];
   // Its time counts from its instant, and one that is late would be short of it.
-  const isOnTime = named.record.at >= termStart && now - named.record.at <= latestMs;
+  const isOnTime = named.record.at >= termStart && now - named.record.at <= Math.min(latestMs, latestShare * spec.itemTimeoutMs);
   return isOnTime && named.record.instance === record.instance ? dispatchTask(context, { executor: { runner, record: named.record } }) : [];
 }
 

@@ -81,7 +81,8 @@ describe("a run that status names ahead (decision 7)", () => {
     { why: "its instance has no place", before: (world) => (world.executor = { ...plainExecutor, capacity: 0 }) },
     { why: "its executor does not remember", before: (world) => (world.executor = { ...plainExecutor, remembers: false }) },
     { why: "its executor speaks another protocol", before: (world) => (world.executor = { ...plainExecutor, protocol: "XxlJob" }) },
-    { why: "it is late", before: (world) => world.sleepTo("13:00:03") },
+    { why: "it is late", before: (world) => world.sleepTo("13:00:31") },
+    { why: "it is late for its time limit", options: { spec: { itemTimeoutSeconds: 20 } }, before: (world) => world.sleepTo("13:00:03") },
     { why: "its template has changed", before: (world) => world.edit({ parameter: "other" }) },
   ];
   for (const { why, options, before } of others)
