@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { storedClaims } from "../../../../src/elasticjob/rules/resident/stored-claims.ts";
 import { plainExecutor, ResidentWorld } from "../../../support/builders/resident-world.ts";
 import type { WorldOptions } from "../../../support/builders/job-world.ts";
 
@@ -204,5 +205,27 @@ describe("a new leader that finds a run named whose instant has come", () => {
     world.termStart = world.now;
     world.settle();
     assert.deepEqual(world.said, asks(home));
+  });
+});
+
+describe("what stored status says of places", () => {
+  const held = (world: ResidentWorld) =>
+    storedClaims(world.job, world.now).flatMap((claim) =>
+      [...claim.held].map(([instance, count]) => `${claim.runner} ${instance} ${count}`),
+    );
+
+  it("is one for each item that it tells to be at an instance", () => {
+    const world = ResidentWorld.ready({ spec: { sharding: { total: 5 } } }).to("12:00:00") as ResidentWorld;
+    assert.deepEqual(held(world), ["workers uid-workers-0 2", "workers uid-workers-1 2", "workers uid-workers-2 1"]);
+    for (const item of [0, 1, 2, 3, 4]) world.ends(item);
+    world.settle();
+    assert.deepEqual(held(world), []);
+  });
+
+  it("is one for a run that is named and has just come", () => {
+    const { world, home } = warm();
+    assert.deepEqual(held(world.sleepTo("12:59:59")), []);
+    assert.deepEqual(held(world.sleepTo("13:00:00")), [`workers uid-${home} 1`]);
+    assert.deepEqual(held(world.sleepTo("13:01:00")), [], "one that was handed over would have an entry");
   });
 });
