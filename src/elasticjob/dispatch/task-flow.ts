@@ -37,6 +37,8 @@ const fencedWaitMs = 1000;
 /** An executor that answers a wait at once would be asked without a pause. */
 const shortestPollMs = 250;
 const longestMessage = 4096;
+/** One for all: an exception with its stack for each task that ends costs as much as all else about letting it go. */
+const letGo = new Error("nobody waits for it any more");
 
 /** A task that is being followed. It never gives up by itself: limits are a matter of the rules. */
 export class TaskFlow {
@@ -99,13 +101,13 @@ export class TaskFlow {
     if (this.#recalled) return;
     this.#recalled = true;
     this.#tell({ recalledAt: this.#options.clock.now() });
-    this.#interrupt.abort();
+    this.#interrupt.abort(letGo);
   }
 
   /** Nobody wants to know any more. */
   stop(): void {
-    this.#life.abort();
-    this.#interrupt.abort();
+    this.#life.abort(letGo);
+    this.#interrupt.abort(letGo);
   }
 
   /** One exchange; returns how long to wait before the next. */
