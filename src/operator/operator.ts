@@ -294,7 +294,7 @@ export function createOperator(options: OperatorOptions): Operator {
     ...(options.claims === true && { mayLead: (signal) => claim.settle(signal) }),
     onLeading: () => {
       tenantQueue.beginTerm();
-      elasticJob.controller.beginTerm(lease.wasTaken);
+      elasticJob.beginTerm(lease.wasTaken);
       publishing.beginTerm();
       askGateways();
       if (pod !== undefined) void labelLeader({ client, clock, random, namespace, pod, fence: () => lease.fence(), onError });

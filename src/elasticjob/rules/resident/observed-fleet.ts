@@ -4,7 +4,7 @@ import type { Fleet } from "../../../api/fleet.ts";
 export interface ObservedFleet {
   readonly fleet: Fleet | "missing" | "noExecutor";
   /**
-   * False until every job has told what it has at work, after this process began to lead: nobody knows before what room there is.
+   * False until what status says of all jobs has been counted, after this process began to lead: nobody knows before what room there is.
    */
   readonly isCounted: boolean;
   /** Places that this job could have on an instance, with what it has there: what others have, and what those before it wait for, is taken off. */
