@@ -17,6 +17,7 @@ import { type GatewayOptions, settingsOf } from "./cli/gateway.ts";
 import { createProgram } from "./cli/program.ts";
 import { runProgram } from "./cli/run-program.ts";
 import type { TraceServerOptions } from "./cli/trace.ts";
+import type { UninstallOptions } from "./cli/uninstall.ts";
 import { retentionOf } from "./cli/trace-flags.ts";
 import type { Outbox } from "./notify/outbox.ts";
 import type { Operator } from "./operator/operator.ts";
@@ -32,6 +33,8 @@ import type { WebhookService } from "./webhook/webhook-service.ts";
 
 /** Where the kubelet puts the token of the account of the pod that we run in. */
 const ownTokenFile = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+/** The Lease that operators lead by. */
+const leaseName = "nuptse-operator";
 const clock = createSystemClock();
 const random: Random = { next: () => Math.random() };
 const output = createProcessOutput();
@@ -43,7 +46,7 @@ if (problem !== undefined) {
 }
 const program = createProgram(
   { clock, output, version: packageVersion },
-  { runOperator, runPlayground, addPlaygroundUser, runTrace, runGateway },
+  { runOperator, runPlayground, addPlaygroundUser, runTrace, runGateway, runUninstall },
 );
 try {
   process.exitCode = await runProgram(program, process.argv.slice(2), output);
@@ -100,7 +103,7 @@ async function runOperator(options: OperatorOptions): Promise<void> {
     metrics,
     serverTime,
     namespace,
-    leaseName: "nuptse-operator",
+    leaseName,
     claims: true,
     identity: `${hostname()}_${randomBytes(5).toString("hex")}`,
     leaseTimings: options.lease,
@@ -290,25 +293,14 @@ async function startOperatorTrace(options: OperatorOptions, logger: Logger, metr
 }
 
 async function runTrace(options: TraceServerOptions): Promise<void> {
-  const [{ loadCredentials }, { createHttpTransport }, { createKubeClient }, { createTokenAccess }, { startTraceServer }] =
-    await Promise.all([
-      import("./kube/credentials.ts"),
-      import("./kube/http-transport.ts"),
-      import("./kube/kube-client.ts"),
-      import("./runtime/token-access.ts"),
-      import("./trace/http-server.ts"),
-    ]);
-  const [{ createSqliteStore }, { startHousekeeping }] = await Promise.all([
+  const [{ createTokenAccess }, { startTraceServer }, { createSqliteStore }, { startHousekeeping }] = await Promise.all([
+    import("./runtime/token-access.ts"),
+    import("./trace/http-server.ts"),
     import("./trace/sqlite-store.ts"),
     import("./trace/housekeeping.ts"),
   ]);
   const logger = await createProcessLogger(options);
-  const credentials = await loadCredentials({
-    clock,
-    ...(options.kubeconfig !== undefined && { kubeconfig: options.kubeconfig }),
-    ...(options.context !== undefined && { context: options.context }),
-  });
-  const transport = createHttpTransport({ credentials, clock, random, userAgent: `nuptse/${packageVersion} (trace)` });
+  const cluster = await connect(options, "trace");
   const { tlsCertFile, tlsKeyFile } = options;
   const readTls =
     tlsCertFile === undefined || tlsKeyFile === undefined
@@ -318,7 +310,7 @@ async function runTrace(options: TraceServerOptions): Promise<void> {
   const server = await startTraceServer({
     store,
     access: createTokenAccess({
-      client: createKubeClient(transport),
+      client: cluster.client,
       clock,
       allowed: { write: options.writer, read: options.reader },
       ...(options.audience !== undefined && { audiences: options.audience }),
@@ -330,7 +322,7 @@ async function runTrace(options: TraceServerOptions): Promise<void> {
   const housekeeping = startHousekeeping({ store, retention: retentionOf(options), clock, logger });
   const stopped = new AbortController();
   endOnSignal(() => stopped.abort());
-  logger.info("trace starts", { version: packageVersion, server: credentials.server, port: server.port, tls: readTls !== undefined });
+  logger.info("trace starts", { version: packageVersion, server: cluster.server, port: server.port, tls: readTls !== undefined });
   while (!stopped.signal.aborted) {
     await clock.sleep(60_000, stopped.signal).catch(() => undefined);
     if (readTls === undefined || stopped.signal.aborted) continue;
@@ -343,32 +335,23 @@ async function runTrace(options: TraceServerOptions): Promise<void> {
   await server.close();
   housekeeping.stop();
   await store.close();
-  transport.close();
+  cluster.close();
   logger.info("trace has stopped");
 }
 
 async function runGateway(options: GatewayOptions): Promise<void> {
-  const [{ loadCredentials }, { createHttpTransport }, { createKubeClient }, { createPrometheusMetrics }, { startGateway }] =
-    await Promise.all([
-      import("./kube/credentials.ts"),
-      import("./kube/http-transport.ts"),
-      import("./kube/kube-client.ts"),
-      import("./runtime/metrics.ts"),
-      import("./gateway/gateway.ts"),
-    ]);
+  const [{ createPrometheusMetrics }, { startGateway }] = await Promise.all([
+    import("./runtime/metrics.ts"),
+    import("./gateway/gateway.ts"),
+  ]);
   const logger = await createProcessLogger(options);
-  const credentials = await loadCredentials({
-    clock,
-    ...(options.kubeconfig !== undefined && { kubeconfig: options.kubeconfig }),
-    ...(options.context !== undefined && { context: options.context }),
-  });
-  const transport = createHttpTransport({ credentials, clock, random, userAgent: `nuptse/${packageVersion} (gateway)` });
+  const cluster = await connect(options, "gateway");
   const { stateTlsCertFile, stateTlsKeyFile } = options;
   const pod = process.env.POD_NAME;
   const gateway = await startGateway({
     settings: settingsOf(options),
     program: options.haproxy,
-    client: createKubeClient(transport),
+    client: cluster.client,
     clock,
     random,
     logger,
@@ -383,13 +366,53 @@ async function runGateway(options: GatewayOptions): Promise<void> {
       }),
     ...(pod !== undefined && { pod: { namespace: process.env.POD_NAMESPACE ?? ownNamespace(), name: pod } }),
   });
-  logger.info("gateway starts", { version: packageVersion, server: credentials.server, haproxy: gateway.haproxyVersion });
+  logger.info("gateway starts", { version: packageVersion, server: cluster.server, haproxy: gateway.haproxyVersion });
   const stopped = Promise.withResolvers<void>();
   endOnSignal(stopped.resolve);
   await stopped.promise;
   await gateway.leave();
-  transport.close();
+  cluster.close();
   logger.info("gateway has stopped");
+}
+
+async function runUninstall(options: UninstallOptions): Promise<void> {
+  const { uninstall } = await import("./operator/uninstall/uninstall.ts");
+  const cluster = await connect(options, "uninstall");
+  try {
+    const left = await uninstall({
+      client: cluster.client,
+      clock,
+      random,
+      logger: await createProcessLogger({ logLevel: "warn" }),
+      namespace: options.namespace ?? ownNamespace("nuptse-system"),
+      deployment: options.deployment,
+      leaseName,
+      identity: `${hostname()}_${randomBytes(5).toString("hex")}`,
+      limitMs: options.timeoutMs,
+      say: (line) => output.result(line),
+    });
+    for (const line of left) output.note(`error: ${line}`);
+    if (left.length > 0) throw new Error("not all of it could be done; what is done is not done again by another run");
+    output.result("the cluster works without nuptse now");
+  } finally {
+    cluster.close();
+  }
+}
+
+/** A client for the cluster that a command was told of; `role` is how the API server's log names it. */
+async function connect({ kubeconfig, context }: Pick<OperatorOptions, "kubeconfig" | "context">, role: string) {
+  const [{ loadCredentials }, { createHttpTransport }, { createKubeClient }] = await Promise.all([
+    import("./kube/credentials.ts"),
+    import("./kube/http-transport.ts"),
+    import("./kube/kube-client.ts"),
+  ]);
+  const credentials = await loadCredentials({
+    clock,
+    ...(kubeconfig !== undefined && { kubeconfig }),
+    ...(context !== undefined && { context }),
+  });
+  const transport = createHttpTransport({ credentials, clock, random, userAgent: `nuptse/${packageVersion} (${role})` });
+  return { server: credentials.server, client: createKubeClient(transport), close: () => transport.close() };
 }
 
 async function runPlayground(options: PlaygroundOptions): Promise<void> {
@@ -467,11 +490,11 @@ function endOnSignal(stop: () => void): void {
   }
 }
 
-/** The namespace of the pod that this process runs in, else "default". */
-function ownNamespace(): string {
+/** The namespace of the pod that this process runs in, else another. */
+function ownNamespace(otherwise = "default"): string {
   try {
     return readFileSync("/var/run/secrets/kubernetes.io/serviceaccount/namespace", "utf8").trim();
   } catch {
-    return "default";
+    return otherwise;
   }
 }
