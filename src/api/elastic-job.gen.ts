@@ -135,7 +135,7 @@ export interface ElasticJobSpecSchedule {
    */
   readonly calendars?: readonly ElasticJobSpecScheduleCalendar[];
   /**
-   * Runs start so many seconds after their fire time at most: a fixed time from 0 to this, in milliseconds, for each namespace and name, so that jobs with the same schedule spread. The fire time itself (run id, NUPTSE_FIRE_TIME) stays. Must be below the smallest gap between fire times.
+   * Runs start so many seconds after their fire time at most: a fixed number from 0 to this for each namespace and name, so that jobs with the same schedule spread. The fire time itself (run id, NUPTSE_FIRE_TIME) stays. Must be below the smallest gap between fire times.
    * Default: 0.
    */
   readonly jitterSeconds?: number;

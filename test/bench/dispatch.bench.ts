@@ -2,9 +2,8 @@
  * Resident jobs of one item, dispatched to the instances of fleets over HTTP: how long after its instant a run comes to its executor at a steady pace, what
  * that costs, what three kill -9 of the operator do to it, and how fast a burst of one tick is handed over and recorded.
  *
- * Executors are one process on loopback, at the addresses of pods that kubelets without machines have started; what they log is what is judged. Each job has
- * `jitterSeconds` (`--spread`), so that its instants lie somewhere between full seconds: delays count from there. With `--spread=0` all that fires within a
- * second fires at its begin. The pace is taken after every job has run once, since the first run of a job tells status who has its item.
+ * Executors are one process on loopback, at the addresses of pods that kubelets without machines have started; what they log is what is judged. All that fires
+ * within a second fires at its begin. The pace is taken after every job has run once, since the first run of a job tells status who has its item.
  *
  * The ceiling is a plain loader that posts the same tasks to the same executors, waits for their ends, and writes one status patch for each, as large as the
  * operator's; the operator does not run meanwhile. The burst is compared from the tick to the last stored end.
@@ -52,7 +51,6 @@ const bench: Bench = async (words) => {
     seconds: 300,
     kills: 3,
     burst: 5000,
-    spread: 1,
     "work-ms": 20,
     capacity: 60,
     profile: "",

@@ -42,10 +42,10 @@ export function readSpec(job: ElasticJob, problems: readonly SpecProblem[], cale
   return { spec, problems, calendars, ...(armed !== undefined && { armed }), jitterMs: jitterOf(job), pinned, scheduleText };
 }
 
-/** Milliseconds from 0 to schedule.jitterSeconds: jobs that share a second are to be spread over it, too (decision 42 had whole seconds). */
+/** A whole number of seconds from 0 to schedule.jitterSeconds, as milliseconds (decision 42). */
 function jitterOf({ metadata, spec }: ElasticJob): number {
   const most = spec.schedule?.jitterSeconds ?? 0;
-  return fnv1a32(`${metadata.namespace}/${metadata.name}`) % (most * 1000 + 1);
+  return most === 0 ? 0 : (fnv1a32(`${metadata.namespace}/${metadata.name}`) % (most + 1)) * 1000;
 }
 
 /** A schedule without what changes nothing, so that a field that is new to an old object changes no hash. */

@@ -108,7 +108,7 @@ export function jitterMs(job: { readonly name: string }, spec: ElasticJobSpec): 
   if (most === 0) return 0;
   let hash = 2_166_136_261n;
   for (const byte of Buffer.from(`default/${job.name}`)) hash = ((hash ^ BigInt(byte)) * 16_777_619n) & 0xffff_ffffn;
-  return Number(hash % BigInt(most * 1000 + 1));
+  return Number(hash % BigInt(most + 1)) * 1000;
 }
 
 /** The fire time in a run id such as 20261121t123100z; undefined when it holds none. */

@@ -42,7 +42,7 @@ export async function burst(
   const tick = fullSecondAfter(20_000 + jobs.length * 15);
   const preferred = new Set(jobs.slice(0, count).flatMap(({ name }, index) => (index % priorityEvery === 0 ? [name] : [])));
   await sideBySide(jobs, 32, ({ name }, index) => {
-    const schedule = { crons: [yearlyAtSecond(tick)], startAt: null, jitterSeconds: null };
+    const schedule = { crons: [yearlyAtSecond(tick)], startAt: null };
     const spec = index < count ? { schedule, ...(preferred.has(name) && { queue: { priority: 10 } }) } : { suspend: true };
     return cluster.send("PATCH", `${path}/${name}`, { spec });
   });

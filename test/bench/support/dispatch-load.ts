@@ -1,6 +1,4 @@
-import type { ElasticJob } from "../../../src/api/elastic-job.gen.ts";
 import { formatSeconds } from "../../../src/base/time.ts";
-import { readSpec } from "../../../src/elasticjob/rules/read-spec.ts";
 import type { Arrival } from "./executors-process.ts";
 import { largest, percentile } from "./figures.ts";
 import { elasticJob, instanceTemplate, runnerApp } from "./manifests.ts";
@@ -20,8 +18,6 @@ export interface DispatchLoad {
   readonly port: number;
   /** Seconds between two fire times of a job. */
   readonly period: number;
-  /** jitterSeconds of each job. */
-  readonly spread: number;
 }
 
 /** A job of the load, by which arrivals are judged: its fire times are counted here. */
@@ -30,8 +26,6 @@ export interface DispatchedJob {
   readonly manifest: unknown;
   /** The first fire time; the others follow each period. */
   readonly first: number;
-  /** How much later it is due. */
-  readonly jitterMs: number;
 }
 
 /** Seconds between two fire times of a job so that all together fire so often. */
@@ -52,17 +46,17 @@ export function fleetManifests({ fleets, instances, capacity, port }: DispatchLo
 }
 
 /** Jobs of one item, evenly over fleets and seconds. What is missed is made up for, so that each fire time has one run. */
-export function dispatchedJobs({ jobs, fleets, period, spread }: DispatchLoad, from: number): readonly DispatchedJob[] {
+export function dispatchedJobs({ jobs, fleets, period }: DispatchLoad, from: number): readonly DispatchedJob[] {
   return Array.from({ length: jobs }, (_, index) => {
     const name = `job-${String(index).padStart(5, "0")}`;
     const first = from + (index % period) * 1000;
     const manifest = elasticJob(dispatchNamespace, name, {
-      schedule: { crons: [`@every ${period}s`], startAt: formatSeconds(first), ...(spread > 0 && { jitterSeconds: spread }) },
+      schedule: { crons: [`@every ${period}s`], startAt: formatSeconds(first) },
       misfire: { onDowntime: "FireAll", onOverlap: "FireAll" },
       runnerRef: { name: fleetName(index % fleets), handler: "work" },
       itemTimeoutSeconds: 60,
     });
-    return { name, manifest, first, jitterMs: readSpec(manifest as ElasticJob, []).jitterMs };
+    return { name, manifest, first };
   });
 }
 
@@ -98,12 +92,12 @@ export function judgeArrivals(
   }
   const delays: number[] = [];
   let missing = 0;
-  for (const { name, first, jitterMs } of jobs) {
-    for (let time = first; time + jitterMs < to; time += period * 1000) {
-      if (time + jitterMs < from) continue;
+  for (const { name, first } of jobs) {
+    for (let time = first; time < to; time += period * 1000) {
+      if (time < from) continue;
       const at = firstSeen.get(`${name}/${runOf(time)}`);
       if (at === undefined) missing++;
-      else delays.push(at - time - jitterMs);
+      else delays.push(at - time);
     }
   }
   return { delays, missing, early: delays.filter((delay) => delay < 0).length };
