@@ -252,9 +252,9 @@ describe("the flow of one task", () => {
     const scene = await new Scene({}, [unclear, ...Array.from({ length: 40 }, () => unknown)]).to(0);
     scene.flow.recall();
     await scene.to(59);
-    assert.equal(scene.end, undefined, "it may begin it yet, and nobody would follow it");
+    assert.equal(scene.end ?? "", "", "it may begin it yet, and nobody would follow it");
     await scene.to(120);
-    assert.match(scene.end as string, /^Lost Forgotten/);
+    assert.match(scene.end ?? "", /^Lost Forgotten/);
     assert.ok(scene.said.filter((word) => word === "cancel").length > 2, scene.said.join(" "));
   });
 
