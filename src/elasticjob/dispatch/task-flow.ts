@@ -16,7 +16,7 @@ import type { ExecutorClient, ExecutorProtocol, ExecutorTarget, ExecutorTask, Ta
 import { type BackoffPolicy, backoffDelay } from "../../base/backoff.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Random } from "../../base/random.ts";
-import type { TaskEnd, TaskState } from "../rules/resident/dispatch-record.ts";
+import { clockMarginMs, type TaskEnd, type TaskState } from "../rules/resident/dispatch-record.ts";
 
 export interface TaskFlowOptions {
   readonly client: ExecutorClient;
@@ -52,6 +52,8 @@ export class TaskFlow {
   #accepted = false;
   /** It may have been handed over: somebody said it to the executor. */
   #isHanded: boolean;
+  /** When it was handed over last, by whomever; -Infinity = never. */
+  #handedAt: number;
   /** It is asked about before it is handed over once more. */
   #asks: boolean;
   #recalled: boolean;
@@ -63,6 +65,7 @@ export class TaskFlow {
     this.#isHanded = order.asksFirst || this.#recalled;
     this.#asks = order.asksFirst;
     const now = options.clock.now();
+    this.#handedAt = this.#isHanded ? now : Number.NEGATIVE_INFINITY;
     this.#state = {
       accepted: false,
       round: order.round,
@@ -128,7 +131,10 @@ export class TaskFlow {
     const wasHanded = this.#isHanded;
     const mayRepeat = !this.#asks && now < this.#order.remembersUntil;
     const handsOver = !this.#recalled && !this.#accepted && (!wasHanded || mayRepeat);
-    if (handsOver) this.#isHanded = true;
+    if (handsOver) {
+      this.#isHanded = true;
+      this.#handedAt = now;
+    }
     const begun = this.#options.clock.monotonic();
     const answer = await this.#call((signal) => (handsOver ? client.start(target, task, signal) : client.wait(target, task, signal)));
     if (answer === undefined || this.#life.signal.aborted) return 0;
@@ -172,6 +178,8 @@ export class TaskFlow {
   }
 
   #unknown(now: number): number {
+    // What was said to it may still be on its way, and nobody would know of the work that it begins.
+    if (this.#recalled && !this.#accepted && now < this.#handedAt + clockMarginMs) return this.#again();
     if (this.#accepted || this.#recalled)
       return this.#ended(now, "Lost", "Forgotten", "the executor knows nothing of it any more; it was started anew, or never had it");
     if (this.#order.isUncertain === true) return this.#ended(now, "Lost", "NeverBegun", "its executor has never heard of it");

@@ -1,5 +1,6 @@
 import type { ElasticJob, ElasticJobRun } from "../../../api/elastic-job.gen.ts";
 import { formatMillis, formatSeconds, parseTime } from "../../../base/time.ts";
+import { hasEnded } from "../live-run.ts";
 import { runIdOf } from "../run-id.ts";
 import type { DispatchRecord } from "./dispatch-record.ts";
 
@@ -33,6 +34,8 @@ export function namedRun({ status = {} }: ElasticJob, { jitterMs, itemTimeoutMs 
   if (at > now || fireTime <= (parseTime(status.lastHandledFireTime) ?? Number.NEGATIVE_INFINITY)) return undefined;
   const run = runIdOf(fireTime);
   if ([...active, ...history].some((entry) => entry.run === run)) return undefined;
+  // Under Forbid it is in the way, so nobody has handed this one over.
+  if (active.some((entry) => !hasEnded(entry) && entry.kind !== "Backfill")) return undefined;
   return {
     runner: assignments?.runner ?? "",
     entry: {

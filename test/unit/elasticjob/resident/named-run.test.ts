@@ -179,6 +179,22 @@ describe("a new leader that finds a run named whose instant has come", () => {
     assert.deepEqual(world.said, asks(home));
   });
 
+  it("does not ask about one that a run at work kept from beginning: resident seed 51078561", () => {
+    const { world, home } = warm();
+    world.to("13:00:06");
+    assert.equal(world.active()?.run, one);
+    world.said = [];
+    world.sleepTo("14:00:20").restart();
+    // What status names is the run of 14:00, which had to wait.
+    assert.equal(world.status.nextFireTime, "2026-11-21T14:00:00Z");
+    world.settle();
+    assert.deepEqual(world.said.slice(0, 1), asks(home), "the run of 13:00 is taken up again");
+    assert.ok(
+      world.said.every((text) => text.includes(one)),
+      world.said.join("; "),
+    );
+  });
+
   it("asks about one of its own first minute, too: clocks differ", () => {
     const { world, home } = warm();
     world.sleepTo("12:59:30").restart();

@@ -248,6 +248,16 @@ describe("the flow of one task", () => {
     assert.deepEqual(scene.said, ["start", "cancel", "wait"]);
   });
 
+  it("what may still be on its way to an executor is waited for after a recall: resident seed 201", async () => {
+    const scene = await new Scene({}, [unclear, ...Array.from({ length: 40 }, () => unknown)]).to(0);
+    scene.flow.recall();
+    await scene.to(59);
+    assert.equal(scene.end ?? "", "", "it may begin it yet, and nobody would follow it");
+    await scene.to(120);
+    assert.match(scene.end ?? "", /^Lost Forgotten/);
+    assert.ok(scene.said.filter((word) => word === "cancel").length > 2, scene.said.join(" "));
+  });
+
   it("nothing is said while this process does not lead", async () => {
     const scene = new Scene({}, [done]);
     scene.leads = false;
