@@ -1,5 +1,5 @@
 import type { ElasticJob } from "../api/elastic-job.gen.ts";
-import type { Fleet, Fleets } from "../api/fleet.ts";
+import { type Fleets, type FoundFleet, hasNoPod } from "../api/fleet.ts";
 import type { Dispatcher } from "./dispatch/dispatcher.ts";
 import type { FleetPlaces } from "./dispatch/places.ts";
 import type { JobNotes } from "./job-memory.ts";
@@ -46,7 +46,7 @@ export function residentFacts(sources: ResidentSources, job: ElasticJob, memory:
       const key = taskKey(entry.run, record.item, record.attempt);
       keys.add(key);
       instances.add(record.instance);
-      const place = placeOf(typeof fleet === "object" ? fleet : undefined, record, memory, now);
+      const place = placeOf(fleet, record, memory, now);
       return attemptAtExecutor(job, entry, runner, record, sources.dispatcher.state(uid, key), place, now);
     });
   });
@@ -55,11 +55,12 @@ export function residentFacts(sources: ResidentSources, job: ElasticJob, memory:
   return { attempts, fleets };
 }
 
-function placeOf(fleet: Fleet | undefined, { instance, name }: DispatchRecord, memory: JobNotes, now: number): TaskPlace {
-  const found = fleet?.instances.find(({ id }) => id === instance);
-  // A namesake: two of one name never exist at once.
-  const isReplaced = found === undefined && fleet?.instances.some((each) => each.name === name) === true;
+function placeOf(fleet: FoundFleet | undefined, { instance, name }: DispatchRecord, memory: JobNotes, now: number): TaskPlace {
+  const instances = typeof fleet === "object" ? fleet.instances : [];
+  const found = instances.find(({ id }) => id === instance);
+  // A namesake: two pods of one name never exist at once.
+  const isReplaced = found === undefined && !hasNoPod(instance) && instances.some((each) => each.name === name);
   if (found?.isOver === true || isReplaced) memory.seeInstance(instance, true, now);
   const known = memory.instances.get(instance);
-  return { isUnready: found?.isReady !== true, ...(known?.isGone === true && { goneAt: known.at }) };
+  return { isUnready: fleet !== "unread" && found?.isReady !== true, ...(known?.isGone === true && { goneAt: known.at }) };
 }

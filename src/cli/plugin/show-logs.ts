@@ -6,16 +6,13 @@ import { defaultContainer } from "../../api/default-container.ts";
 import { ApiError } from "../../kube/errors.ts";
 import { CommandFailure } from "./command-failure.ts";
 import { openLog } from "./container-log.ts";
-import { mergeLogs, type StampedLine } from "./log-merge.ts";
+import { mergeLogs, mostLogs, type StampedLine } from "./log-merge.ts";
 import type { LogsFlags } from "./logs.ts";
 import type { Cluster, PluginContext } from "./plugin-context.ts";
 import { readJob } from "./read-picture.ts";
 import { isEnded, runViews } from "./run-view.ts";
 import { watchJob } from "./watch-job.ts";
 import { withCluster } from "./with-cluster.ts";
-
-/** Logs that are open at once: each is a connection. */
-export const mostLogs = 50;
 
 /** Prints the logs of a run. */
 export async function showLogs(context: PluginContext, name: string, flags: LogsFlags): Promise<void> {

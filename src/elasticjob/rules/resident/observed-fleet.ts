@@ -1,8 +1,8 @@
-import type { Fleet } from "../../../api/fleet.ts";
+import type { FoundFleet } from "../../../api/fleet.ts";
 
 /** A fleet as a job sees it: its instances, and what room others leave there. */
 export interface ObservedFleet {
-  readonly fleet: Fleet | "missing" | "noExecutor";
+  readonly fleet: FoundFleet;
   /**
    * False until every job has told what it has at work, after this process began to lead: nobody knows before what room there is.
    */

@@ -10,7 +10,7 @@ import { draw } from "../../world/range.ts";
 /** What an executor really did: its own log. Instants are milliseconds since the epoch. */
 export interface ExecutorWork {
   readonly task: ExecutorTask;
-  /** UID of the pod. */
+  /** UID of the pod, or address of the machine. */
   readonly instance: string;
   readonly from: number;
   to: number | undefined;
@@ -28,7 +28,8 @@ interface Job {
 /** One start of an executor's program: what it knows ends with it. */
 interface Program {
   readonly uid: string;
-  readonly node: string;
+  /** Absent = a machine of its own, which can always be reached. */
+  readonly node?: string;
   readonly jobs: Map<string, Job>;
 }
 
@@ -50,7 +51,7 @@ const pollMs = 30_000;
 const rememberedMs = 900_000;
 
 /**
- * Executors in the pods of simulated fleets: they honour task ids, remember results for as long as their program lives, and stop at a task's
+ * Executors in the pods of simulated fleets, and on machines without pods: they honour task ids, remember results for as long as their program lives, and stop at a task's
  * deadline. While faults are on, words get lost on either way, or come late.
  */
 export class SimulatedExecutors implements WorkObserver {
@@ -74,6 +75,12 @@ export class SimulatedExecutors implements WorkObserver {
 
   ended(pod: Pod): void {
     this.#end(pod.metadata.uid as string);
+  }
+
+  /** A machine starts, for the first time or anew: what it knew is forgotten, and what it worked on has died. */
+  boot(address: string): void {
+    this.#end(address);
+    this.#programs.set(address, { uid: address, jobs: new Map() });
   }
 
   /** How a process of the operator speaks with them: what is dead hears nothing, what stands still hears it later. */
@@ -106,7 +113,7 @@ export class SimulatedExecutors implements WorkObserver {
   ): Promise<TaskAnswer> {
     const { clock, random, reachable } = this.#options;
     const program = this.#programs.get(target.instance);
-    if (program === undefined || !reachable().includes(program.node)) {
+    if (program === undefined || (program.node !== undefined && !reachable().includes(program.node))) {
       await clock.sleep(draw([1, 50], random));
       return { kind: "unclear", message: "connection refused", neverSent: true };
     }
