@@ -65,6 +65,8 @@ export type TaskAnswer =
 
 /** Speaks one protocol with executors. No method throws or rejects: what the signal ends is "unclear". */
 export interface ExecutorClient {
+  /** Why no executor is to be given anything, a sentence without its full stop; undefined, or absent, when nothing is in the way. */
+  hindrance?(): string | undefined;
   /**
    * Hands a task over. May be called again for the same task: the answer is then that of the first time, or its result. A task that a former
    * leader may have handed over is waited for first, and started when nobody knows it.

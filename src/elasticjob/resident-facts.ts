@@ -12,7 +12,7 @@ import type { ObservedFleet } from "./rules/resident/observed-fleet.ts";
 export interface ResidentSources {
   readonly fleets: Fleets;
   readonly places: FleetPlaces;
-  readonly dispatcher: Pick<Dispatcher, "state" | "keep" | "abandon" | "stop">;
+  readonly dispatcher: Pick<Dispatcher, "state" | "keep" | "abandon" | "stop" | "hindrance">;
 }
 
 /** What a job has to do with fleets. */
@@ -35,7 +35,9 @@ export function residentFacts(sources: ResidentSources, job: ElasticJob, memory:
   for (const name of [runnerRef?.name, ...entries.map(({ runner }) => runner)]) {
     if (name === undefined || fleets.has(name)) continue;
     const ref = { namespace: namespace as string, name };
-    fleets.set(name, sources.places.view(ref, sources.fleets.fleet(ref), uid, priority));
+    const fleet = sources.fleets.fleet(ref);
+    const hindrance = typeof fleet === "object" ? sources.dispatcher.hindrance(fleet.executor.protocol) : undefined;
+    fleets.set(name, { ...sources.places.view(ref, fleet, uid, priority), ...(hindrance !== undefined && { hindrance }) });
   }
   const keys = new Set<string>();
   const instances = new Set<string>();

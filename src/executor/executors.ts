@@ -22,11 +22,14 @@ export interface Executors {
   readonly xxlLog: XxlExecutorClient["log"];
   /** The name under which an executor of XXL-JOB is called. */
   readonly xxlNameOf: (target: ExecutorTarget) => string;
-  /** Where executors of XXL-JOB report; without it they are not heard, and their tasks fail after a while. Rejects when the address cannot be had. */
+  /** Where executors of XXL-JOB report; without it they are not heard, and given nothing. Rejects when the address cannot be had. */
   serveXxlAdmin(address: Pick<XxlAdminServerOptions, "host" | "port">): Promise<XxlAdminServer>;
   /** Breaks off what is under way. */
   close(): Promise<void>;
 }
+
+const unheard =
+  "executors of XXL-JOB can neither register nor report here, since the operator was started without --xxl-admin-address (docs/xxl-job.md)";
 
 /** Builds them; nothing is connected or listens before the first call. */
 export function createExecutors({ clock, logger, knowsAll, tokens }: ExecutorsOptions): Executors {
@@ -34,11 +37,19 @@ export function createExecutors({ clock, logger, knowsAll, tokens }: ExecutorsOp
   const board = new CallbackBoard({ clock, knowsAll });
   const registrations = new Registrations(clock);
   const xxl = createXxlExecutorClient({ exchanger, board, registrations, clock });
+  let isHeard = false;
   return {
-    clients: { HTTP: createHttpExecutorClient({ exchanger, clock }), XxlJob: xxl },
+    clients: {
+      HTTP: createHttpExecutorClient({ exchanger, clock }),
+      XxlJob: { ...xxl, hindrance: () => (isHeard ? undefined : unheard) },
+    },
     xxlLog: xxl.log,
     xxlNameOf: (target) => registrations.nameOf(target),
-    serveXxlAdmin: (address) => startXxlAdminServer({ ...address, board, registrations, tokens, logger }),
+    async serveXxlAdmin(address) {
+      const server = await startXxlAdminServer({ ...address, board, registrations, tokens, logger });
+      isHeard = true;
+      return server;
+    },
     close: () => exchanger.close(),
   };
 }

@@ -25,6 +25,8 @@ export class ResidentWorld extends JobWorld {
   executor: ExecutorSettings | undefined = plainExecutor;
   fleetExists = true;
   isFleetRead = true;
+  /** Why its executors are given nothing. */
+  hindrance: string | undefined;
   instances: FleetInstance[];
   places = new FleetPlaces(() => undefined);
   /** What the dispatcher knows, by "run/item/attempt". */
@@ -64,6 +66,7 @@ export class ResidentWorld extends JobWorld {
         fleets: { fleet: ({ name }) => (name === "workers" ? this.fleet() : "missing") },
         places: this.places,
         dispatcher: {
+          hindrance: () => this.hindrance,
           state: (_uid, key) => this.tasks.get(key),
           keep: (_uid, keys) => {
             for (const key of this.tasks.keys()) if (!keys.has(key)) this.tasks.delete(key);

@@ -3,6 +3,8 @@ import type { FoundFleet } from "../../../api/fleet.ts";
 /** A fleet as a job sees it: its instances, and what room others leave there. */
 export interface ObservedFleet {
   readonly fleet: FoundFleet;
+  /** Why its executors are to be given nothing, whoever they are. */
+  readonly hindrance?: string;
   /**
    * False until every job has told what it has at work, after this process began to lead: nobody knows before what room there is.
    */

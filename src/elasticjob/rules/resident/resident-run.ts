@@ -69,6 +69,8 @@ export function fleetRefusal({ job }: ObservedJob, runner: string, seen: Observe
   if (seen.fleet === "noExecutor")
     return { reason: conditionReasons.runnerNotFound, message: `the RunnerApp ${runner} has no spec.executor, so it takes no tasks` };
   if (seen.fleet === "unread") return undefined;
+  if (seen.hindrance !== undefined)
+    return { reason: conditionReasons.runnerUnheard, message: `the RunnerApp ${runner} is given no tasks: ${seen.hindrance}` };
   const { allowedJobs } = seen.fleet.executor;
   if (allowedJobs === undefined || selects(allowedJobs, job.metadata.labels ?? {})) return undefined;
   const message = `the RunnerApp ${runner} takes tasks only of jobs with the labels ${selectorText(allowedJobs)} (spec.executor.allowedJobs)`;

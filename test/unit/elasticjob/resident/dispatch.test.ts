@@ -79,6 +79,7 @@ describe("a run that is dispatched", () => {
       { why: "RunnerNotFound", break: (world) => (world.fleetExists = false) },
       { why: "RunnerNotFound", break: (world) => (world.executor = undefined) },
       { why: "FleetNotCounted", break: (world) => (world.isFleetRead = false) },
+      { why: "RunnerUnheard", break: (world) => (world.hindrance = "nobody would hear how it ended") },
       { why: "RunnerRefuses", break: (world) => (world.executor = { ...plainExecutor, allowedJobs: { matchLabels: { team: "a" } } }) },
       { why: "NoInstance", break: (world) => (world.instances = [makeInstance("workers-0", { isReady: false })]) },
       { why: "NoInstance", break: (world) => (world.instances = []) },
@@ -92,6 +93,7 @@ describe("a run that is dispatched", () => {
       assert.deepEqual(world.said, []);
       world.fleetExists = true;
       world.isFleetRead = true;
+      world.hindrance = undefined;
       world.executor = plainExecutor;
       world.instances = [makeInstance("workers-0")];
       world.settle();
