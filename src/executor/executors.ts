@@ -5,7 +5,7 @@ import { createExchanger } from "./exchange.ts";
 import { createHttpExecutorClient } from "./http-client.ts";
 import { startXxlAdminServer, type XxlAdminServer, type XxlAdminServerOptions } from "./xxl/admin-server.ts";
 import { CallbackBoard } from "./xxl/board.ts";
-import { createXxlExecutorClient, type XxlExecutorClient } from "./xxl/client.ts";
+import { createXxlExecutorClient } from "./xxl/client.ts";
 import { Registrations } from "./xxl/registrations.ts";
 
 export interface ExecutorsOptions extends Pick<XxlAdminServerOptions, "tokens" | "logger"> {
@@ -18,8 +18,6 @@ export interface ExecutorsOptions extends Pick<XxlAdminServerOptions, "tokens" |
 /** All who speak with executors, by protocol, with what they share. */
 export interface Executors {
   readonly clients: Readonly<Record<ExecutorProtocol, ExecutorClient>>;
-  /** See {@link XxlExecutorClient.log}. */
-  readonly xxlLog: XxlExecutorClient["log"];
   /** The name under which an executor of XXL-JOB is called. */
   readonly xxlNameOf: (target: ExecutorTarget) => string;
   /** Where executors of XXL-JOB report; without it they are not heard, and given nothing. Rejects when the address cannot be had. */
@@ -43,7 +41,6 @@ export function createExecutors({ clock, logger, knowsAll, tokens }: ExecutorsOp
       HTTP: createHttpExecutorClient({ exchanger, clock }),
       XxlJob: { ...xxl, hindrance: () => (isHeard ? undefined : unheard) },
     },
-    xxlLog: xxl.log,
     xxlNameOf: (target) => registrations.nameOf(target),
     async serveXxlAdmin(address) {
       const server = await startXxlAdminServer({ ...address, board, registrations, tokens, logger });

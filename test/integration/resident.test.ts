@@ -195,6 +195,14 @@ describe("resident jobs on a real control plane", function () {
     },
     { name: "a runner without a handler", spec: { runnerRef: { name: "a" } }, words: /spec\.runnerRef\.handler: Required value/ },
     {
+      name: "a reduce of items that have no pods",
+      spec: {
+        runnerRef: { name: "a", handler: "b" },
+        reduce: { template: { spec: { containers: [{ name: "c", image: "d" }] } } },
+      },
+      words: /spec\.reduce: .*is made of a pod, and a job with runnerRef has none; leave it out/,
+    },
+    {
       name: "a broadcast of so many items",
       spec: { runnerRef: { name: "a", handler: "b" }, sharding: { total: 3, strategy: "Broadcast" } },
       words: /with strategy Broadcast there is one item for each instance/,

@@ -1,5 +1,5 @@
 import type { Pod } from "../../api/core.ts";
-import type { ElasticJob } from "../../api/elastic-job.gen.ts";
+import type { ElasticJob, ElasticJobRun } from "../../api/elastic-job.gen.ts";
 import { itemLabel, itemOfLabel, labels } from "../../api/names.ts";
 import { pods } from "../../api/resource.ts";
 import { defaultContainer } from "../../api/default-container.ts";
@@ -18,9 +18,18 @@ import { withCluster } from "./with-cluster.ts";
 export async function showLogs(context: PluginContext, name: string, flags: LogsFlags): Promise<void> {
   await withCluster(context, flags, async (cluster) => {
     const job = await readJob(cluster, name);
-    if (flags.follow) await followLogs(context, cluster, job, flags);
+    const dispatched = dispatchedRun(job, flags.run);
+    if (dispatched !== undefined) await (await import("./show-item-logs.ts")).showItemLogs(context, cluster, job, dispatched, flags);
+    else if (flags.follow) await followLogs(context, cluster, job, flags);
     else await printLogs(context, cluster, job, flags);
   });
+}
+
+/** The run of a fleet that is asked for: that of the name, else the newest one where the job has no pods. */
+function dispatchedRun({ spec, status }: ElasticJob, wanted: string | undefined): ElasticJobRun | undefined {
+  const runs = [...(status?.active ?? []).toReversed(), ...(status?.history ?? [])].filter(({ runner }) => runner !== undefined);
+  if (wanted !== undefined) return runs.find(({ run }) => run === wanted);
+  return spec.runnerRef === undefined ? undefined : runs[0];
 }
 
 async function printLogs(context: PluginContext, cluster: Cluster, job: ElasticJob, flags: LogsFlags): Promise<void> {

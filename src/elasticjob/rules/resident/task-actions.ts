@@ -1,5 +1,5 @@
 import type { Action, TaskAction } from "../../../api/action.ts";
-import type { ExecutorTask } from "../../../api/executor.ts";
+import type { ExecutorTarget, ExecutorTask } from "../../../api/executor.ts";
 import { type Fleet, hasNoPod } from "../../../api/fleet.ts";
 import { optionValues, withOptions } from "../../../api/option-value.ts";
 import { pods as podResource } from "../../../api/resource.ts";
@@ -49,21 +49,29 @@ export function probeInstance({ observed, fleet }: TaskContext, { executor }: At
   return [{ tag: "probe", resource: podResource, ref, uid, endedIsGone: true }];
 }
 
+/** Where an instance is spoken with; undefined while it has no address. */
+export function targetAt({ namespace, name, executor, instances }: Fleet, instance: string): Omit<ExecutorTarget, "token"> | undefined {
+  // Also where the address is not listed any more: whoever was given a task there asks for its end there.
+  const address = hasNoPod(instance) ? instance : instances.find(({ id }) => id === instance)?.address;
+  if (address === undefined) return undefined;
+  const host = address.includes(":") ? `[${address}]` : address;
+  const baseUrl = `http://${host}:${executor.port}${executor.path}`;
+  return { protocol: executor.protocol, app: `${namespace}/${name}`, instance, baseUrl };
+}
+
 function taskAction(context: TaskContext, { executor }: AttemptPod): Omit<TaskAction, "tag"> | undefined {
   const { observed, run, revision, fleet } = context;
   if (executor === undefined || fleet === undefined) return undefined;
   const { record } = executor;
-  // Also where the address is not listed any more: whoever was given a task there asks for its end there.
-  const address = hasNoPod(record.instance) ? record.instance : fleet.instances.find(({ id }) => id === record.instance)?.address;
-  if (address === undefined || revision.runnerRef === undefined) return undefined;
+  const target = targetAt(fleet, record.instance);
+  if (target === undefined || revision.runnerRef === undefined) return undefined;
   const { metadata } = observed.job;
-  const { protocol, port, path, tokenSecretRef, remembers } = fleet.executor;
-  const host = address.includes(":") ? `[${address}]` : address;
+  const { tokenSecretRef, remembers } = fleet.executor;
   return {
     job: { namespace: metadata.namespace as string, name: metadata.name },
     jobUid: metadata.uid as string,
     key: taskKey(run.id, record.item, record.attempt),
-    target: { protocol, app: `${fleet.namespace}/${fleet.name}`, instance: record.instance, baseUrl: `http://${host}:${port}${path}` },
+    target,
     ...(tokenSecretRef !== undefined && { tokenSecretRef }),
     task: taskOf(context, record, revision.runnerRef.handler),
     round: record.round,
