@@ -28,7 +28,7 @@ const waits: Readonly<Record<string, { readonly cause: CauseName; readonly advic
   },
   [conditionReasons.runnerUnheard]: {
     cause: "Runner",
-    advice: "start the operator with --xxl-admin-address (operator.extraArgs of the chart), and lead the executors there: docs/xxl-job.md",
+    advice: "start the operator with --xxl-admin-address (xxlAdmin.enabled of the chart), and lead the executors there: docs/xxl-job.md",
   },
   [runnerWaits.noInstance]: {
     cause: "Runner",
