@@ -51,8 +51,8 @@ const pollMs = 30_000;
 const rememberedMs = 900_000;
 
 /**
- * Executors in the pods of simulated fleets, and on machines without pods: they honour task ids, remember results for as long as their program lives, and stop at a task's
- * deadline. While faults are on, words get lost on either way, or come late.
+ * Executors in the pods of simulated fleets, and on machines without pods: they honour task ids, remember results for as long as their program
+ * lives, stop at a task's deadline and begin none after it. While faults are on, words get lost on either way, or come late.
  */
 export class SimulatedExecutors implements WorkObserver {
   readonly log: ExecutorWork[] = [];
@@ -153,13 +153,14 @@ export class SimulatedExecutors implements WorkObserver {
       this.counts.busy++;
       return { kind: "busy", message: "the queue is full" };
     }
+    const leftMs = (task.deadline ?? Number.POSITIVE_INFINITY) - clock.now();
+    if (leftMs <= 0) return { kind: "refused", message: "its deadline is over" };
     if (this.atWork(program.uid) >= capacity) say(`${program.uid} got ${task.id} beyond its capacity of ${capacity}`);
     const work: ExecutorWork = { task, instance: program.uid, from: clock.now(), to: undefined, outcome: undefined };
     this.#options.begins(work);
     this.log.push(work);
     const succeeds = random.next() < 0.9;
     const usualMs = random.next() < 0.2 ? draw([20_000, 120_000], random) : draw([50, 8_000], random);
-    const leftMs = (task.deadline ?? Number.POSITIVE_INFINITY) - clock.now();
     const timer = clock.after(Math.min(usualMs, leftMs), () => this.#done(program, task.id, succeeds && usualMs <= leftMs));
     program.jobs.set(task.id, { work, timer, answer: undefined, waiting: new Set() });
     return { kind: "accepted" };
