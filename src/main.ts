@@ -17,6 +17,7 @@ import { type GatewayOptions, settingsOf } from "./cli/gateway.ts";
 import { createProgram } from "./cli/program.ts";
 import { runProgram } from "./cli/run-program.ts";
 import type { TraceServerOptions } from "./cli/trace.ts";
+import type { UninstallOptions } from "./cli/uninstall.ts";
 import { retentionOf } from "./cli/trace-flags.ts";
 import type { Outbox } from "./notify/outbox.ts";
 import type { Operator } from "./operator/operator.ts";
@@ -32,6 +33,8 @@ import type { WebhookService } from "./webhook/webhook-service.ts";
 
 /** Where the kubelet puts the token of the account of the pod that we run in. */
 const ownTokenFile = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+/** The Lease that operators lead by. */
+const leaseName = "nuptse-operator";
 const clock = createSystemClock();
 const random: Random = { next: () => Math.random() };
 const output = createProcessOutput();
@@ -43,7 +46,7 @@ if (problem !== undefined) {
 }
 const program = createProgram(
   { clock, output, version: packageVersion },
-  { runOperator, runPlayground, addPlaygroundUser, runTrace, runGateway },
+  { runOperator, runPlayground, addPlaygroundUser, runTrace, runGateway, runUninstall },
 );
 try {
   process.exitCode = await runProgram(program, process.argv.slice(2), output);
@@ -100,7 +103,8 @@ async function runOperator(options: OperatorOptions): Promise<void> {
     metrics,
     serverTime,
     namespace,
-    leaseName: "nuptse-operator",
+    leaseName,
+    claims: true,
     identity: `${hostname()}_${randomBytes(5).toString("hex")}`,
     leaseTimings: options.lease,
     maxClockSkewMs: options.maxClockSkewMs,
@@ -121,12 +125,12 @@ async function runOperator(options: OperatorOptions): Promise<void> {
     },
     ...(await gatewayAsking(options)),
   });
-  const webhooks = await startOperatorWebhooks(options, operator, { namespace, metrics, logger, now: () => serverTime.now() });
-  const closeCertificates = await keepCertificates(options, operator, { namespace, metrics, logger, now: () => serverTime.now() });
+  let webhooks: WebhookService | undefined;
+  const { claim } = operator;
   const server = await health.startHealthServer({
     ...options.metricsAddress,
     alive: {},
-    ready: { operator: () => operator.notReady(), ...(webhooks !== undefined && { webhooks: () => webhooks.notReady() }) },
+    ready: { claim: () => claim.notReady(), operator: () => operator.notReady(), webhooks: () => webhooks?.notReady() },
     metrics,
   });
   const explain =
@@ -141,14 +145,34 @@ async function runOperator(options: OperatorOptions): Promise<void> {
     ...(xxlAdmin !== undefined && { xxlAdminPort: xxlAdmin.port }),
     ...(explain !== undefined && { explainPort: explain.port }),
   });
-  endOnSignal(() => operator.stop());
+  const stopping = new AbortController();
+  endOnSignal(() => {
+    stopping.abort();
+    operator.stop();
+  });
+  const endRefused = (reason: string): void => {
+    logger.error("this cluster is looked after by another installation, this process ends", { reason });
+    process.exit(1);
+  };
+  // Before anything that writes, webhooks and certificates too: their names are the same in every installation.
+  const refusal = await claim.settle(stopping.signal, { definedOnly: true });
+  if (refusal !== undefined) endRefused(refusal);
+  void claim.follow(stopping.signal).then((lost) => lost !== undefined && endRefused(lost));
+  let closeCertificates: (() => Promise<void>) | undefined;
+  if (!stopping.signal.aborted) {
+    const around = { namespace, metrics, logger, now: () => serverTime.now() };
+    webhooks = await startOperatorWebhooks(options, operator, around);
+    closeCertificates = await keepCertificates(options, operator, around);
+  }
   const end = await operator.run();
+  if (claim.refusal !== undefined) endRefused(claim.refusal);
   if (end.kind === "lost") {
     // Whoever lost the lease must not write again, whatever is still under way in this process.
     logger.error("the lease is lost, this process ends", { reason: end.reason });
     process.exit(1);
   }
   logger.info("operator has stopped");
+  stopping.abort();
   await webhooks?.close();
   await closeCertificates?.();
   outbox?.close();
@@ -269,25 +293,14 @@ async function startOperatorTrace(options: OperatorOptions, logger: Logger, metr
 }
 
 async function runTrace(options: TraceServerOptions): Promise<void> {
-  const [{ loadCredentials }, { createHttpTransport }, { createKubeClient }, { createTokenAccess }, { startTraceServer }] =
-    await Promise.all([
-      import("./kube/credentials.ts"),
-      import("./kube/http-transport.ts"),
-      import("./kube/kube-client.ts"),
-      import("./runtime/token-access.ts"),
-      import("./trace/http-server.ts"),
-    ]);
-  const [{ createSqliteStore }, { startHousekeeping }] = await Promise.all([
+  const [{ createTokenAccess }, { startTraceServer }, { createSqliteStore }, { startHousekeeping }] = await Promise.all([
+    import("./runtime/token-access.ts"),
+    import("./trace/http-server.ts"),
     import("./trace/sqlite-store.ts"),
     import("./trace/housekeeping.ts"),
   ]);
   const logger = await createProcessLogger(options);
-  const credentials = await loadCredentials({
-    clock,
-    ...(options.kubeconfig !== undefined && { kubeconfig: options.kubeconfig }),
-    ...(options.context !== undefined && { context: options.context }),
-  });
-  const transport = createHttpTransport({ credentials, clock, random, userAgent: `nuptse/${packageVersion} (trace)` });
+  const cluster = await connect(options, "trace");
   const { tlsCertFile, tlsKeyFile } = options;
   const readTls =
     tlsCertFile === undefined || tlsKeyFile === undefined
@@ -297,7 +310,7 @@ async function runTrace(options: TraceServerOptions): Promise<void> {
   const server = await startTraceServer({
     store,
     access: createTokenAccess({
-      client: createKubeClient(transport),
+      client: cluster.client,
       clock,
       allowed: { write: options.writer, read: options.reader },
       ...(options.audience !== undefined && { audiences: options.audience }),
@@ -309,7 +322,7 @@ async function runTrace(options: TraceServerOptions): Promise<void> {
   const housekeeping = startHousekeeping({ store, retention: retentionOf(options), clock, logger });
   const stopped = new AbortController();
   endOnSignal(() => stopped.abort());
-  logger.info("trace starts", { version: packageVersion, server: credentials.server, port: server.port, tls: readTls !== undefined });
+  logger.info("trace starts", { version: packageVersion, server: cluster.server, port: server.port, tls: readTls !== undefined });
   while (!stopped.signal.aborted) {
     await clock.sleep(60_000, stopped.signal).catch(() => undefined);
     if (readTls === undefined || stopped.signal.aborted) continue;
@@ -322,32 +335,23 @@ async function runTrace(options: TraceServerOptions): Promise<void> {
   await server.close();
   housekeeping.stop();
   await store.close();
-  transport.close();
+  cluster.close();
   logger.info("trace has stopped");
 }
 
 async function runGateway(options: GatewayOptions): Promise<void> {
-  const [{ loadCredentials }, { createHttpTransport }, { createKubeClient }, { createPrometheusMetrics }, { startGateway }] =
-    await Promise.all([
-      import("./kube/credentials.ts"),
-      import("./kube/http-transport.ts"),
-      import("./kube/kube-client.ts"),
-      import("./runtime/metrics.ts"),
-      import("./gateway/gateway.ts"),
-    ]);
+  const [{ createPrometheusMetrics }, { startGateway }] = await Promise.all([
+    import("./runtime/metrics.ts"),
+    import("./gateway/gateway.ts"),
+  ]);
   const logger = await createProcessLogger(options);
-  const credentials = await loadCredentials({
-    clock,
-    ...(options.kubeconfig !== undefined && { kubeconfig: options.kubeconfig }),
-    ...(options.context !== undefined && { context: options.context }),
-  });
-  const transport = createHttpTransport({ credentials, clock, random, userAgent: `nuptse/${packageVersion} (gateway)` });
+  const cluster = await connect(options, "gateway");
   const { stateTlsCertFile, stateTlsKeyFile } = options;
   const pod = process.env.POD_NAME;
   const gateway = await startGateway({
     settings: settingsOf(options),
     program: options.haproxy,
-    client: createKubeClient(transport),
+    client: cluster.client,
     clock,
     random,
     logger,
@@ -362,13 +366,53 @@ async function runGateway(options: GatewayOptions): Promise<void> {
       }),
     ...(pod !== undefined && { pod: { namespace: process.env.POD_NAMESPACE ?? ownNamespace(), name: pod } }),
   });
-  logger.info("gateway starts", { version: packageVersion, server: credentials.server, haproxy: gateway.haproxyVersion });
+  logger.info("gateway starts", { version: packageVersion, server: cluster.server, haproxy: gateway.haproxyVersion });
   const stopped = Promise.withResolvers<void>();
   endOnSignal(stopped.resolve);
   await stopped.promise;
   await gateway.leave();
-  transport.close();
+  cluster.close();
   logger.info("gateway has stopped");
+}
+
+async function runUninstall(options: UninstallOptions): Promise<void> {
+  const { uninstall } = await import("./operator/uninstall/uninstall.ts");
+  const cluster = await connect(options, "uninstall");
+  try {
+    const left = await uninstall({
+      client: cluster.client,
+      clock,
+      random,
+      logger: await createProcessLogger({ logLevel: "warn" }),
+      namespace: options.namespace ?? ownNamespace("nuptse-system"),
+      deployment: options.deployment,
+      leaseName,
+      identity: `${hostname()}_${randomBytes(5).toString("hex")}`,
+      limitMs: options.timeoutMs,
+      say: (line) => output.result(line),
+    });
+    for (const line of left) output.note(`error: ${line}`);
+    if (left.length > 0) throw new Error("not all of it could be done; what is done is not done again by another run");
+    output.result("the cluster works without nuptse now");
+  } finally {
+    cluster.close();
+  }
+}
+
+/** A client for the cluster that a command was told of; `role` is how the API server's log names it. */
+async function connect({ kubeconfig, context }: Pick<OperatorOptions, "kubeconfig" | "context">, role: string) {
+  const [{ loadCredentials }, { createHttpTransport }, { createKubeClient }] = await Promise.all([
+    import("./kube/credentials.ts"),
+    import("./kube/http-transport.ts"),
+    import("./kube/kube-client.ts"),
+  ]);
+  const credentials = await loadCredentials({
+    clock,
+    ...(kubeconfig !== undefined && { kubeconfig }),
+    ...(context !== undefined && { context }),
+  });
+  const transport = createHttpTransport({ credentials, clock, random, userAgent: `nuptse/${packageVersion} (${role})` });
+  return { server: credentials.server, client: createKubeClient(transport), close: () => transport.close() };
 }
 
 async function runPlayground(options: PlaygroundOptions): Promise<void> {
@@ -446,11 +490,11 @@ function endOnSignal(stop: () => void): void {
   }
 }
 
-/** The namespace of the pod that this process runs in, else "default". */
-function ownNamespace(): string {
+/** The namespace of the pod that this process runs in, else another. */
+function ownNamespace(otherwise = "default"): string {
   try {
     return readFileSync("/var/run/secrets/kubernetes.io/serviceaccount/namespace", "utf8").trim();
   } catch {
-    return "default";
+    return otherwise;
   }
 }

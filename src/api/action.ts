@@ -155,6 +155,8 @@ export interface TaskAction {
   readonly repeats: boolean;
   /** A leader before this one may have handed it over: what became of it is asked first. */
   readonly asksFirst: boolean;
+  /** Nobody knows whether anybody handed it over: where its executor knows nothing of it, it ends as NeverBegun. Absent = it is to be done. */
+  readonly isUncertain?: true;
   /** Wall time in milliseconds at which a task is given up that an executor which does not remember never said to have. */
   readonly givenUpAt: number;
 }

@@ -42,6 +42,8 @@ export interface Fleet {
   readonly namespace: string;
   readonly name: string;
   readonly executor: ExecutorSettings;
+  /** Somebody else runs it: its instances are those of a Service. */
+  readonly isForeign?: true;
   /** All that exist, in the order in which items are dealt to them. */
   readonly instances: readonly FleetInstance[];
 }

@@ -73,6 +73,8 @@ export const annotations = {
   adopted: "nuptse.dev/adopted",
   /** On a gateway's pod that is about to end: it is out of all slices of published services. */
   unpublished: "nuptse.dev/unpublished",
+  /** On the definition of ElasticJobs: whose cluster it is, as `<namespace>/<name>` of that installation's Lease (decision 52). */
+  installation: "nuptse.dev/installation",
   defaultContainer: "kubectl.kubernetes.io/default-container",
 } as const;
 

@@ -142,3 +142,16 @@ export const mutatingWebhookConfigurations: Resource = {
   kind: "MutatingWebhookConfiguration",
   namespaced: false,
 };
+const admissionPolicy = (plural: string, kind: string): Resource => ({
+  group: "admissionregistration.k8s.io",
+  version: "v1",
+  plural,
+  kind,
+  namespaced: false,
+});
+
+export const validatingAdmissionPolicies = admissionPolicy("validatingadmissionpolicies", "ValidatingAdmissionPolicy");
+export const validatingAdmissionPolicyBindings = admissionPolicy("validatingadmissionpolicybindings", "ValidatingAdmissionPolicyBinding");
+/** Of this version from Kubernetes 1.36 on. */
+export const mutatingAdmissionPolicies = admissionPolicy("mutatingadmissionpolicies", "MutatingAdmissionPolicy");
+export const mutatingAdmissionPolicyBindings = admissionPolicy("mutatingadmissionpolicybindings", "MutatingAdmissionPolicyBinding");

@@ -7,6 +7,7 @@ import { type OperatorOptions, operatorCommand } from "./operator.ts";
 import { type PlaygroundOptions, type PlaygroundUserOptions, playgroundCommand } from "./playground.ts";
 import { simulateCommand } from "./simulate.ts";
 import { type TraceServerOptions, traceCommand } from "./trace.ts";
+import { type UninstallOptions, uninstallCommand } from "./uninstall.ts";
 import { versionCommand } from "./version.ts";
 
 /** The long-running commands, wired by main.ts; each resolves when its work is over. */
@@ -16,6 +17,7 @@ export interface Services {
   addPlaygroundUser(options: PlaygroundUserOptions): Promise<void>;
   runTrace(options: TraceServerOptions): Promise<void>;
   runGateway(options: GatewayOptions): Promise<void>;
+  runUninstall(options: UninstallOptions): Promise<void>;
 }
 
 /** The program `nuptse`; give it to runProgram. */
@@ -32,6 +34,7 @@ export function createProgram(context: CommandContext, services: Services): Comm
     )
     .addCommand(traceCommand((options) => services.runTrace(options)))
     .addCommand(gatewayCommand((options) => services.runGateway(options)))
+    .addCommand(uninstallCommand((options) => services.runUninstall(options)))
     .addCommand(cronCommand(context))
     .addCommand(convertCommand(context))
     .addCommand(simulateCommand(context))

@@ -31,8 +31,10 @@ import { type MissingJob, planMissingJob } from "./rules/missing-job.ts";
 import { withParameters } from "./rules/parameters.ts";
 import { type ElasticJobPlan, nothingToDo, planElasticJob } from "./rules/plan.ts";
 import { type ReadSpec, readSpec } from "./rules/read-spec.ts";
+import { storedClaims } from "./rules/resident/stored-claims.ts";
 import { UpstreamGraph } from "./upstream-graph.ts";
 import { createTraceTeller } from "./trace-teller.ts";
+import { WaitingRuns } from "./waiting-runs.ts";
 
 export interface ElasticJobControllerOptions {
   readonly caches: () => ElasticJobCaches;
@@ -94,7 +96,7 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
   >();
   const uids = new Map<string, string>();
   const plans = new WeakMap<ObservedJob, ElasticJobPlan>();
-  const waiting = new Map<string, readonly string[]>();
+  const waiting = new WaitingRuns(metrics);
   /** Since when a job that requests name is known to be missing, by "namespace/name". */
   const missing = new Map<string, number>();
   const teller = options.trace === undefined ? undefined : createTraceTeller(options.trace);
@@ -132,7 +134,7 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
     options.resident?.dispatcher.abandon(uid);
     teller?.forget(uid);
     specs.delete(uid);
-    waiting.delete(uid);
+    waiting.tell(uid, []);
   }
 
   function observeMissing(ref: ObjectRef, name: string): MissingJob | undefined {
@@ -166,7 +168,17 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
       if (memory.vanished.size > 0) memory.prune(neededVanished(job));
       options.configMaps().refer(key, [...calendarRefs(job, options.namespace), ...parametersRefs(job)]);
       const read = specOf(job);
-      const resident = options.resident && residentFacts(options.resident, job, memory, read.spec.queue.priority, clock.now());
+      const revisions = caches.revisions.byIndex("job", uid);
+      const resident =
+        options.resident &&
+        residentFacts(options.resident, job, memory, {
+          priority: read.spec.queue.priority,
+          itemTimeoutMs: read.spec.itemTimeoutMs,
+          jitterMs: read.jitterMs,
+          hasRevision: (revision) => revisions.some(({ metadata }) => metadata.name === revision),
+          termStart,
+          now: clock.now(),
+        });
       const pods = caches.pods.byIndex("job", uid);
       return {
         job,
@@ -177,7 +189,7 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
         ...foreignRuns(caches, uid),
         vanished: memory.vanishedBy(clock.now()),
         endedUndeleted: memory.endedUndeleted,
-        revisions: caches.revisions.byIndex("job", uid),
+        revisions,
         resultsFiles: caches.resultsFiles.byIndex("job", uid),
         nodes: nodeFacts(caches),
         memory,
@@ -206,8 +218,7 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
       // Nothing was thought about a job whose clock is off, or that is being deleted: what it has it keeps until its pods have ended.
       if (plan.wants !== undefined) options.admission?.declare(ownerOf(observed.job), plan.wants);
       declarePlaces(observed, plan);
-      const uid = observed.job.metadata.uid as string;
-      if (plan.waiting.length > 0 || waiting.has(uid)) countWaiting(waiting, metrics, uid, plan.waiting);
+      waiting.tell(observed.job.metadata.uid as string, plan.waiting);
       return plan;
     },
 
@@ -219,7 +230,7 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
       if (plan === undefined) return;
       teller?.settled(observed, plan.traced, results, status);
       countFired(plan, results, metrics);
-      countDispatched(observed, results);
+      countDispatched(observed, plan, results);
       if (plan.strays > 0) metrics.count("nuptse_stray_pods_total", {}, plan.strays);
       if (status?.kind !== "done") return;
       settleRecorded(plan, observed, memory, metrics);
@@ -237,8 +248,8 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
     beginTerm(wasTaken) {
       termStart = clock.now();
       lateWritesFrom = wasTaken ? termStart : undefined;
-      options.resident?.places.beginTerm();
       options.resident?.dispatcher.stop();
+      countPlaces();
       teller?.beginTerm();
     },
 
@@ -280,12 +291,26 @@ export function createElasticJobController(options: ElasticJobControllerOptions)
     else if (fleets === undefined) options.resident?.places.forget(uid);
   }
 
+  /** What all jobs have at work is known before any of them is looked at: nobody waits until thousands have been. */
+  function countPlaces(): void {
+    if (options.resident === undefined) return;
+    const { places } = options.resident;
+    places.beginTerm();
+    for (const job of options.caches().jobs.all()) {
+      const claims = storedClaims(job, termStart);
+      if (claims.length > 0) places.declare(refOfObject(job), job.metadata.uid as string, claims);
+    }
+    places.begin();
+  }
+
   /** How late the first task of a run was handed over, for runs of the schedule that this leader began. */
-  function countDispatched({ job, jitterMs }: ObservedJob, results: readonly ActionResult[]): void {
+  function countDispatched({ job, jitterMs }: ObservedJob, { fired }: ElasticJobPlan, results: readonly ActionResult[]): void {
     const counted = new Set<string>();
     for (const { action, outcome } of results) {
       if (action.tag !== "dispatch" || outcome.kind !== "done" || action.asksFirst || counted.has(action.task.run)) continue;
       counted.add(action.task.run);
+      const ahead = fired.find(({ run }) => run === action.task.run);
+      if (ahead !== undefined) metrics.observe("nuptse_fire_delay_seconds", {}, Math.max(0, observedDelay(ahead.dueAt)));
       const entry = job.status?.active?.find(({ run }) => run === action.task.run);
       const fireTime = parseTime(entry?.fireTime);
       const isFirst = action.task.attempt === 1 && (parseTime(entry?.startedAt) ?? 0) >= termStart;
@@ -326,17 +351,6 @@ function settleRecorded(plan: ElasticJobPlan, observed: ObservedJob, memory: Job
   for (const result of plan.recorded.attempts) metrics.count("nuptse_item_attempts_total", { result });
   const active = new Set((plan.status?.status.active as readonly { run: string }[] | null | undefined)?.map((run) => run.run));
   for (const run of observed.job.status?.active ?? []) if (!active.has(run.run)) memory.forgetRun(run.run);
-}
-
-function countWaiting(waiting: Map<string, readonly string[]>, metrics: Metrics, uid: string, reasons: readonly string[]): void {
-  const touched = new Set([...(waiting.get(uid) ?? []), ...reasons]);
-  if (reasons.length === 0) waiting.delete(uid);
-  else waiting.set(uid, reasons);
-  for (const reason of touched) {
-    let count = 0;
-    for (const known of waiting.values()) count += known.filter((other) => other === reason).length;
-    metrics.set("nuptse_runs_waiting", { reason }, count);
-  }
 }
 
 /** A vanished pod matters while its run goes on and its item has not ended. */

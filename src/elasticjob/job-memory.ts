@@ -4,7 +4,7 @@ import { nextRefusal, type Refusal, retriedNow, templatePath } from "../api/refu
 import { configMaps, controllerRevisions, nodes, podTemplates, pods, resourceName } from "../api/resource.ts";
 import { mayHaveHappened } from "../runtime/outcome.ts";
 import { type AttemptPod, endedBeforeDeletion } from "./rules/attempt.ts";
-import type { JobMemory, VanishedPod } from "./rules/observed.ts";
+import type { JobMemory, NotBegun, VanishedPod } from "./rules/observed.ts";
 
 /** What one process remembers of one job, and may forget at any time. */
 export class JobNotes implements JobMemory {
@@ -17,6 +17,7 @@ export class JobNotes implements JobMemory {
   readonly endedUndeleted = new Set<string>();
   readonly vanished = new Map<string, VanishedPod>();
   readonly instances = new Map<string, { readonly at: number; readonly isGone: boolean }>();
+  notBegun: NotBegun | undefined;
   /** Shared by all jobs. */
   readonly goneNodes: ReadonlyMap<string, number>;
   /** The generation for which the namespace refused everything. */

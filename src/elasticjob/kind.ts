@@ -56,7 +56,9 @@ export interface ElasticJobKind {
   readonly roots: () => Iterable<ObjectRef>;
   /** The handlers of what plans ask for at executors. */
   readonly handlers: Dispatcher["handlers"];
-  /** Every job has been looked at once: from now on places in fleets are given. */
+  /** This process begins to lead; all caches are filled, and no job has been looked at. */
+  beginTerm(wasTaken: boolean): void;
+  /** Every job has been looked at once: every task that status tells of is followed. */
   begin(): void;
   /** Whether this process leads, and follows every task that status tells of. */
   knowsTasks(): boolean;
@@ -89,6 +91,7 @@ export function createElasticJobKind(options: ElasticJobKindOptions): ElasticJob
   let loop: Pick<ControllerLoop, "enqueue"> = { enqueue() {} };
   let finishedPods = 0;
   let trimming = false;
+  let followsAll = false;
   const readToken = createTokenSource(client, clock);
   const places = new FleetPlaces((job) => loop.enqueue(job));
   const dispatcher = new Dispatcher({
@@ -238,8 +241,14 @@ export function createElasticJobKind(options: ElasticJobKindOptions): ElasticJob
     fillOrder: [[...children, configMaps], asked, roots],
     roots: () => rootsOf(jobs.store.all(), requests.store.all()),
     handlers: dispatcher.handlers,
-    begin: () => places.begin(),
-    knowsTasks: () => places.isCounted && options.fence(),
+    beginTerm(wasTaken) {
+      followsAll = false;
+      controller.beginTerm(wasTaken);
+    },
+    begin() {
+      followsAll = true;
+    },
+    knowsTasks: () => followsAll && options.fence(),
     readToken,
     readItemLog: createItemLogs({
       job: ({ namespace, name }) => jobs.store.get(namespace, name),

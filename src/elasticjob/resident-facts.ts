@@ -1,11 +1,19 @@
 import type { ElasticJob } from "../api/elastic-job.gen.ts";
-import { type Fleets, type FoundFleet, hasNoPod } from "../api/fleet.ts";
+import { type Fleet, type Fleets, type FoundFleet, hasNoPod } from "../api/fleet.ts";
 import type { Dispatcher } from "./dispatch/dispatcher.ts";
 import type { FleetPlaces } from "./dispatch/places.ts";
 import type { JobNotes } from "./job-memory.ts";
 import type { AttemptPod } from "./rules/attempt.ts";
 import { hasEnded } from "./rules/live-run.ts";
-import { attemptAtExecutor, type DispatchRecord, recordsOf, taskKey, type TaskPlace } from "./rules/resident/dispatch-record.ts";
+import {
+  attemptAtExecutor,
+  clockMarginMs,
+  type DispatchRecord,
+  recordsOf,
+  taskKey,
+  type TaskPlace,
+} from "./rules/resident/dispatch-record.ts";
+import { namedRun, type NamedRun, type NamedRunTerms } from "./rules/resident/named-run.ts";
 import type { ObservedFleet } from "./rules/resident/observed-fleet.ts";
 
 /** Where jobs learn of fleets, of places in them, and of their tasks there. */
@@ -22,17 +30,29 @@ export interface ResidentFacts {
   readonly fleets?: ReadonlyMap<string, ObservedFleet>;
 }
 
+/** By what a job's facts are read; instants are milliseconds since the epoch. */
+export interface ResidentTerms extends NamedRunTerms {
+  readonly priority: number;
+  /** When this process began to lead. */
+  readonly termStart: number;
+  /** Whether a revision of the job is there. */
+  readonly hasRevision: (name: string) => boolean;
+  readonly now: number;
+}
+
 const noFacts: ResidentFacts = { attempts: [] };
 
 /** Reads what a plan needs of fleets and tasks, and lets go of what nothing tells of any more. */
-export function residentFacts(sources: ResidentSources, job: ElasticJob, memory: JobNotes, priority: number, now: number): ResidentFacts {
+export function residentFacts(sources: ResidentSources, job: ElasticJob, memory: JobNotes, terms: ResidentTerms): ResidentFacts {
+  const { priority, now } = terms;
   const { namespace, uid: own } = job.metadata;
   const uid = own as string;
   const { runnerRef } = job.spec;
   const entries = (job.status?.active ?? []).filter((entry) => entry.runner !== undefined && !hasEnded(entry));
-  if (runnerRef === undefined && entries.length === 0) return noFacts;
+  const named = namedRun(job, terms, now);
+  if (runnerRef === undefined && entries.length === 0 && named === undefined) return noFacts;
   const fleets = new Map<string, ObservedFleet>();
-  for (const name of [runnerRef?.name, ...entries.map(({ runner }) => runner)]) {
+  for (const name of [runnerRef?.name, named?.runner, ...entries.map(({ runner }) => runner)]) {
     if (name === undefined || fleets.has(name)) continue;
     const ref = { namespace: namespace as string, name };
     const fleet = sources.fleets.fleet(ref);
@@ -52,9 +72,53 @@ export function residentFacts(sources: ResidentSources, job: ElasticJob, memory:
       return attemptAtExecutor(job, entry, runner, record, sources.dispatcher.state(uid, key), place, now);
     });
   });
+  if (named !== undefined) {
+    const fleet = fleets.get(named.runner)?.fleet;
+    const attempt = namedAttempt(sources, job, memory, named, typeof fleet === "object" ? fleet : undefined, terms);
+    instances.add(named.record.instance);
+    if (attempt !== undefined) {
+      keys.add(attempt.metadata.name);
+      attempts.push(attempt);
+    }
+  }
   sources.dispatcher.keep(uid, keys);
   memory.keepInstances(instances);
   return { attempts, fleets };
+}
+
+/**
+ * The attempt of a run that status names ahead: of one that this process has handed over, and of one that a leader before it may have handed over. Undefined
+ * when no executor has it.
+ */
+function namedAttempt(
+  { dispatcher }: ResidentSources,
+  job: ElasticJob,
+  memory: JobNotes,
+  { runner, entry, record }: NamedRun,
+  fleet: Fleet | undefined,
+  { termStart, hasRevision, now }: ResidentTerms,
+): AttemptPod | undefined {
+  const state = dispatcher.state(job.metadata.uid as string, taskKey(entry.run, record.item, record.attempt));
+  const isKnown = state !== undefined && state.uncertainSince === undefined;
+  if (!isKnown) {
+    // One that is not there to be asked, and that would not know, was told nothing without a record.
+    const { executor, isForeign } = fleet ?? {};
+    const isAskable = isForeign !== true && executor?.protocol === "HTTP" && executor.remembers && hasRevision(entry.revision ?? "");
+    // The leader before may have had a clock that is ahead of ours.
+    const isAnswered = memory.notBegun?.run === entry.run && memory.notBegun.termStart === termStart;
+    if (isAnswered || !isAskable || record.at >= termStart + clockMarginMs) return undefined;
+  }
+  const place = placeOf(fleet, record, memory, now);
+  if (!isKnown && (place.goneAt !== undefined || state?.end?.reason === "NeverBegun")) {
+    const { instance, at } = record;
+    memory.notBegun = { run: entry.run, termStart, instance, until: at < termStart ? at + clockMarginMs : at };
+    return undefined;
+  }
+  const attempt = attemptAtExecutor(job, entry, runner, record, state, place, now);
+  // An executor that says nothing for long may have it: then the run is one that goes on.
+  const isOpen = state === undefined || (!state.accepted && state.end === undefined && now < (state.uncertainSince ?? 0) + clockMarginMs);
+  if (isKnown || !isOpen || attempt.executor === undefined) return attempt;
+  return { ...attempt, executor: { ...attempt.executor, isUncertain: true } };
 }
 
 function placeOf(fleet: FoundFleet | undefined, { instance, name }: DispatchRecord, memory: JobNotes, now: number): TaskPlace {

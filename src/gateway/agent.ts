@@ -58,7 +58,8 @@ export interface AgentTimings {
   readonly staleAfterMs: number;
 }
 
-const defaultTimings: AgentTimings = {
+/** Those of `nuptse gateway`. */
+export const defaultTimings: AgentTimings = {
   gatherMs: 100,
   reloadGapMs: 5_000,
   resyncMs: 60_000,

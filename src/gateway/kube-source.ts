@@ -4,6 +4,7 @@ import { identityOf } from "../api/meta.ts";
 import type { SpecProblem } from "../api/problem.ts";
 import { endpointSlices, runnerApps } from "../api/resource.ts";
 import type { Clock } from "../base/clock.ts";
+import { equalJson } from "../base/diff.ts";
 import type { Random } from "../base/random.ts";
 import type { PublishedService } from "../haproxy/rules/published-service.ts";
 import type { KubeClient } from "../kube/client.ts";
@@ -50,26 +51,30 @@ export function createKubeSource({ client, clock, random, logger }: KubeSourceOp
     client,
     clock,
     random,
-    onChange: changed,
     onError: (error: unknown) => {
       if (!failing.has(kind)) logger.warn("a watch of the API server failed; what HAProxy has stays", { kind, error });
       failing.set(kind, clock.monotonic());
     },
   });
-  const apps: Informer<PublishingApp> = createInformer<PublishingApp>({
+  const apps: Informer<PublishingApp, "instances"> = createInformer<PublishingApp, "instances">({
     ...common("runnerapps"),
     resource: runnerApps,
     project: projectApp,
+    indexes: { instances: (app) => (isPublishing(app) ? [instancesKey(app)] : []) },
+    onChange({ object, previous, type }) {
+      if (type === "modified" && previous !== undefined && saysTheSame(object, previous)) return;
+      if (isPublishing(object) || (previous !== undefined && isPublishing(previous))) changed();
+    },
   });
   const slices: Informer<EndpointSlice, "service"> = createInformer<EndpointSlice, "service">({
     ...common("endpointslices"),
     resource: endpointSlices,
     project: projectSlice,
-    indexes: {
-      service: ({ metadata }) => {
-        const service = metadata.labels?.[sliceServiceLabel];
-        return service === undefined ? [] : [`${metadata.namespace}/${service}`];
-      },
+    indexes: { service: serviceKeys },
+    // The slices of a cluster change all the time, and those that the operator publishes all at once when a gateway comes or goes.
+    onChange({ object, previous }) {
+      const services = [object, previous].flatMap((slice) => (slice === undefined ? [] : serviceKeys(slice)));
+      if (services.some((service) => apps.store.byIndex("instances", service).length > 0)) changed();
     },
   });
   const certificates = createCertificateReader({
@@ -88,7 +93,7 @@ export function createKubeSource({ client, clock, random, logger }: KubeSourceOp
     const present = new Set<string>();
     const needed = new Set<string>();
     let changesAt = Number.POSITIVE_INFINITY;
-    const publishing = [...apps.store.all()].filter((app) => (app.spec.services?.length ?? 0) > 0);
+    const publishing = [...apps.store.all()].filter(isPublishing);
     for (const app of publishing) for (const name of secretsOf(app)) needed.add(`${app.metadata.namespace}/${name}`);
     certificates.need(needed);
     for (const app of publishing) {
@@ -111,10 +116,17 @@ export function createKubeSource({ client, clock, random, logger }: KubeSourceOp
 
   /** What an app came to the last time, while nothing of it has changed: then its services are the same objects. */
   function look(key: string, app: PublishingApp, now: number): Known {
-    const of = slices.store.byIndex("service", `${app.metadata.namespace}/${instancesServiceOf(app)}`);
+    const of = slices.store.byIndex("service", instancesKey(app));
     const version = secretsOf(app).length === 0 ? 0 : certificateChanges;
     const before = known.get(key);
-    if (before?.app === app && before.slices === of && before.certificates === version && now < before.changesAt) return before;
+    if (before !== undefined && before.slices === of && before.certificates === version && now < before.changesAt) {
+      if (before.app === app) return before;
+      if (saysTheSame(before.app, app)) {
+        const same = { ...before, app };
+        known.set(key, same);
+        return same;
+      }
+    }
     const certificateOf = (name: string) => certificates.get(app.metadata.namespace ?? "", name);
     const found = servicesOfApp(app, of, certificateOf, before?.memory ?? new Map(), now);
     const entry = { ...found, app, slices: of, certificates: version };
@@ -154,6 +166,23 @@ export function createKubeSource({ client, clock, random, logger }: KubeSourceOp
     },
   };
 }
+
+const isPublishing = ({ spec }: PublishingApp): boolean => (spec.services?.length ?? 0) > 0;
+
+/** "namespace/name" of the Service whose slices are those of the app's instances. */
+const instancesKey = (app: PublishingApp): string => `${app.metadata.namespace}/${instancesServiceOf(app)}`;
+
+/** The same of the Service that a slice is of. */
+function serviceKeys({ metadata }: EndpointSlice): readonly string[] {
+  const service = metadata.labels?.[sliceServiceLabel];
+  return service === undefined ? [] : [`${metadata.namespace}/${service}`];
+}
+
+/** Of one name; what else has changed of an app, such as its counts, is none of the gateway's business. */
+const saysTheSame = (one: PublishingApp, other: PublishingApp): boolean =>
+  one.metadata.creationTimestamp === other.metadata.creationTimestamp &&
+  equalJson(one.spec, other.spec) &&
+  equalJson(one.status, other.status);
 
 function projectApp({ apiVersion, kind, metadata, spec, status }: PublishingApp): PublishingApp {
   const { services, endpoints, evacuation } = spec;

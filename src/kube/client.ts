@@ -1,6 +1,7 @@
 import type { JsonPatchOperation } from "../api/json-patch.ts";
 import type { KubeList, KubeObject, ObjectRef, Status } from "../api/meta.ts";
 import type { Resource } from "../api/resource.ts";
+import type { RequestLane } from "./transport.ts";
 
 /**
  * The verbs of the Kubernetes API, typed by the caller. Every failure is one of the classes of errors.ts. Objects that are returned
@@ -26,6 +27,8 @@ export interface KubeClient {
 export interface ReadOptions {
   /** Absent = a consistent read. */
   readonly resourceVersion?: string;
+  /** Of the object only its metadata is needed; a transport may bring all of it. */
+  readonly metadataOnly?: boolean;
 }
 
 export interface ListOptions {
@@ -50,7 +53,7 @@ export interface WriteOptions {
   readonly fieldValidation?: "Ignore" | "Warn" | "Strict";
   /** See {@link TransportRequest.fence}. */
   readonly fence?: () => boolean;
-  readonly lane?: "normal" | "lease";
+  readonly lane?: RequestLane;
 }
 
 export type Patch =

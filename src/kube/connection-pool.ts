@@ -6,7 +6,8 @@ export type ConnectionFactory = () => Client;
 
 /**
  * A semaphore whose permits are connections: who holds one writes at once, so nothing ever waits inside of undici, where the fence of a
- * write could no longer be asked (decision 10). First come, first served; the connection used last is used next, so few stay warm.
+ * write could no longer be asked (decision 10). First come, first served, but for those that somebody waits for; the connection used last is used
+ * next, so few stay warm.
  */
 export class ConnectionPool {
   readonly #limit: number;
@@ -14,6 +15,8 @@ export class ConnectionPool {
   #members = new Set<Client>();
   #idle: Client[] = [];
   #busy = 0;
+  /** Those that go before all others. */
+  readonly #first: Waiting[] = [];
   readonly #waiting: Waiting[] = [];
   #waitingFrom = 0;
   #closed = false;
@@ -25,17 +28,20 @@ export class ConnectionPool {
 
   /** How many requests wait for a connection. */
   get waiting(): number {
-    return this.#waiting.length - this.#waitingFrom;
+    return this.#first.length + this.#waiting.length - this.#waitingFrom;
   }
 
-  /** A connection to be given back by `release`. Rejects with UnreachableError when the pool is closed. */
-  acquire(): Promise<Client> {
+  /**
+   * A connection to be given back by `release`. Rejects with UnreachableError when the pool is closed.
+   * @param isPrompt it gets the next one that becomes free, before all that are not
+   */
+  acquire(isPrompt = false): Promise<Client> {
     if (this.#closed) return Promise.reject(closedError());
     if (this.#busy < this.#limit) {
       this.#busy++;
       return Promise.resolve(this.#take());
     }
-    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
+    return new Promise((resolve, reject) => (isPrompt ? this.#first : this.#waiting).push({ resolve, reject }));
   }
 
   /** Gives a connection back; `broken` = it must not be used again, since something unsent may still hang on it. */
@@ -78,6 +84,7 @@ export class ConnectionPool {
   }
 
   #shift(): Waiting | undefined {
+    if (this.#first.length > 0) return this.#first.shift();
     const next = this.#waiting[this.#waitingFrom];
     if (next === undefined) return undefined;
     this.#waitingFrom++;

@@ -110,7 +110,7 @@ export function createHttpTransport(options: HttpTransportOptions): HttpTranspor
   const once = async (request: TransportRequest): Promise<TransportResponse> => {
     const pool = request.lane === "lease" ? lease : normal;
     const identity = await identify();
-    const client = await pool.acquire();
+    const client = await pool.acquire(request.lane === "prompt");
     let broken = false;
     const startedAt = clock.monotonic();
     try {

@@ -54,8 +54,8 @@ export interface Informer<T extends KubeObject, Index extends string = string> {
    * Whoever needs several kinds in an order awaits one after the other (decision 2: children before roots).
    */
   refill(): Promise<void>;
-  /** The answer of an own write enters the store at once, if it is selected. */
-  observeWrite(object: T): void;
+  /** The answer of an own write enters the store at once, if it is selected. `sentAt` as in {@link ObjectStore.observeWrite}. */
+  observeWrite(object: T, sentAt?: number): void;
   /** What the store holds may be old: a write was lost, or the watch is silent. Lists anew by itself (decision 2). */
   markSuspect(): void;
   /** No act that cannot be undone may be planned from the store. */
@@ -175,10 +175,10 @@ export function createInformer<T extends KubeObject, Index extends string = neve
       reflector.refill();
       return refill.promise;
     },
-    observeWrite(object) {
+    observeWrite(object, sentAt) {
       const { labelSelector } = options;
       const hasLabel = ({ metadata }: T) => labelSelector === undefined || metadata.labels?.[labelSelector] !== undefined;
-      if ((options.selects ?? hasLabel)(object)) tell(store.observeWrite(project(object)));
+      if ((options.selects ?? hasLabel)(object)) tell(store.observeWrite(project(object), sentAt));
     },
     markSuspect,
     get suspect() {

@@ -7,6 +7,7 @@ import type {
   ListOptions,
   Patch,
   PatchOptions,
+  ReadOptions,
   WatchEvent,
   WatchOptions,
   WriteOptions,
@@ -30,6 +31,9 @@ const patchTypes: Readonly<Record<Patch["type"], string>> = {
   apply: "application/apply-patch+yaml",
 };
 
+/** The API server leaves everything else out (meta/v1, PartialObjectMetadata). */
+const metadataAlone = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+
 /** The verbs over any transport: the network, or the embedded cluster. */
 export function createKubeClient(transport: Transport, options: KubeClientOptions = {}): KubeClient {
   const send = async (request: TransportRequest): Promise<TransportResponse> => {
@@ -51,9 +55,10 @@ export function createKubeClient(transport: Transport, options: KubeClientOption
   };
 
   return {
-    async get<T extends KubeObject>(resource: Resource, ref: ObjectRef, read: { readonly resourceVersion?: string } = {}): Promise<T> {
+    async get<T extends KubeObject>(resource: Resource, ref: ObjectRef, read: ReadOptions = {}): Promise<T> {
       const path = resourcePath(resource, ref.namespace, ref.name);
-      return (await send({ method: "GET", path, query: queryOf({ resourceVersion: read.resourceVersion }) })).body as T;
+      const query = queryOf({ resourceVersion: read.resourceVersion });
+      return (await send({ method: "GET", path, query, ...(read.metadataOnly === true && { accept: metadataAlone }) })).body as T;
     },
 
     async list<T extends KubeObject>(resource: Resource, list: ListOptions = {}): Promise<KubeList<T>> {

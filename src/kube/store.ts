@@ -7,6 +7,7 @@
  * deletions before it, and of the tombstones that had to be forgotten the newest version is kept.
  */
 import type { KubeObject } from "../api/meta.ts";
+import { Freshness } from "./freshness.ts";
 import { compareVersions, laterVersion } from "./resource-version.ts";
 
 /** Names the values under which an object is found in an index; none = not at all. */
@@ -21,6 +22,8 @@ export interface Store<T extends KubeObject, Index extends string = string> {
   readonly synced: boolean;
   /** The version up to which the last list, event or bookmark has brought us. */
   readonly resourceVersion: string | undefined;
+  /** Monotonic milliseconds: all that happened until then is in, as our own writes have proved; undefined = nothing has proved anything. */
+  readonly freshAt: number | undefined;
   /** `namespace` is undefined for cluster-scoped kinds. */
   get(namespace: string | undefined, name: string): T | undefined;
   /** In no order. To be read through before anything is awaited. */
@@ -53,6 +56,7 @@ export class ObjectStore<T extends KubeObject, Index extends string = string> im
   #absentUpTo: string | undefined;
   #resourceVersion: string | undefined;
   #synced = false;
+  readonly #freshness = new Freshness();
 
   constructor(indexes: Readonly<Record<Index, IndexFunction<T>>>) {
     const functions = Object.entries<IndexFunction<T>>(indexes);
@@ -69,6 +73,10 @@ export class ObjectStore<T extends KubeObject, Index extends string = string> im
 
   get resourceVersion(): string | undefined {
     return this.#resourceVersion;
+  }
+
+  get freshAt(): number | undefined {
+    return this.#freshness.provenAt(this.#resourceVersion);
   }
 
   get(namespace: string | undefined, name: string): T | undefined {
@@ -119,8 +127,12 @@ export class ObjectStore<T extends KubeObject, Index extends string = string> im
     this.#resourceVersion = laterVersion(this.#resourceVersion, version);
   }
 
-  /** The answer of an own write. Only for objects that lists and watches of this store select. */
-  observeWrite(object: T): readonly Change<T>[] {
+  /**
+   * The answer of an own write. Only for objects that lists and watches of this store select.
+   * @param sentAt when the write was sent that gave the object its version, in monotonic milliseconds; absent = that may be another one's
+   */
+  observeWrite(object: T, sentAt?: number): readonly Change<T>[] {
+    if (sentAt !== undefined) this.#freshness.note(versionOf(object), sentAt);
     const key = objectKey(object);
     const deleted = this.#tombstones.get(key) ?? (this.#objects.has(key) ? undefined : this.#absentUpTo);
     if (deleted !== undefined && compareVersions(versionOf(object), deleted) <= 0) return nothing;

@@ -9,6 +9,12 @@ export interface Transport {
   stream(request: TransportRequest, signal: AbortSignal): Promise<TransportStream>;
 }
 
+/**
+ * Where a request waits for a connection while all are busy. `prompt` goes before `normal`: somebody waits for it. A lease must not wait behind a
+ * storm of either: `lease` has a place of its own.
+ */
+export type RequestLane = "normal" | "prompt" | "lease";
+
 export interface TransportRequest {
   readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** Without the query. */
@@ -20,8 +26,7 @@ export interface TransportRequest {
   readonly body?: unknown;
   /** Over this, the exchange ends with TimedOutError. Absent = the transport's default. */
   readonly timeoutMs?: number;
-  /** A lease must not wait behind a storm of writes: `lease` has a place of its own. */
-  readonly lane?: "normal" | "lease";
+  readonly lane?: RequestLane;
   /** Asked in the very tick in which the bytes of the request are written; false = FencedError, and nothing was sent (decision 10). */
   readonly fence?: () => boolean;
   /** Told the text of a successful answer before it is parsed, where there is a text: an embedded cluster has none. Must not throw. */

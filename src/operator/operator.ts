@@ -17,6 +17,7 @@ import { createApplier } from "../runtime/applier.ts";
 import type { Controller } from "../runtime/controller.ts";
 import { createControllerLoop } from "../runtime/controller-loop.ts";
 import { createEventRecorder } from "../runtime/event-recorder.ts";
+import { createInstallationClaim, type InstallationClaim } from "../runtime/installation-claim.ts";
 import { createLeaderLease } from "../runtime/leader-lease.ts";
 import type { LeaseTimings } from "../runtime/lease-protocol.ts";
 import { createManager, type ManagedInformer, type Manager } from "../runtime/manager.ts";
@@ -48,6 +49,8 @@ export interface OperatorOptions {
   /** The namespace and name of the lease. */
   readonly namespace: string;
   readonly leaseName: string;
+  /** Whether it claims the cluster for this lease, and never leads where another installation has: as in a process. Absent = no. */
+  readonly claims?: boolean;
   /** Unique for each start of a process. */
   readonly identity: string;
   readonly leaseTimings?: LeaseTimings;
@@ -88,6 +91,8 @@ export interface OperatorOptions {
 /** The operator, and what those who serve beside it need of it. */
 export interface Operator extends Manager {
   readonly client: KubeClient;
+  /** Whose cluster it is: to be settled before anything is served beside it, and followed from then on. */
+  readonly claim: InstallationClaim;
   /** What admission webhooks judge with: caches that every replica fills, whoever leads. */
   readonly surroundings: Surroundings;
   /** Says why work waits, what passes through services, and what items wrote at executors; a 503 while this process does not lead. */
@@ -124,6 +129,14 @@ export function createOperator(options: OperatorOptions): Operator {
     ...(options.leaseTimings !== undefined && { timings: options.leaseTimings }),
     clockOffsetMs: () => serverTime.offsetMs(),
     maxClockSkewMs: options.maxClockSkewMs,
+  });
+  const claim = createInstallationClaim({
+    client,
+    clock,
+    logger,
+    onError,
+    lease: { namespace: options.namespace, name: options.leaseName },
+    serverNow,
   });
   const recorder = createEventRecorder({
     client,
@@ -280,9 +293,10 @@ export function createOperator(options: OperatorOptions): Operator {
     clock,
     random,
     logger,
+    ...(options.claims === true && { mayLead: (signal) => claim.settle(signal) }),
     onLeading: () => {
       tenantQueue.beginTerm();
-      elasticJob.controller.beginTerm(lease.wasTaken);
+      elasticJob.beginTerm(lease.wasTaken);
       publishing.beginTerm();
       askGateways();
       if (pod !== undefined) void labelLeader({ client, clock, random, namespace, pod, fence: () => lease.fence(), onError });
@@ -304,6 +318,7 @@ export function createOperator(options: OperatorOptions): Operator {
         elasticJob.stop();
       }),
     client,
+    claim,
     explain: (request: JsonRequest) => (ownPaths.get(request.url.split("?", 1)[0]) ?? tenantQueue.explain)(request),
     surroundings,
     tellDeployment,
@@ -329,8 +344,8 @@ function storesOf(informers: readonly Informer<KubeObject>[]): ReadonlyMap<strin
     [...byName].map(([name, ofKind]) => [
       name,
       {
-        observeWrite(object) {
-          for (const informer of ofKind) if (informer.store.synced) informer.observeWrite(object);
+        observeWrite(object, sentAt) {
+          for (const informer of ofKind) if (informer.store.synced) informer.observeWrite(object, sentAt);
         },
       },
     ]),

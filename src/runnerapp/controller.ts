@@ -88,6 +88,7 @@ export function createRunnerAppController(options: RunnerAppControllerOptions): 
         app,
         ...specOf(app),
         pods,
+        ...ageOf(caches.pods.freshAt, clock),
         revisions: caches.revisions.byIndex("app", uid),
         prefetches: caches.prefetches.byIndex("app", uid),
         ...budgetOf(caches, app),
@@ -143,6 +144,9 @@ function budgetOf({ budgets }: RunnerAppCaches, { metadata }: RunnerApp): Pick<O
   const budget = budgets.get(metadata.namespace, metadata.name);
   return budget === undefined ? {} : { budget };
 }
+
+const ageOf = (freshAt: number | undefined, clock: Clock): Pick<ObservedApp, "podsAgeMs"> =>
+  freshAt === undefined ? {} : { podsAgeMs: clock.monotonic() - freshAt };
 
 const drainFacts = (drain: DrainView | undefined): Pick<ObservedApp, "drain"> => (drain === undefined ? {} : { drain });
 

@@ -36,7 +36,13 @@ export class FleetDirectory implements Fleets {
     if (known !== undefined) return known;
     const instances = this.#instancesOf(app);
     if (instances === undefined) return "unread";
-    const fleet = { namespace: ref.namespace as string, name: ref.name, executor: settingsOf(app.spec.executor), instances };
+    const fleet = {
+      namespace: ref.namespace as string,
+      name: ref.name,
+      executor: settingsOf(app.spec.executor),
+      instances,
+      ...(app.spec.endpoints !== undefined && { isForeign: true as const }),
+    };
     this.#known.set(key, fleet);
     return fleet;
   }

@@ -178,8 +178,9 @@ export function createRunnerAppKind(options: RunnerAppKindOptions): RunnerAppKin
     indexes: appIndexes,
     onChange(change) {
       const { object, previous } = change;
-      // People wait for what becomes of an edit. Status is our own.
-      const isEdit = object.metadata.generation !== previous?.metadata.generation;
+      // People wait for what becomes of an edit, be it of an annotation. Status is our own.
+      const { generation, annotations } = object.metadata;
+      const isEdit = generation !== previous?.metadata.generation || !equalJson(annotations, previous?.metadata.annotations);
       loop.enqueue(refOf(object), { priority: isEdit ? "high" : "normal" });
       if (object.spec.endpoints !== undefined && object.spec.executor !== undefined) needSlices();
       fleets.seeApp(change);

@@ -19,15 +19,20 @@ import { type Resource, resourceName } from "../api/resource.ts";
 import type { Clock } from "../base/clock.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { AlreadyExists, Conflict, Invalid, NotFound } from "../kube/errors.ts";
+import type { RequestLane } from "../kube/transport.ts";
 import type { Metrics } from "./metrics.ts";
 import { wasSent } from "./outcome.ts";
 import { keepWrite, type OwnWriteStores } from "./own-writes.ts";
 import { RecentDeletions } from "./recent-deletions.ts";
 
-/** What a handler is given besides its action. */
+/** See {@link RequestLane}. */
+export type PlanLane = Exclude<RequestLane, "lease">;
+
+/** What a handler is given besides its action. Its fields are those of the client's options for writes. */
 export interface ActionContext {
   /** Asked in the moment of sending; to be passed on with every write. */
   readonly fence: () => boolean;
+  readonly lane: PlanLane;
 }
 
 /** Carries out one action. What it throws is mapped like an error of the client. */
@@ -54,13 +59,15 @@ const mostPages = 100;
 
 /** The handlers of Kubernetes' own writes; that of status writes is the applier's, and those of tasks are whoever's speaks with executors. */
 export function createActionHandlers(options: ActionHandlerOptions): Omit<ActionHandlers, "status" | "dispatch" | "recall"> {
-  const { client, stores, recorder, metrics } = options;
-  const deletions = new RecentDeletions(options.clock);
+  const { client, stores, recorder, metrics, clock } = options;
+  const deletions = new RecentDeletions(clock);
 
   async function create(action: CreateAction, context: ActionContext): Promise<ActionOutcome> {
     const { resource, object } = action;
+    const sentAt = clock.monotonic();
     try {
-      keepWrite(stores, resource, await counted(metrics, "create", resource, client.create(resource, object, { fence: context.fence })));
+      const created = await counted(metrics, "create", resource, client.create(resource, object, context));
+      keepWrite(stores, resource, created, sentAt);
       return { kind: "done" };
     } catch (error) {
       // A 404 of a POST is a namespace or a kind that is missing, never the object.
@@ -85,7 +92,7 @@ export function createActionHandlers(options: ActionHandlerOptions): Omit<Action
     if (object.metadata.resourceVersion === undefined)
       throw new Error(`${resourceName(resource)} ${object.metadata.name} was to be replaced without a version`);
     try {
-      keepWrite(stores, resource, await counted(metrics, "update", resource, client.replace(resource, object, { fence: context.fence })));
+      keepWrite(stores, resource, await counted(metrics, "update", resource, client.replace(resource, object, context)));
       return { kind: "done" };
     } catch (error) {
       if (!(error instanceof Conflict)) throw error;
@@ -98,7 +105,7 @@ export function createActionHandlers(options: ActionHandlerOptions): Omit<Action
 
   async function dryRun(action: DryRunAction, context: ActionContext): Promise<ActionOutcome> {
     try {
-      await client.create(action.resource, action.object, { dryRun: true, fieldValidation: "Strict", fence: context.fence });
+      await client.create(action.resource, action.object, { ...context, dryRun: true, fieldValidation: "Strict" });
     } catch (error) {
       if (error instanceof NotFound) return { kind: "failed", error };
       // Names are looked at last: what is refused for its name alone was found right.
@@ -119,15 +126,16 @@ export function createActionHandlers(options: ActionHandlerOptions): Omit<Action
     const { resource, ref, uid, resourceVersion, gracePeriodSeconds } = action;
     if (deletions.has(uid)) return { kind: "done" };
     if (!(await allHold(client, stores, action.provided))) return { kind: "conflict" };
+    const sentAt = clock.monotonic();
     const deletion = client.delete(resource, ref, {
       uid,
       ...(resourceVersion === undefined ? {} : { resourceVersion }),
-      fence: context.fence,
+      ...context,
       ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
     });
     try {
       const answer = await counted(metrics, "delete", resource, deletion);
-      if (answer.kind !== "Status") keepWrite(stores, resource, answer as KubeObject);
+      if (answer.kind !== "Status") keepDeleted(resource, answer as KubeObject, resourceVersion, sentAt);
     } catch (error) {
       // Absent, or a namesake with another UID: in both cases the one that was meant is gone.
       if (!(error instanceof Conflict) && !(error instanceof NotFound && !error.isUnknownKind)) throw error;
@@ -144,10 +152,16 @@ export function createActionHandlers(options: ActionHandlerOptions): Omit<Action
     return { kind: "done" };
   }
 
+  /** One that was being deleted already keeps the version that somebody's earlier write gave it. */
+  function keepDeleted(resource: Resource, object: KubeObject, before: string | undefined, sentAt: number): void {
+    const isOurs = before !== undefined && object.metadata.resourceVersion !== before;
+    keepWrite(stores, resource, object, isOurs ? sentAt : undefined);
+  }
+
   async function deleteCollection(action: DeleteCollectionAction, context: ActionContext): Promise<ActionOutcome> {
     const { resource, namespace, labelSelector, limit } = action;
     for (let page = 0; page < mostPages; page++) {
-      const deletion = client.deleteCollection(resource, { namespace, labelSelector, limit, fence: context.fence });
+      const deletion = client.deleteCollection(resource, { namespace, labelSelector, limit, ...context });
       const deleted = await counted(metrics, "deletecollection", resource, deletion);
       if (deleted < limit) break;
     }
@@ -163,7 +177,7 @@ export function createActionHandlers(options: ActionHandlerOptions): Omit<Action
     }
     const body = [{ op: "test" as const, path: "/metadata/uid", value: uid }, ...operations];
     try {
-      const answer = client.patch<KubeObject>(resource, ref, { type: "json", body }, { fence: context.fence });
+      const answer = client.patch<KubeObject>(resource, ref, { type: "json", body }, context);
       keepWrite(stores, resource, await counted(metrics, "patch", resource, answer));
       return { kind: "done" };
     } catch (error) {
@@ -181,7 +195,7 @@ export function createActionHandlers(options: ActionHandlerOptions): Omit<Action
   async function merge(action: MergeAction, context: ActionContext): Promise<ActionOutcome> {
     const { resource, ref, uid, resourceVersion, subresource } = action;
     const metadata = { ...(action.body["metadata"] as object | undefined), uid, resourceVersion };
-    const to = { fence: context.fence, ...(subresource !== undefined && { subresource }) };
+    const to = { ...context, ...(subresource !== undefined && { subresource }) };
     try {
       const answer = client.patch<KubeObject>(resource, ref, { type: "strategic", body: { ...action.body, metadata } }, to);
       keepWrite(stores, resource, await counted(metrics, "patch", resource, answer, subresource));

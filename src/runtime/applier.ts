@@ -6,6 +6,7 @@ import type { KubeClient } from "../kube/client.ts";
 import {
   type ActionContext,
   type ActionHandlers,
+  type PlanLane,
   allHold,
   counted,
   createActionHandlers,
@@ -26,8 +27,11 @@ export interface Applied {
 
 /** The only place that writes to the API server for controllers. */
 export interface Applier {
-  /** Carries out all actions and the status write of a plan side by side. Never rejects. */
-  apply(plan: Plan): Promise<Applied>;
+  /**
+   * Carries out all actions and the status write of a plan side by side. Never rejects.
+   * @param lane `prompt` where somebody waits for it: its requests go before those of other plans
+   */
+  apply(plan: Plan, lane?: PlanLane): Promise<Applied>;
 }
 
 export interface ApplierOptions {
@@ -52,7 +56,7 @@ export function createApplier(options: ApplierOptions): Applier {
   const { client, stores, metrics, fence, concurrency = 32 } = options;
   const handlers: Partial<ActionHandlers> = { ...createActionHandlers(options), status: writeOtherStatus, ...options.handlers };
 
-  async function writeStatus(write: StatusWrite): Promise<ActionOutcome> {
+  async function writeStatus(write: StatusWrite, { fence, lane }: ActionContext): Promise<ActionOutcome> {
     const { resource, object, status } = write;
     const { resourceVersion } = object.metadata;
     // Without a version the patch would be blind, and could turn back what a newer leader wrote (decision 5).
@@ -66,7 +70,7 @@ export function createApplier(options: ApplierOptions): Applier {
     }
     const ref = refOfObject(object);
     try {
-      const patch = client.patch<KubeObject>(resource, ref, { type: "merge", body }, { subresource: "status", fence });
+      const patch = client.patch<KubeObject>(resource, ref, { type: "merge", body }, { subresource: "status", fence, lane });
       keepWrite(stores, resource, await counted(metrics, "patch", resource, patch, "status"));
       return { kind: "done" };
     } catch (error) {
@@ -80,17 +84,17 @@ export function createApplier(options: ApplierOptions): Applier {
   }
 
   /** Caches will show that it is gone in a moment; until then the same would be planned again and again. */
-  async function writeOtherStatus(write: StatusAction): Promise<ActionOutcome> {
+  async function writeOtherStatus(write: StatusAction, context: ActionContext): Promise<ActionOutcome> {
     if (!(await allHold(client, stores, write.provided))) return { kind: "conflict" };
-    const outcome = await writeStatus(write);
+    const outcome = await writeStatus(write, context);
     return outcome.kind === "gone" ? { kind: "conflict" } : outcome;
   }
 
   return {
-    async apply(plan) {
+    async apply(plan, lane = "normal") {
       const [results, status] = await Promise.all([
-        carryOut(plan.actions, concurrency, fence, (action, context) => carry(handlers, action, { fence: context })),
-        plan.status === undefined ? undefined : writeStatus(plan.status).catch(outcomeOfError),
+        carryOut(plan.actions, concurrency, fence, (action, wanted) => carry(handlers, action, { fence: wanted, lane })),
+        plan.status === undefined ? undefined : writeStatus(plan.status, { fence, lane }).catch(outcomeOfError),
       ]);
       return { results, status };
     },

@@ -89,7 +89,7 @@ export function createControllerLoop<Observed>(options: ControllerLoopOptions<Ob
   async function reconcile(key: string, wake: Wake): Promise<void> {
     const begun = clock.monotonic();
     metrics.observe("nuptse_workqueue_queue_seconds", labels, wake.waitedMs / 1000);
-    const result = await attempt(key);
+    const result = await attempt(key, wake);
     if (result !== "conflict") conflicts.delete(key);
     if (unseen.size > 0 && result !== "fenced" && result !== "held" && unseen.delete(key) && unseen.size === 0) swept.resolve();
     if (result === "done" || result === "again" || result === "terminal" || result === "gone") queue.forget(key);
@@ -97,7 +97,7 @@ export function createControllerLoop<Observed>(options: ControllerLoopOptions<Ob
     metrics.observe("nuptse_reconcile_seconds", labels, (clock.monotonic() - begun) / 1000);
   }
 
-  async function attempt(key: string): Promise<Result> {
+  async function attempt(key: string, wake: Wake): Promise<Result> {
     const heldMs = guard.heldMs(key, clock.monotonic());
     if (heldMs > 0) {
       queue.add(key, { afterMs: heldMs });
@@ -108,7 +108,7 @@ export function createControllerLoop<Observed>(options: ControllerLoopOptions<Ob
       return "fenced";
     }
     try {
-      return await observePlanApply(key);
+      return await observePlanApply(key, wake);
     } catch (error) {
       if (error instanceof TerminalError) {
         logger.warn("given up until the object changes", { object: key, error });
@@ -120,7 +120,7 @@ export function createControllerLoop<Observed>(options: ControllerLoopOptions<Ob
     }
   }
 
-  async function observePlanApply(key: string): Promise<Result> {
+  async function observePlanApply(key: string, { priority }: Wake): Promise<Result> {
     const ref = refOf(key);
     const observed = controller.observe(ref);
     if (observed === undefined) {
@@ -145,7 +145,7 @@ export function createControllerLoop<Observed>(options: ControllerLoopOptions<Ob
       actions: plan.actions.length,
       status: plan.status !== undefined,
     });
-    const applied = await applier.apply(plan);
+    const applied = await applier.apply(plan, priority === "high" ? "prompt" : "normal");
     controller.settle?.(ref, observed, applied.results, applied.status);
     return next(key, plan, applied);
   }

@@ -2,7 +2,7 @@
  * The life of an operator, from start to end, in this order:
  *
  *   syncing     informers fill their stores, since somebody else leads
- *   standby     ready, and waiting for the lease
+ *   standby     ready, and waiting for the lease, and then whether it may lead
  *   refilling   the lease is won: every store is filled (anew) by a consistent list, children before roots (decision 2)
  *   leading     controllers work
  *   draining    asked to stop: nothing new is taken up, what runs ends
@@ -40,6 +40,8 @@ export interface ManagerOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Asked once the lease is won: why this process must not lead after all, which is its end, or undefined. Resolves as soon as the signal is aborted. */
+  readonly mayLead?: (signal: AbortSignal) => Promise<string | undefined>;
   /** Told when all stores are refilled, before the first look at any root: the beginning of this leader's term. */
   readonly onLeading?: () => void;
   /** How long reconciles under way may take to end when asked to stop; 20 s when absent. */
@@ -114,7 +116,9 @@ export function createManager(options: ManagerOptions): Manager {
   async function win(): Promise<void> {
     try {
       await lease.acquire(stopping.signal);
-      leads = true;
+      const refusal = await options.mayLead?.(stopping.signal);
+      if (refusal !== undefined) lose(refusal);
+      leads = !over();
     } catch (error) {
       if (!stopping.signal.aborted) throw error;
     }

@@ -36,6 +36,8 @@ export interface Wake {
   readonly at?: number;
   /** How long it was due before a worker was free, in milliseconds. */
   readonly waitedMs: number;
+  /** The highest that it was added with. */
+  readonly priority: WorkPriority;
 }
 
 export interface WorkQueueOptions {
@@ -318,6 +320,7 @@ class Queue implements WorkQueue {
   #begin(entry: Entry): void {
     const wake: Wake = {
       waitedMs: this.#options.clock.monotonic() - entry.readySince,
+      priority: entry.priority,
       ...(entry.wokenAt === undefined ? {} : { at: entry.wokenAt }),
     };
     entry.ready = false;

@@ -114,6 +114,8 @@ export class Seat {
     const { atWork, recorded, wanted } = this.want;
     // Of what pods give it, all that nobody decided and the owner does not count is lingering.
     this.#lingering = Math.max(0, this.held - Math.max(atWork, Math.min(recorded, wanted)));
+    // More at work than was given: pods on a node that is gone, whose places were used again before the one who decided that ended.
+    if (recorded > 0 && !this.#gaveBack) this.#taken = Math.max(0, atWork - recorded);
   }
 
   /** Takes it out of its tree, with all that it has there. */

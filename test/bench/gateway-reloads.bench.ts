@@ -15,6 +15,7 @@ import { Component } from "../../hack/control-plane/component.ts";
 import { Watchdog } from "../../hack/control-plane/watchdog.ts";
 import { ensureHaproxy } from "../../hack/haproxy/binaries.ts";
 import { createSystemClock } from "../../src/base/clock.ts";
+import { defaultTimings } from "../../src/gateway/agent.ts";
 import { createMasterSocket, type MasterSocket } from "../../src/haproxy/master-socket.ts";
 import { freeRange } from "../gateway/support/free-range.ts";
 import { startGateway } from "../gateway/support/gateway.ts";
@@ -24,6 +25,7 @@ import { makeService } from "../support/builders/published-service.ts";
 import type { Bench } from "./bench.ts";
 import { readArguments } from "./support/arguments.ts";
 import { largest, median, percentile, rounded } from "./support/figures.ts";
+import { gatewaySettings, portsBeside } from "./support/gateway-settings.ts";
 import { tell } from "./support/progress.ts";
 
 /** One of the two ways. */
@@ -49,7 +51,7 @@ const mostAttempts = 100;
 const bench: Bench = async (words) => {
   const choice = readArguments(words, { services: 2500, servers: 6, changes: 30, clients: 8 });
   const program = await ensureHaproxy("3.0");
-  const first = await freeRange(choice.services + 200);
+  const first = await freeRange(choice.services + portsBeside);
   const instances = await Promise.all(Array.from({ length: choice.servers + 1 }, (_, index) => startInstance(`instance-${index}`)));
   const usual = instances.slice(0, choice.servers);
   try {
@@ -175,19 +177,8 @@ async function withGateway(
   usual: readonly TestInstance[],
   use: (side: Side) => Promise<Outcome>,
 ): Promise<Outcome> {
-  const pool = { first, last: first + count + 99 };
-  const gateway = await startGateway(program, {
-    settings: {
-      pools: [pool],
-      httpPort: pool.last + 1,
-      httpsPort: pool.last + 2,
-      metricsBind: `127.0.0.1:${pool.last + 3}`,
-      sparePorts: 50,
-      maxConnections: 500,
-      hardStopAfterSeconds: 600,
-    },
-    timings: { gatherMs: 100, reloadGapMs: 5000, probeMs: 1000, fileDelayMs: 1000, resyncMs: 60_000 },
-  });
+  const settings = { ...gatewaySettings(first, count), hardStopAfterSeconds: 600 };
+  const gateway = await startGateway(program, { settings, timings: defaultTimings });
   const serviceOf = (index: number, instances: readonly TestInstance[]) =>
     makeService({
       name: `app-${index}`,

@@ -20,9 +20,11 @@ import { loadText, startLoad } from "../gateway/support/load.ts";
 import { loopbackOf } from "../integration/support/pod-network.ts";
 import type { Bench } from "./bench.ts";
 import { readArguments } from "./support/arguments.ts";
+import { ChangeWaits } from "./support/change-waits.ts";
 import { BenchCluster } from "./support/cluster.ts";
 import { largest, percentile, rounded } from "./support/figures.ts";
 import { startGatewayPod } from "./support/gateway-pod.ts";
+import { gatewaySettings } from "./support/gateway-settings.ts";
 import { OperatorProcess } from "./support/operator-process.ts";
 import { tell } from "./support/progress.ts";
 
@@ -38,7 +40,7 @@ const longestMs = 300_000;
 
 const bench: Bench = async (words) => {
   const choice = readArguments(words, { services: 2500, clients: 8 });
-  const open = { first: firstPort, last: firstPort + choice.services + 99 };
+  const [open, restricted] = gatewaySettings(firstPort, choice.services).pools;
   const cluster = await BenchCluster.start();
   const instance = await startInstance("back", loopbackOf(backs.address));
   const operator = await OperatorProcess.start({
@@ -46,7 +48,7 @@ const bench: Bench = async (words) => {
     logsFolder: cluster.plane.logsFolder,
     args: [
       ...["--gateway-namespace", gatewayNamespace, "--gateway-open-ports", `${open.first}-${open.last}`],
-      ...["--gateway-restricted-ports", `${open.last + 1}-${open.last + 2}`],
+      ...["--gateway-restricted-ports", `${restricted.first}-${restricted.last}`],
     ],
   });
   const clock = createSystemClock();
@@ -59,14 +61,7 @@ const bench: Bench = async (words) => {
   const gateways: Awaited<ReturnType<typeof startGatewayPod>>[] = [];
   const addGateway = async (index: number) => {
     const address = `10.64.0.${index + 1}`;
-    const settings = {
-      pools: [open, { first: open.last + 1, last: open.last + 2 }],
-      httpPort: open.last + 3,
-      httpsPort: open.last + 4,
-      metricsBind: `${loopbackOf(address)}:${open.last + 5}`,
-      sparePorts: 50,
-      maxConnections: 500,
-    };
+    const settings = gatewaySettings(firstPort, choice.services, loopbackOf(address));
     const gateway = await startGatewayPod({
       ...{ client, clock, program, address, settings },
       namespace: gatewayNamespace,
@@ -154,7 +149,7 @@ function watchSlices(client: ReturnType<typeof createKubeClient>, count: number)
   /** The same a moment later. */
   const ofNodes = new Map<string, { readonly port: number; readonly addresses: readonly string[] }>();
   const moments = new Map<string, number>();
-  const waiting = new Set<() => void>();
+  const waits = new ChangeWaits();
   const clock = createSystemClock({ background: true });
   const informer = createInformer<EndpointSlice>({
     client,
@@ -172,7 +167,7 @@ function watchSlices(client: ReturnType<typeof createKubeClient>, count: number)
       const port = object.ports?.[0]?.port ?? 0;
       now.set(service, { port, addresses });
       clock.after(nodeLagMs, () => ofNodes.set(service, { port, addresses: [...addresses] }));
-      for (const check of waiting) check();
+      waits.changed();
     },
     onError: (error) => tell(String(error)),
   });
@@ -180,24 +175,13 @@ function watchSlices(client: ReturnType<typeof createKubeClient>, count: number)
   informer.start(ending.signal);
   return {
     /** Resolves when all of them are so. */
-    async all(isSo: (state: SliceState) => boolean): Promise<void> {
-      const done = Promise.withResolvers<void>();
-      const check = () => {
-        const fine = [...now.values()].filter(({ port, addresses }) => isSo({ port, has: (address) => addresses.has(address) })).length;
-        if (now.size === count && fine === count) done.resolve();
-      };
-      const timer = setTimeout(
-        () => done.reject(new Error(`${now.size} slices, not all as they should be, after ${longestMs} ms`)),
+    all(isSo: (state: SliceState) => boolean): Promise<void> {
+      const fine = () => [...now.values()].filter(({ port, addresses }) => isSo({ port, has: (address) => addresses.has(address) })).length;
+      return waits.until(
+        () => now.size === count && fine() === count,
         longestMs,
+        () => `of ${now.size} slices ${fine()} are as they should be`,
       );
-      waiting.add(check);
-      check();
-      try {
-        await done.promise;
-      } finally {
-        clearTimeout(timer);
-        waiting.delete(check);
-      }
     },
     /** Milliseconds until each had the address, or had it no more. */
     since: (from: number, address: string, change: "with" | "without"): readonly number[] =>

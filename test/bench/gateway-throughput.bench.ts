@@ -10,14 +10,16 @@ import { join } from "node:path";
 import { Component } from "../../hack/control-plane/component.ts";
 import { Watchdog } from "../../hack/control-plane/watchdog.ts";
 import { ensureHaproxy } from "../../hack/haproxy/binaries.ts";
+import { defaultTimings } from "../../src/gateway/agent.ts";
 import { freeRange } from "../gateway/support/free-range.ts";
 import { startGateway } from "../gateway/support/gateway.ts";
-import { startInstance } from "../gateway/support/instances.ts";
+import { startInstance, type TestInstance } from "../gateway/support/instances.ts";
 import { startLoad } from "../gateway/support/load.ts";
 import { makeService } from "../support/builders/published-service.ts";
 import type { Bench } from "./bench.ts";
 import { readArguments } from "./support/arguments.ts";
 import { median, rounded } from "./support/figures.ts";
+import { gatewaySettings, portsBeside } from "./support/gateway-settings.ts";
 import { cpuSecondsOf } from "./support/process-figures.ts";
 import { tell } from "./support/progress.ts";
 
@@ -28,28 +30,19 @@ interface Round {
   readonly rate: number;
   /** Microseconds of HAProxy's processor time for each. */
   readonly cost: number;
+  /** Connections that were opened to the servers. */
+  readonly opened: number;
   readonly failed: number;
 }
 
 const bench: Bench = async (words) => {
   const choice = readArguments(words, { services: 2500, rounds: 10, seconds: 10, clients: 32 });
   const program = await ensureHaproxy("3.0");
-  const first = await freeRange(choice.services + 200);
-  const pool = { first, last: first + choice.services + 99 };
+  const first = await freeRange(choice.services + portsBeside);
+  const settings = { ...gatewaySettings(first, choice.services), threads: 1 };
   const instances = await Promise.all(Array.from({ length: 6 }, (_, index) => startInstance(`instance-${index}`)));
-  const gateway = await startGateway(program, {
-    settings: {
-      pools: [pool],
-      httpPort: pool.last + 1,
-      httpsPort: pool.last + 2,
-      metricsBind: `127.0.0.1:${pool.last + 3}`,
-      sparePorts: 50,
-      maxConnections: 500,
-      threads: 1,
-    },
-    timings: { gatherMs: 100, probeMs: 1000, resyncMs: 60_000 },
-  });
-  const plainPort = pool.last + 4;
+  const gateway = await startGateway(program, { settings, timings: defaultTimings });
+  const plainPort = settings.httpsPort + 2;
   const plain = await startPlain(
     program,
     plainPort,
@@ -62,7 +55,7 @@ const bench: Bench = async (words) => {
         makeService({
           name: `app-${index}`,
           protocol: "HTTP",
-          port: pool.first + index,
+          port: first + index,
           // The others cost checks, which are not what is measured.
           instances: index === 0 ? instances.map((instance) => instance.asInstance()) : one,
         }),
@@ -71,16 +64,21 @@ const bench: Bench = async (words) => {
     const [gatewayPid = 0] = (await gateway.haproxy.master.processes()).workers;
     const rounds = { ours: [] as Round[], plain: [] as Round[] };
     const sides = [
-      { name: "ours", port: pool.first, pid: gatewayPid },
+      { name: "ours", port: first, pid: gatewayPid },
       { name: "plain", port: plainPort, pid: plain.pid },
     ] as const;
     const idle = { ours: await idleCost(gatewayPid), plain: await idleCost(plain.pid) };
-    for (const { name, port, pid } of sides) await round(port, pid, idle[name], 2, choice.clients);
+    const play = async ({ name, port, pid }: (typeof sides)[number], seconds: number) => {
+      const before = openedAt(instances);
+      const found = await round(port, pid, idle[name], seconds, choice.clients);
+      return { ...found, opened: openedAt(instances) - before };
+    };
+    for (const side of sides) await play(side, 2);
     for (let count = 0; count < choice.rounds; count++) {
-      for (const { name, port, pid } of count % 2 === 0 ? sides : sides.toReversed()) {
-        const found = await round(port, pid, idle[name], choice.seconds, choice.clients);
-        rounds[name].push(found);
-        tell(`round ${count + 1}, ${name}: ${found.rate.toFixed(0)} requests/s, ${found.cost.toFixed(1)} us of HAProxy each`);
+      for (const side of count % 2 === 0 ? sides : sides.toReversed()) {
+        const found = await play(side, choice.seconds);
+        rounds[side.name].push(found);
+        tell(`round ${count + 1}, ${side.name}: ${found.rate.toFixed(0)} requests/s, ${found.cost.toFixed(1)} us of HAProxy each`);
       }
     }
     const ratioOf = (figure: (round: Round) => number) =>
@@ -89,6 +87,7 @@ const bench: Bench = async (words) => {
       label,
       median(of.map(({ rate }) => rate)).toFixed(0),
       median(of.map(({ cost }) => cost)).toFixed(1),
+      median(of.map(({ opened }) => opened)).toFixed(0),
       String(of.reduce((sum, { failed }) => sum + failed, 0)),
     ];
     return {
@@ -100,7 +99,7 @@ const bench: Bench = async (words) => {
       },
       targets: { rateRatio: { min: 0.9 }, failed: { max: 0 } },
       table: {
-        columns: ["", "requests/s", "HAProxy us/request", "failed"],
+        columns: ["", "requests/s", "HAProxy us/request", "connections opened a round", "failed"],
         rows: [row(`gateway with ${choice.services} services`, rounds.ours), row("the same HAProxy, a file by hand", rounds.plain)],
       },
     };
@@ -118,7 +117,9 @@ async function idleCost(pid: number): Promise<number> {
   return (((await cpuSecondsOf(pid)) - before) / idleMs) * 1000;
 }
 
-async function round(port: number, pid: number, idle: number, seconds: number, clients: number): Promise<Round> {
+const openedAt = (instances: readonly TestInstance[]): number => instances.reduce((sum, { connections }) => sum + connections, 0);
+
+async function round(port: number, pid: number, idle: number, seconds: number, clients: number): Promise<Omit<Round, "opened">> {
   const before = await cpuSecondsOf(pid);
   const begun = performance.now();
   const load = startLoad({ port, clients });

@@ -1,62 +1,59 @@
 /**
  * The gateway's agent beside a real HAProxy 3.0 on this machine: the first fill, one change until it has traffic, and a stream of changes.
  *
- * What there is to serve comes from this process, as informers would hand it over, so the API server and its watches are not in the figures.
- * All instances are six small servers on loopback that every service shares; HAProxy checks each of its servers on its own, as it would.
- * HAProxy needs a file descriptor for each check, two for each connection and one for each port: 19,000 here.
- * The agent's memory is that of this process, with the load and the six servers in it.
+ * What there is to serve comes from lists and watches as an API server answers them, which a stub in a process of its own does as fast as it is told to:
+ * whatever an API server itself takes is not in the figures. All instances are six small servers on loopback that every service shares; HAProxy checks each of its
+ * servers on its own, as it would. HAProxy needs a file descriptor for each check, two for each connection and one for each port: 19,000 here.
+ * The agent's memory is that of this process, with the load and the servers in it.
  */
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ensureHaproxy } from "../../hack/haproxy/binaries.ts";
+import { defaultTimings } from "../../src/gateway/agent.ts";
 import { parseInfo } from "../../src/haproxy/rules/replies.ts";
-import type { Instance, PublishedService } from "../../src/haproxy/rules/published-service.ts";
 import { freeRange } from "../gateway/support/free-range.ts";
 import { startGateway, type TestGateway } from "../gateway/support/gateway.ts";
 import { startInstance, type TestInstance } from "../gateway/support/instances.ts";
-import { makeService } from "../support/builders/published-service.ts";
 import type { Bench } from "./bench.ts";
 import { readArguments } from "./support/arguments.ts";
 import { largest, percentile, rounded } from "./support/figures.ts";
+import { type GatewayFeed, startGatewayFeed } from "./support/gateway-feed.ts";
+import { gatewaySettings, portsBeside } from "./support/gateway-settings.ts";
 import { tell } from "./support/progress.ts";
 
 const servers = 6;
 
 const bench: Bench = async (words) => {
   const choice = readArguments(words, { services: 2500, changes: 200, churnSeconds: 60, changesPerSecond: 500 });
-  const first = await freeRange(choice.services + 200);
-  const pool = { first, last: first + choice.services + 99 };
-  const instances = await Promise.all(Array.from({ length: servers + 1 }, (_, index) => startInstance(`instance-${index}`)));
+  const first = await freeRange(choice.services + portsBeside);
+  const instances = await startInstances();
+  const usual = instances.slice(0, servers);
+  const spare = instances[servers] as TestInstance;
+  const feed = await startGatewayFeed();
   const gateway = await startGateway(await ensureHaproxy("3.0"), {
-    settings: {
-      pools: [pool],
-      httpPort: pool.last + 1,
-      httpsPort: pool.last + 2,
-      metricsBind: `127.0.0.1:${pool.last + 3}`,
-      sparePorts: 50,
-      maxConnections: 500,
-    },
-    timings: { gatherMs: 100, reloadGapMs: 5000, probeMs: 1000, fileDelayMs: 1000, resyncMs: 60_000 },
+    settings: gatewaySettings(first, choice.services),
+    timings: defaultTimings,
+    source: feed.source,
   });
   try {
-    const services = Array.from({ length: choice.services }, (_, index) =>
-      serviceOf(index, pool.first + index, instances.slice(0, servers)),
-    );
-    tell(`${choice.services} services of ${servers} instances are offered`);
+    for (let index = 0; index < choice.services; index++) {
+      feed.publish(index, first + index);
+      feed.place(index, usual);
+    }
+    tell(`${choice.services} services of ${servers} instances are there`);
+    await feed.begin();
     const begun = performance.now();
-    gateway.offer(services);
-    const last = services.at(-1) as PublishedService;
-    while ((await answerOf(last.port)) === undefined) await sleep(5);
+    while ((await answerOf(first + choice.services - 1)) === undefined) await sleep(5);
     const fillSeconds = (performance.now() - begun) / 1000;
     await gateway.settled();
     const reloadsOfFill = gateway.reloads.succeeded;
     tell(`filled after ${fillSeconds.toFixed(1)} s; ${choice.changes} single changes`);
-    const delays = await singleChanges(gateway, services, instances, choice.changes);
+    const delays = await singleChanges(feed, { first, usual, spare, ...choice });
     await gateway.settled();
     const workerMegabytes = await workerMemory(gateway);
     const agentMegabytes = process.memoryUsage.rss() / 2 ** 20;
     tell(`${choice.changesPerSecond} changes a second for ${choice.churnSeconds} s`);
-    const lags = await churn(gateway, services, instances, choice.churnSeconds, choice.changesPerSecond);
+    const lags = await churn(gateway, feed, { usual, spare, ...choice });
     const reloads = gateway.reloads.succeeded - reloadsOfFill;
     return {
       name: "gateway",
@@ -89,17 +86,19 @@ const bench: Bench = async (words) => {
     };
   } finally {
     await gateway.close();
+    await feed.close();
     for (const instance of instances) instance.kill();
   }
 };
 
-function serviceOf(index: number, port: number, instances: readonly TestInstance[]): PublishedService {
-  return makeService({ name: `app-${index}`, protocol: "HTTP", port, instances: instances.map((instance) => inService(instance, index)) });
-}
-
-/** Instances are shared; as servers they are their service's own. */
-function inService(instance: TestInstance, index: number): Instance {
-  return { ...instance.asInstance(), pod: `app-${index}-${instance.name}` };
+/** One port, as endpoints of one slice have it, on an address each. */
+async function startInstances(): Promise<readonly TestInstance[]> {
+  const instances = [await startInstance("instance-0")];
+  while (instances.length <= servers) {
+    const index = instances.length;
+    instances.push(await startInstance(`instance-${index}`, `127.0.0.${index + 1}`, instances[0]?.port));
+  }
+  return instances;
 }
 
 async function answerOf(port: number): Promise<string | undefined> {
@@ -111,24 +110,26 @@ async function answerOf(port: number): Promise<string | undefined> {
   }
 }
 
+interface Changing {
+  readonly services: number;
+  /** The instances of every service, and the one that comes in. */
+  readonly usual: readonly TestInstance[];
+  readonly spare: TestInstance;
+}
+
 /** Milliseconds until the only instance of a service is another one, as a client sees it. */
 async function singleChanges(
-  gateway: TestGateway,
-  services: PublishedService[],
-  instances: readonly TestInstance[],
-  count: number,
+  feed: GatewayFeed,
+  { first, services, usual, spare, changes }: Changing & { readonly first: number; readonly changes: number },
 ): Promise<readonly number[]> {
   const delays: number[] = [];
-  for (let change = 0; change < count; change++) {
-    const index = (change * 7919) % services.length;
-    const old = services[index] as PublishedService;
-    const instance = instances[servers] as TestInstance;
-    services[index] = { ...old, instances: [inService(instance, index)] };
+  for (let change = 0; change < changes; change++) {
+    const index = (change * 7919) % services;
     const begun = performance.now();
-    gateway.offer([...services]);
-    while ((await answerOf(old.port)) !== instance.name) await sleep(1);
+    feed.place(index, [spare]);
+    while ((await answerOf(first + index)) !== spare.name) await sleep(1);
     delays.push(performance.now() - begun);
-    services[index] = old;
+    feed.place(index, usual);
   }
   return delays;
 }
@@ -136,25 +137,25 @@ async function singleChanges(
 /** The lag, looked at ten times a second. */
 async function churn(
   gateway: TestGateway,
-  services: PublishedService[],
-  instances: readonly TestInstance[],
-  seconds: number,
-  perSecond: number,
+  feed: GatewayFeed,
+  {
+    services,
+    usual,
+    spare,
+    churnSeconds,
+    changesPerSecond,
+  }: Changing & { readonly churnSeconds: number; readonly changesPerSecond: number },
 ): Promise<readonly number[]> {
   const lags: number[] = [];
   const step = 20;
-  const spare = instances[servers] as TestInstance;
-  const original = [...services];
+  const changed = [...usual.slice(1), spare];
   let next = 0;
-  const until = performance.now() + seconds * 1000;
+  const until = performance.now() + churnSeconds * 1000;
   for (let at = performance.now(), round = 0; at < until; at += step, round++) {
-    for (let change = 0; change < (perSecond * step) / 1000; change++) {
-      const index = next++ % services.length;
-      const old = original[index] as PublishedService;
-      const isOut = services[index] !== old;
-      services[index] = isOut ? old : { ...old, instances: [...old.instances.slice(1), inService(spare, index)] };
+    for (let change = 0; change < (changesPerSecond * step) / 1000; change++) {
+      const isEven = Math.floor(next / services) % 2 === 0;
+      feed.place(next++ % services, isEven ? changed : usual);
     }
-    gateway.offer([...services]);
     if (round % 5 === 0) lags.push(gateway.agent.lagMs() / 1000);
     await sleep(Math.max(0, at + step - performance.now()));
   }

@@ -14,6 +14,7 @@ import { createInformer } from "../../src/kube/informer.ts";
 import { createKubeClient } from "../../src/kube/kube-client.ts";
 import type { Bench } from "./bench.ts";
 import { readArguments } from "./support/arguments.ts";
+import { ChangeWaits } from "./support/change-waits.ts";
 import { BenchCluster } from "./support/cluster.ts";
 import { largest, percentile, rounded } from "./support/figures.ts";
 import { tell } from "./support/progress.ts";
@@ -60,7 +61,7 @@ async function burst(count: number, args: readonly string[]): Promise<readonly n
   const transport = createHttpTransport({ credentials, clock, random, userAgent: "bench-slices" });
   const ready = new Map<string, boolean>();
   const seenAt = new Map<string, number>();
-  const waiting = new Set<() => void>();
+  const waits = new ChangeWaits();
   const informer = createInformer<EndpointSlice>({
     client: createKubeClient(transport),
     clock,
@@ -72,25 +73,18 @@ async function burst(count: number, args: readonly string[]): Promise<readonly n
       const isReady = (object.endpoints ?? []).some(({ conditions }) => conditions?.ready === true);
       if (ready.get(service) !== isReady) seenAt.set(service, performance.now());
       ready.set(service, isReady);
-      for (const check of waiting) check();
+      waits.changed();
     },
     onError: (error) => tell(String(error)),
   });
   const ending = new AbortController();
-  const all = async (isReady: boolean): Promise<void> => {
-    const done = Promise.withResolvers<void>();
-    const check = () => {
-      if ([...ready.values()].filter((each) => each === isReady).length === count) done.resolve();
-    };
-    const timer = setTimeout(() => done.reject(new Error(`not all slices are ${isReady} after ${longestMs} ms`)), longestMs);
-    waiting.add(check);
-    check();
-    try {
-      await done.promise;
-    } finally {
-      clearTimeout(timer);
-      waiting.delete(check);
-    }
+  const all = (isReady: boolean): Promise<void> => {
+    const fine = () => [...ready.values()].filter((each) => each === isReady).length;
+    return waits.until(
+      () => fine() === count,
+      longestMs,
+      () => `${fine()} of ${count} slices are ${isReady ? "ready" : "not ready"}`,
+    );
   };
   try {
     await cluster.createNamespaces([namespace]);

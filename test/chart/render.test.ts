@@ -11,6 +11,7 @@ import type { KubeObject } from "../../src/api/meta.ts";
 import { gatewayCommand } from "../../src/cli/gateway.ts";
 import { operatorCommand } from "../../src/cli/operator.ts";
 import { traceCommand } from "../../src/cli/trace.ts";
+import { uninstallCommand } from "../../src/cli/uninstall.ts";
 import { skipUnless } from "../support/skip.ts";
 import {
   type ChartContainer,
@@ -74,8 +75,11 @@ const variants: Readonly<Record<string, Values>> = {
     podDisruptionBudgets: { enabled: false },
     networkPolicy: { enabled: false },
     flowControl: { enabled: false },
+    uninstall: { hook: false },
   },
 };
+/** Kinds with a template of pods. */
+const isWorkload = ({ kind }: ChartObject): boolean => kind === "Deployment" || kind === "Job";
 
 describe("the chart as helm renders it", function () {
   this.timeout(60_000);
@@ -145,8 +149,9 @@ describe("the chart as helm renders it", function () {
           operator: operatorCommand,
           gateway: gatewayCommand,
           trace: traceCommand,
+          uninstall: uninstallCommand,
         };
-        for (const { kind, spec } of objects.filter((object) => object.kind === "Deployment"))
+        for (const { kind, spec } of objects.filter(isWorkload))
           for (const { args = [] } of spec?.template?.spec.containers ?? []) {
             const [name = "", ...flags] = args;
             if (commands[name] === undefined) continue;
@@ -155,13 +160,15 @@ describe("the chart as helm renders it", function () {
               ran = true;
             });
             command.exitOverride().configureOutput({ writeErr: () => undefined });
-            await command.parseAsync([...flags], { from: "user" });
+            // As the kubelet would put it in.
+            const typed = flags.map((flag) => flag.replace("$(POD_NAMESPACE)", "nuptse-system"));
+            await command.parseAsync(typed, { from: "user" });
             assert.ok(ran, `${kind} ${name}`);
           }
       });
 
       it("asks for each port and each volume by a name that is there", () => {
-        for (const { metadata, spec } of objects.filter((object) => object.kind === "Deployment")) {
+        for (const { metadata, spec } of objects.filter(isWorkload)) {
           const { containers = [], volumes = [] } = spec?.template?.spec ?? {};
           for (const container of containers) assert.deepEqual(danglingPorts(container), [], metadata.name);
           const mounted = containers.flatMap(({ volumeMounts = [] }) => volumeMounts.map((mount) => mount.name));
@@ -182,7 +189,7 @@ describe("the chart as helm renders it", function () {
       });
 
       it("runs without rights on its node", () => {
-        for (const { metadata, spec } of objects.filter((object) => object.kind === "Deployment" || object.kind === "Pod")) {
+        for (const { metadata, spec } of objects.filter((object) => isWorkload(object) || object.kind === "Pod")) {
           const pod = (spec?.template?.spec ?? spec) as unknown as RestrictedPod;
           assert.equal(pod.securityContext.runAsNonRoot, true, metadata.name);
           assert.equal(pod.securityContext.seccompProfile.type, "RuntimeDefault");
@@ -283,6 +290,64 @@ describe("the chart as helm renders it", function () {
     assert.deepEqual(granted("Role", "nuptse-gateway"), ["get /pods"]);
     assert.deepEqual(granted("Role", "nuptse-gateway-tls"), ["get /secrets shop-tls"]);
     assert.deepEqual(granted("ClusterRole", "nuptse-trace"), ["create authentication.k8s.io/tokenreviews"]);
+  });
+
+  const hookOf = ({ metadata }: KubeObject) => metadata.annotations?.["helm.sh/hook"];
+
+  it("ends with a Job before it is deleted, whose account is there only meanwhile", async () => {
+    const objects = (await objectsOf(helm())).filter((object) => hookOf(object) === "pre-delete");
+    assert.deepEqual(
+      objects.map(({ kind, metadata }) => [kind, metadata.name, metadata.annotations?.["helm.sh/hook-weight"]]),
+      [
+        ["ServiceAccount", "nuptse-uninstall", "-5"],
+        ["ClusterRole", "nuptse-uninstall", "-5"],
+        ["ClusterRoleBinding", "nuptse-uninstall", "-5"],
+        ["Role", "nuptse-uninstall", "-5"],
+        ["RoleBinding", "nuptse-uninstall", "-5"],
+        ["Job", "nuptse-uninstall", "0"],
+      ],
+    );
+    for (const { metadata } of objects)
+      assert.equal(metadata.annotations?.["helm.sh/hook-delete-policy"], "before-hook-creation,hook-succeeded");
+    const without = await objectsOf(helm(), { uninstall: { hook: false } });
+    assert.deepEqual(
+      without.filter(({ metadata }) => metadata.name === "nuptse-uninstall"),
+      [],
+    );
+  });
+
+  it("that Job may remove every policy and webhook configuration that the chart installs, by name, and no other", async () => {
+    const plural = (kind = "") =>
+      kind
+        .toLowerCase()
+        .replace(/y$/, "ies")
+        .replace(/([gn])$/, "$1s");
+    const installed = [...(await objectsOf(helm(), { queueGate: "Policy" })), ...(await objectsOf(helm(), { queueGate: "Webhook" }))]
+      .filter(({ apiVersion }) => apiVersion?.startsWith("admissionregistration.k8s.io/") === true)
+      .map(({ kind, metadata }) => `delete admissionregistration.k8s.io/${plural(kind)} ${metadata.name}`);
+    const objects = await objectsOf(helm());
+    const granted = (kind: string) => requestsOf(find(objects, kind, "nuptse-uninstall").rules ?? []);
+    assert.deepEqual(
+      granted("ClusterRole")
+        .filter((request) => request.startsWith("delete admission"))
+        .sort(),
+      [...new Set(installed)].sort(),
+    );
+    assert.deepEqual(granted("Role"), [
+      "patch apps/deployments/scale nuptse-operator",
+      "create coordination.k8s.io/leases",
+      "get coordination.k8s.io/leases nuptse-operator",
+      "update coordination.k8s.io/leases nuptse-operator",
+    ]);
+  });
+
+  it("kubectl kustomize deploy/uninstall gives the same, and nothing that Helm or Argo CD take for a hook", async () => {
+    const { stdout } = await run(binaries().kubectl, ["kustomize", join(root, "deploy/uninstall")]);
+    const have = loadAll(stdout) as readonly KubeObject[];
+    const want = (await objectsOf(helm())).filter((object) => hookOf(object) === "pre-delete");
+    const plain = ({ metadata: { annotations: _, ...metadata }, ...object }: KubeObject) => ({ ...object, metadata });
+    const byKind = (one: KubeObject, other: KubeObject) => (one.kind ?? "").localeCompare(other.kind ?? "");
+    assert.deepEqual([...have].sort(byKind), want.map(plain).sort(byKind));
   });
 
   it("is what the plain manifests hold", async () => {

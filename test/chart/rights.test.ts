@@ -134,7 +134,14 @@ const needed: readonly { readonly of: string; readonly verbs: Readonly<Record<st
     of: "admissionregistration.k8s.io/mutatingwebhookconfigurations",
     verbs: { get: "its bundle is compared", patch: "authorities are told" },
   },
-  { of: "coordination.k8s.io/leases", verbs: { create: "the first lease is made", get: "who leads is known", update: "the lead is kept" } },
+  {
+    of: "coordination.k8s.io/leases",
+    verbs: { create: "the first lease is made", get: "who leads is known, here and elsewhere", update: "the lead is kept" },
+  },
+  {
+    of: "apiextensions.k8s.io/customresourcedefinitions",
+    verbs: { get: "it is known whose cluster it is", patch: "the cluster is claimed" },
+  },
   {
     of: "networking.k8s.io/networkpolicies",
     verbs: {

@@ -4,6 +4,7 @@ import { type Configuration, type RenderedFile, renderFile } from "../../src/hap
 import { eventually } from "../integration/support/eventually.ts";
 import { makeService } from "../support/builders/published-service.ts";
 import { skipUnless } from "../support/skip.ts";
+import { freeRange } from "./support/free-range.ts";
 import { reactionMs, startGateway, type TestGateway } from "./support/gateway.ts";
 import { startInstance, type TestInstance } from "./support/instances.ts";
 import { loadText, startLoad } from "./support/load.ts";
@@ -67,6 +68,37 @@ for (const branch of ["3.0", "3.2"] satisfies readonly HaproxyBranch[]) {
       console.log(loadText("6 instances rolled", result));
       assert.equal(result.failed, 0);
       assert.deepEqual(gateway.reloads, { succeeded: 0, failed: 0 });
+    });
+  });
+
+  describe(`a gateway whose ports are most of its file descriptors, with HAProxy ${branch}`, function () {
+    this.timeout(4 * reactionMs);
+    const program = skipUnless(() => ensureHaproxy(branch));
+    let gateway: TestGateway;
+    let instance: TestInstance;
+    before(async () => {
+      const ports = 1500;
+      const first = await freeRange(ports + 3);
+      const pools = [{ first, last: first + ports - 1 }];
+      const [httpPort, httpsPort, metricsPort] = [first + ports, first + ports + 1, first + ports + 2];
+      const settings = { pools, httpPort, httpsPort, metricsBind: `127.0.0.1:${metricsPort}`, maxConnections: 300 };
+      gateway = await startGateway(program(), { settings });
+      instance = await startInstance("pig");
+    });
+    after(async () => {
+      await gateway?.close();
+      instance?.kill();
+    });
+
+    it("connections to instances are used again", async () => {
+      const [{ first: port } = { first: 0 }] = gateway.settings.pools;
+      await gateway.serve([makeService({ protocol: "HTTP", port, instances: [instance.asInstance()] })]);
+      const load = startLoad({ port, clients: 4, posts: true });
+      await eventually("five hundred requests", reactionMs, () => load.answered > 500);
+      const result = await load.stop();
+      console.log(loadText(`by ${instance.connections} connections`, result));
+      assert.equal(result.failed, 0);
+      assert.ok(instance.connections < 50, `${instance.connections} connections for ${result.sent} requests`);
     });
   });
 }

@@ -1,51 +1,15 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Watchdog } from "../../hack/control-plane/watchdog.ts";
-import { createSystemClock } from "../../src/base/clock.ts";
-import { createHttpStore } from "../../src/trace/http-store.ts";
 import type { TraceReader } from "../../src/trace/store.ts";
-import { program } from "../support/program.ts";
 import { eventually } from "./support/eventually.ts";
 import { armedSecond, elasticJob, onceAt, runId } from "./support/jobs.ts";
 import { ownTestCluster } from "./support/test-cluster.ts";
 import { timeLimits } from "./support/time-limits.ts";
+import { TraceProcess, traceReader, traceTokens } from "./support/trace-process.ts";
 
 const namespace = "traced";
-
-/** `nuptse trace` as a process of its own. */
-class TraceProcess {
-  readonly #child: ChildProcess;
-  readonly #watchdog = new Watchdog();
-  text = "";
-
-  constructor(args: readonly string[]) {
-    this.#child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", program, "trace", ...args, "--log-format", "json"], {
-      stdio: ["ignore", "ignore", "pipe"],
-      detached: true,
-    });
-    if (this.#child.pid !== undefined) this.#watchdog.guard(this.#child.pid);
-    this.#child.stderr?.setEncoding("utf8").on("data", (chunk: string) => (this.text += chunk));
-  }
-
-  port(): Promise<number> {
-    return eventually(`nuptse trace to start; it said: ${this.text}`, timeLimits.operatorReady, () => {
-      const line = this.text.split("\n").find((each) => each.includes("trace starts"));
-      return line === undefined ? undefined : (JSON.parse(line) as { readonly port: number }).port;
-    });
-  }
-
-  async end(signal: NodeJS.Signals): Promise<number | null> {
-    const gone = once(this.#child, "exit");
-    this.#child.kill(signal);
-    const [code] = await gone;
-    await this.#watchdog.close();
-    return code as number | null;
-  }
-}
 
 /** The operator process, `nuptse trace` and the API server that knows their tokens. */
 describe("the event trace of an operator", function () {
@@ -57,21 +21,7 @@ describe("the event trace of an operator", function () {
   let port = 0;
   let reader: TraceReader & { close(): Promise<void> };
 
-  /** A token of a new ServiceAccount. */
-  async function tokenOf(account: string): Promise<string> {
-    const { client } = cluster().plane;
-    const path = `/api/v1/namespaces/${namespace}/serviceaccounts`;
-    await client.text({ method: "POST", path, body: { metadata: { name: account } } });
-    const body = { apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest", spec: { expirationSeconds: 3600 } };
-    const answer = await client.text({ method: "POST", path: `${path}/${account}/token`, body });
-    return (JSON.parse(answer) as { readonly status: { readonly token: string } }).status.token;
-  }
-
-  const startServer = (listen: number) =>
-    new TraceProcess([
-      ...["--data-dir", join(folder, "data"), "--listen", `127.0.0.1:${listen}`, "--kubeconfig", cluster().plane.kubeconfig],
-      ...["--writer", `system:serviceaccount:${namespace}:writer`, "--reader", `system:serviceaccount:${namespace}:reader`],
-    ]);
+  const startServer = (listen: number) => TraceProcess.keptIn(join(folder, "data"), cluster().plane, namespace, listen);
 
   async function runOnce(name: string): Promise<string> {
     const at = armedSecond();
@@ -82,11 +32,11 @@ describe("the event trace of an operator", function () {
 
   before("start nuptse trace and an operator that writes to it", async function () {
     this.timeout(timeLimits.takeOver);
-    writeFileSync(tokenFile, await tokenOf("writer"));
-    const readerToken = await tokenOf("reader");
+    const tokens = await traceTokens(cluster().plane, namespace);
+    writeFileSync(tokenFile, tokens.writer);
     server = startServer(0);
     port = await server.port();
-    reader = createHttpStore({ url: `http://127.0.0.1:${port}`, clock: createSystemClock(), token: () => Promise.resolve(readerToken) });
+    reader = traceReader(port, tokens.reader);
     const operator = await cluster().operator("tracing", {
       args: [
         ...["--trace", `http://127.0.0.1:${port}`, "--trace-token-file", tokenFile],

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Pod } from "../../src/api/core.ts";
 import type { ElasticJob, ElasticJobRun } from "../../src/api/elastic-job.gen.ts";
 import { labels, queueGate } from "../../src/api/names.ts";
-import { elasticJobs, pods, runnerApps } from "../../src/api/resource.ts";
+import { elasticJobs, nodes, pods, runnerApps } from "../../src/api/resource.ts";
 import type { RunnerApp } from "../../src/api/runner-app.gen.ts";
 import { eventually } from "../integration/support/eventually.ts";
 import { timeLimits } from "../integration/support/time-limits.ts";
@@ -199,21 +199,57 @@ describe("the product on a real node", function () {
     assert.deepEqual(uids(await instances()), fleet);
   });
 
-  it("uninstalled, it leaves users' objects, and pods with a queue's label start", async () => {
+  it("uninstalled, it leaves users' objects, and what waited or was published goes on", async () => {
+    await apply(webFleet("green", 0), load());
+    await serving();
+    for (const queue of queueTree("100m")) await apply(queue);
+    await apply(queuedDeployment("early"));
+    const both = (name: string) =>
+      eventually(`both pods of ${name} to run`, timeLimits.run, async () => {
+        const all = await podsOf(`app=${name}`);
+        return all.length === 2 && all.every((pod) => pod.status?.phase === "Running");
+      });
+    await eventually("one pod to wait", timeLimits.run, async () =>
+      (await podsOf("app=early")).some((pod) => pod.spec.schedulingGates?.some(({ name }) => name === queueGate)),
+    );
     await installation.uninstall();
     assert.equal((await stage().client.get<RunnerApp>(runnerApps, { namespace, name: "web" })).metadata.name, "web");
     assert.equal((await instances()).length, 3);
-    // an API server goes by a policy for a moment after it is gone: what is made in between is held, and nobody is left to let it go
-    await eventually("pods with a queue's label to be held no more", timeLimits.run, async () => {
-      const metadata = { name: "free", namespace, labels: { [labels.queue]: "crowd" } };
-      const probe = { apiVersion: "v1", kind: "Pod", metadata, spec: { containers: [{ name: "main", image: "none" }] } } as Pod;
-      const made = await stage().client.create<Pod>(pods, probe, { dryRun: true });
-      return made.spec?.schedulingGates === undefined;
-    });
+    // No API server gates any more, and nobody is left to let go.
     await apply(queuedDeployment("late"));
-    await eventually("both pods to run", timeLimits.run, async () => {
-      const all = await podsOf("app=late");
-      return all.length === 2 && all.every((pod) => pod.status?.phase === "Running");
+    await both("early");
+    await both("late");
+    const pod = await eventually("the load to be there", timeLimits.run, async () => {
+      const found = await stage().client.get<Pod>(pods, { namespace, name: "load" });
+      return found.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ? found : undefined;
+    });
+    const answers = async () => {
+      const report = (await (await fetch(`http://${pod.status?.podIP}:9000/`)).json()) as LoadReport;
+      return Object.values(report.answers).reduce((sum, count) => sum + count, 0);
+    };
+    await eventually(
+      "the gateways to be gone",
+      timeLimits.settled,
+      async () => (await podsOf(labels.gateway, productNamespace)).length === 0,
+    );
+    const before = await answers();
+    await eventually("answers by the Service's name without gateways", timeLimits.run, async () => (await answers()) > before + 20);
+    await stage().kubectl.ok(["delete", "pod", "load", "--now"]);
+  });
+
+  it("then its node can be drained, and Deployments start on it again", async () => {
+    const [node] = (await stage().client.list(nodes)).items;
+    const name = node?.metadata.name ?? "";
+    const how = ["--ignore-daemonsets", "--delete-emptydir-data", "--force", "--skip-wait-for-delete-timeout=1", "--timeout=60s"];
+    note((await stage().kubectl.ok(["drain", name, ...how])).trim().split("\n").at(-1) ?? "");
+    // Nobody replaces them, and nobody keeps them from going.
+    await eventually("the instances to be gone", timeLimits.run, async () => (await instances()).length === 0);
+    await stage().kubectl.ok(["uncordon", name]);
+    await eventually("the Deployments' pods to run again", timeLimits.settled, async () => {
+      const all = [...(await podsOf("app=early")), ...(await podsOf("app=late"))].filter(
+        ({ metadata, status }) => metadata.deletionTimestamp === undefined && status?.phase === "Running",
+      );
+      return all.length === 4;
     });
   });
 

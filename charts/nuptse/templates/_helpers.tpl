@@ -125,3 +125,10 @@ imagePullSecrets:
 {{- define "nuptse.nodeOptions" -}}
 --max-old-space-size-percentage={{ . }}
 {{- end }}
+
+{{/* Annotations of what exists while the release is uninstalled; call with its weight. A Job that failed stays for its log. */}}
+{{- define "nuptse.preDelete" -}}
+helm.sh/hook: pre-delete
+helm.sh/hook-weight: {{ . | quote }}
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- end }}

@@ -24,7 +24,7 @@ type Rank = Pick<PlaceClaim, "priority" | "since">;
 /**
  * The places of all fleets, and who has or wants them. Each job declares all that it has at work in a fleet and all that it waits for, at each
  * look; declaring twice changes nothing. Who comes first is a matter of priority, then of waiting longest; what those before wait for is kept
- * for them, on the instance that they wait for or on any. Nothing is given before every job has declared once.
+ * for them, on the instance that they wait for or on any. Nothing is given before what status says of all jobs has been declared.
  */
 export class FleetPlaces {
   /** By fleet, "namespace/name". */
@@ -39,20 +39,20 @@ export class FleetPlaces {
     this.#wake = wake;
   }
 
-  /** A new leader knows of nothing before every job has declared. */
+  /** A new leader knows of nothing before all has been declared that status says. */
   beginTerm(): void {
     this.#fleets.clear();
     this.#fleetsOf.clear();
     this.#isCounted = false;
   }
 
-  /** Every job has declared once: from now on there are places to be given. */
+  /** All has been declared that status says: from now on there are places to be given. */
   begin(): void {
     this.#isCounted = true;
     for (const { all } of this.#fleets.values()) for (const { job } of all.values()) this.#wake(job);
   }
 
-  /** Whether every job has declared. */
+  /** Whether there are places to be given. */
   get isCounted(): boolean {
     return this.#isCounted;
   }

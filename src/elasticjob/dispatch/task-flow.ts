@@ -37,6 +37,8 @@ const fencedWaitMs = 1000;
 /** An executor that answers a wait at once would be asked without a pause. */
 const shortestPollMs = 250;
 const longestMessage = 4096;
+/** One for all: an exception with its stack for each task that ends costs as much as all else about letting it go. */
+const letGo = new Error("nobody waits for it any more");
 
 /** A task that is being followed. It never gives up by itself: limits are a matter of the rules. */
 export class TaskFlow {
@@ -60,7 +62,13 @@ export class TaskFlow {
     this.#recalled = order.tag === "recall";
     this.#isHanded = order.asksFirst || this.#recalled;
     this.#asks = order.asksFirst;
-    this.#state = { accepted: false, round: order.round, ...(this.#recalled && { recalledAt: options.clock.now() }) };
+    const now = options.clock.now();
+    this.#state = {
+      accepted: false,
+      round: order.round,
+      ...(this.#recalled && { recalledAt: now }),
+      ...(order.isUncertain === true && { uncertainSince: now }),
+    };
   }
 
   /** As it was last spoken of. */
@@ -93,13 +101,13 @@ export class TaskFlow {
     if (this.#recalled) return;
     this.#recalled = true;
     this.#tell({ recalledAt: this.#options.clock.now() });
-    this.#interrupt.abort();
+    this.#interrupt.abort(letGo);
   }
 
   /** Nobody wants to know any more. */
   stop(): void {
-    this.#life.abort();
-    this.#interrupt.abort();
+    this.#life.abort(letGo);
+    this.#interrupt.abort(letGo);
   }
 
   /** One exchange; returns how long to wait before the next. */
@@ -166,6 +174,7 @@ export class TaskFlow {
   #unknown(now: number): number {
     if (this.#accepted || this.#recalled)
       return this.#ended(now, "Lost", "Forgotten", "the executor knows nothing of it any more; it was started anew, or never had it");
+    if (this.#order.isUncertain === true) return this.#ended(now, "Lost", "NeverBegun", "its executor has never heard of it");
     if (now < this.#order.remembersUntil) {
       this.#asks = false;
       return 0;

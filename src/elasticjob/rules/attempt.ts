@@ -72,7 +72,13 @@ export interface AttemptPod extends KubeObject {
   readonly conditions?: readonly string[];
   readonly end?: AttemptEnd;
   /** Set when it is no pod but a task at an executor: the RunnerApp, what stands in status of it, and what is known besides. */
-  readonly executor?: { readonly runner: string; readonly record: DispatchRecord; readonly state?: TaskState };
+  readonly executor?: {
+    readonly runner: string;
+    readonly record: DispatchRecord;
+    readonly state?: TaskState;
+    /** Nobody knows yet whether its executor has heard of it: status names it ahead, and it is being asked about. */
+    readonly isUncertain?: true;
+  };
   /** Set when it is no attempt of ours: what its labels say, as those of a copy do. */
   readonly foreign?: { readonly jobUid: string; readonly run: string };
 }

@@ -247,10 +247,13 @@ function firstOpen(schedule: Schedule, after: number, taken: ReadonlySet<number>
   return time ?? Number.POSITIVE_INFINITY;
 }
 
-/** A run that has no pods that tell of it is recorded: one that waits, one that is to end (decision 49), and one that needs none (decision 7). */
+/**
+ * A run that has no pods that tell of it is recorded: one that waits, one that is to end (decision 49), and one that needs none (decision 7), unless status
+ * names it already.
+ */
 function recordBlocked(step: RunsStep, schedule: Schedule): RunsStep {
   const isBlocked = ({ newEnding, waitReason, resident }: RunStep) =>
-    newEnding !== undefined || waitReason !== undefined || resident !== undefined;
+    newEnding !== undefined || waitReason !== undefined || (resident !== undefined && resident.isNamedAhead !== true);
   const blocked = step.fired.filter(isBlocked);
   const last = blocked.at(-1);
   if (last === undefined) return step;

@@ -120,11 +120,23 @@ export interface JobMemory {
   readonly goneNodes: ReadonlyMap<string, number>;
   /** Instances that no cache shows, by id: what a read past the caches found, and when it was first known. */
   readonly instances: ReadonlyMap<string, { readonly at: number; readonly isGone: boolean }>;
+  /** The run that status named ahead and that was asked about, and was not begun. */
+  readonly notBegun: NotBegun | undefined;
   /** Runs of which a pod may have been created, though the API server did not say so. */
   readonly unsure: ReadonlySet<string>;
   /** When a collection was last told to go, by selector. */
   readonly cleanups: ReadonlyMap<string, number>;
   readonly namespaceTerminating: boolean;
+}
+
+/** What its executor said of a run that status named ahead: that it had not heard of it. */
+export interface NotBegun {
+  readonly run: string;
+  /** The term in which it was asked: the next leader asks anew. */
+  readonly termStart: number;
+  /** Until then somebody's word may still be on its way to this instance, so the run begins there or waits; in the past when nobody's is. */
+  readonly instance: string;
+  readonly until: number;
 }
 
 export const emptyMemory: JobMemory = {
@@ -134,6 +146,7 @@ export const emptyMemory: JobMemory = {
   templates: new Map(),
   goneNodes: new Map(),
   instances: new Map(),
+  notBegun: undefined,
   unsure: new Set(),
   cleanups: new Map(),
   namespaceTerminating: false,

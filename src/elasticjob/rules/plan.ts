@@ -22,7 +22,8 @@ import { collectResultsFiles } from "./results-file.ts";
 import { retain } from "./retention.ts";
 import { PlaceBudgets } from "./resident/place-budget.ts";
 import type { PlaceClaim } from "./resident/observed-fleet.ts";
-import { collectRevisions, stepRevision } from "./revision.ts";
+import { questionOf } from "./resident/uncertain-run.ts";
+import { collectRevisions, stepRevision, withRestored } from "./revision.ts";
 import type { QueueTurn } from "./queue-turn.ts";
 import type { RunStep } from "./run-step.ts";
 import { stepStatus } from "./status.ts";
@@ -54,7 +55,7 @@ export interface ElasticJobPlan extends Plan {
 }
 
 /**
- * The whole of the thinking about one ElasticJob:
+ * The whole of the thinking about one ElasticJob, once it is known what of it has begun:
  * 1. what runs are pinned to (a revision that the API server has accepted),
  * 2. which schedule lastHandledFireTime is about; an edit or a resume never fires for the past (decision 12),
  * 3. what JobRequests ask for, every run that goes on, then the fire times that have come,
@@ -67,6 +68,8 @@ export function planElasticJob(given: ObservedJob): ElasticJobPlan {
   const { job, now } = observed;
   if (job.metadata.deletionTimestamp !== undefined) return { ...nothingToDo, reasons: ["being deleted"] };
   if (isClockOff(observed)) return { ...nothingToDo, reasons: ["the clock is off"], wakeAt: now + clockOffWaitMs };
+  const question = questionOf(observed);
+  if (question !== undefined) return { ...nothingToDo, ...question, ...placesOf(observed) };
   const status = job.status ?? {};
   const revision = stepRevision(observed);
 
@@ -90,14 +93,15 @@ export function planElasticJob(given: ObservedJob): ElasticJobPlan {
       : Math.max(stored ?? 0, changedAt);
 
   const sorted = sortPods(status, observed.pods, observed.vanished);
-  const { live, ended } = sorted;
-  const requests = stepRequests(observed, sorted, revision);
+  const { ended } = sorted;
+  const newest = revision.kind === "ready" ? revision.name : undefined;
+  const live = withRestored(observed, sorted.live, newest);
+  const requests = stepRequests(observed, { ...sorted, live }, revision);
   const refused = observed.problems.length > 0 || observed.dependencies?.refusal !== undefined;
   const accepted = revision.kind === "ready" || (observed.observing === true && revision.kind !== "refused");
   const armed = !unready && observed.calendars.kind !== "unusable" && !refused;
   const mayFire = known && !clockSkewed && accepted && armed && !observed.spec.suspend;
   const after = Math.max(handled ?? Number.NEGATIVE_INFINITY, since);
-  const newest = revision.kind === "ready" ? revision.name : undefined;
   const runs = stepRuns(observed, live, newest, mayFire, after, recordedHash !== undefined && !known, requests);
 
   const handledUpTo = highestHandled(handled, runs);
@@ -145,8 +149,12 @@ export function planElasticJob(given: ObservedJob): ElasticJobPlan {
     strays: retention.strays.length,
     waiting: runs.steps.flatMap((step) => step.waitReason?.reason ?? []),
     ...wantsOf([...runs.steps, ...runs.fired]),
-    ...(budgets !== undefined && { places: budgets.claims(observed.spec.queue.priority) }),
+    ...placesOf(observed),
   };
+}
+
+function placesOf({ budgets, spec }: ObservedJob): Pick<ElasticJobPlan, "places"> {
+  return budgets === undefined ? {} : { places: budgets.claims(spec.queue.priority) };
 }
 
 /** Revisions go before their job where it is deleted: what its pods take until then is theirs as before. */

@@ -4,6 +4,7 @@ import { ownedBy } from "../../api/meta.ts";
 import { labels, reduceItem } from "../../api/names.ts";
 import { controllerRevisions, podTemplates } from "../../api/resource.ts";
 import { canonicalJson, shortHash } from "../../base/hash.ts";
+import { parseTime } from "../../base/time.ts";
 import type { LiveRun } from "./live-run.ts";
 import type { ObservedJob } from "./observed.ts";
 import { type RevisionData, renderPod } from "./pod.ts";
@@ -95,6 +96,19 @@ function templateCheck(observed: ObservedJob, revision: RevisionData, name: stri
     template: { metadata: { labels: podLabels, annotations }, spec: pod.spec },
   };
   return { tag: "dryRun", resource: podTemplates, object: template, ...(item === reduceItem && { path: "spec.reduce.template" }) };
+}
+
+/**
+ * The runs of a job that was restored from a backup with its status: those that began before the object was created name revisions of the object that
+ * is gone (names hold its UID), whose content no backup of ours holds. They go on with the newest one.
+ */
+export function withRestored(observed: ObservedJob, live: readonly LiveRun[], newest: string | undefined): readonly LiveRun[] {
+  const created = parseTime(observed.job.metadata.creationTimestamp);
+  if (newest === undefined || created === undefined) return live;
+  const isRestored = ({ startedAt = created }: LiveRun) => startedAt < created;
+  return live.map((run) =>
+    isRestored(run) && revisionOf(observed.revisions, run.revision) === undefined ? { ...run, revision: newest } : run,
+  );
 }
 
 /** Deletes revisions that no run, pod or history entry names (decision 15). */

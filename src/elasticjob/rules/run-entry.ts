@@ -128,7 +128,7 @@ function failureOf({ item, reason, pod, verdict }: EndedItem): ElasticJobRunFail
 
 function attemptsOf(step: RunStep, succeeded: IntervalSet, failed: IntervalSet): number {
   // What has ended leaves status: the count goes on from what stands there.
-  if (step.resident !== undefined) return (step.run.recorded?.attempts ?? 0) + step.resident.assigned.length;
+  if (step.resident !== undefined) return (step.run.recorded?.attempts ?? step.run.newest.size) + step.resident.assigned.length;
   let attempts = 0;
   for (const pod of step.run.newest.values()) attempts += pod.attempt;
   for (const set of [succeeded, failed]) for (const item of set) if (!step.run.newest.has(item)) attempts++;

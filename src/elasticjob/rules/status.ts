@@ -115,7 +115,7 @@ function nextStatus(observed: ObservedJob, input: StatusInput): ElasticJobStatus
     ...runs.steps.filter(({ run }) => run.startedAt !== undefined && !isAsked(run.kind)).map((step) => step.run.fireTime),
   ];
   const lastFireTime = Math.max(...fired.map((time) => time ?? -never));
-  const nextFireTime = nextFireTimeOf(observed);
+  const nextFireTime = namedAhead(runs) ?? nextFireTimeOf(observed);
   const assignments =
     live.findLast(({ resident }) => resident?.assignments !== undefined)?.resident?.assignments ?? keptAssignments(observed);
   const observedOnly = nextObserved(observed, runs.observed);
@@ -169,6 +169,11 @@ function newestOf(ended: readonly RunStep[], { history = [], results }: ElasticJ
   const last = ended.at(-1);
   const known = [fireTimeOf(results?.run ?? ""), ...history.map((run) => parseTime(run.fireTime))];
   return last === undefined || known.some((time) => time !== undefined && time > last.run.fireTime) ? undefined : last;
+}
+
+/** A run that begins without a record of its own stays named until it has an entry. */
+function namedAhead({ fired }: RunsStep): number | undefined {
+  return fired.find(({ resident }) => resident?.isNamedAhead === true)?.run.fireTime;
 }
 
 /** The logical fire time of the next run; it may lie before now by the job's jitter. */

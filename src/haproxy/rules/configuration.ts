@@ -191,6 +191,7 @@ function globalLines(settings: GatewaySettings): readonly string[] {
     `  maxconn ${settings.maxConnections}`,
     ...(settings.threads === undefined ? [] : [`  nbthread ${settings.threads}`]),
     `  hard-stop-after ${settings.hardStopAfterSeconds}s`,
+    ...idlePoolLines(settings),
     "defaults",
     "  mode tcp",
     // Without it a client that reuses its connection in the moment of a reload may find it closed (measured on 3.0).
@@ -206,6 +207,19 @@ function globalLines(settings: GatewaySettings): readonly string[] {
     "  timeout http-request 30s",
     "  timeout http-keep-alive 60s",
   ];
+}
+
+/**
+ * Up to which use of its file descriptors HAProxy keeps connections to instances for the next request. Its own shares, 20 and 25 percent, are of all of them,
+ * and a port that nobody asks is one in use: thousands of ports would leave none, and each request would open a connection of its own (measured: twice
+ * the processor time for each). So these are the same shares of what connections have, on top of the ports.
+ */
+function idlePoolLines({ bind, pools, maxConnections }: GatewaySettings): readonly string[] {
+  const shared = 2;
+  const ports = bind.length * pools.reduce((sum, { first, last }) => sum + last - first + 1, shared);
+  const ofConnections = 2 * maxConnections;
+  const percent = (share: number) => Math.ceil((100 * (ports + share * ofConnections)) / (ports + ofConnections));
+  return [`  tune.pool-low-fd-ratio ${percent(0.2)}`, `  tune.pool-high-fd-ratio ${percent(0.25)}`];
 }
 
 /** One frontend for all ports; which of them are served is a map, which changes without a reload. */

@@ -1,9 +1,10 @@
 import type { PatchAction } from "../../api/action.ts";
 import type { PoolFields } from "../../api/admission.ts";
+import type { Pod } from "../../api/core.ts";
 import { type JsonPatchOperation, pointer } from "../../api/json-patch.ts";
 import { annotations, queueGate } from "../../api/names.ts";
 import { pods as podResource } from "../../api/resource.ts";
-import type { GatedSpec, QueuedPod } from "./queued-pod.ts";
+import { type GatedSpec, type QueuedPod, queuedPod } from "./queued-pod.ts";
 
 /** Why the pool's node selector cannot be added to a pod: it asks for other nodes itself. undefined = it can. */
 export function poolMismatch({ gate }: QueuedPod, pool: PoolFields | undefined): string | undefined {
@@ -28,6 +29,14 @@ export function releaseOf(pod: QueuedPod, pool: PoolFields | undefined, surge: b
     ...poolOperations(gate, pool),
     ...(surge ? surgeMark(gate) : []),
   ]);
+}
+
+/** Takes the gate from all of these pods that still have it, whatever their queues say: for when there is nobody any more who would. */
+export function releasesOfAll(pods: readonly Pod[]): readonly PatchAction[] {
+  return pods
+    .map(queuedPod)
+    .filter(({ state, terminating }) => state === "gated" && !terminating)
+    .map((pod) => releaseOf(pod, undefined, false));
 }
 
 /** The queue has room for a pod that began as surge: from now on it is counted. */

@@ -1,3 +1,4 @@
+import type { Pod } from "../../api/core.ts";
 import { excludedNodes, nodeRulesAt } from "../../api/node-rule.ts";
 import { roleStatuses } from "./container-end.ts";
 import type { EffectiveSpec } from "./effective-spec.ts";
@@ -6,6 +7,7 @@ import { type ExclusionPlan, planExclusions } from "./node-exclusion.ts";
 import type { ObservedApp } from "./observed.ts";
 import type { Records } from "./records.ts";
 import { mayUseNode } from "./resource-options.ts";
+import { countRestarts } from "./restart-count.ts";
 import { planRetries, type RetryPlan } from "./retry-plan.ts";
 import { hasFailedThere, isTroubled } from "./retry-series.ts";
 import type { RetryContext, RetryInstance } from "./retry-step.ts";
@@ -17,15 +19,33 @@ export const nodeLostMs = 60_000;
 /** Signals by pod. */
 export type Signals = ReadonlyMap<InstancePod, Signal>;
 
+/** Most of a fleet serves: what a pod tells that does is read once, as long as the pod stays as it is. */
+const serving = new WeakMap<Pod, Signal>();
+const flawless = new WeakMap<Pod, boolean>();
+
 export function signalsOf({ nodes, now }: ObservedApp, pods: readonly InstancePod[], spec: EffectiveSpec): Signals {
   const { startTimeoutMs } = spec;
   return new Map(
     pods.map((pod) => {
       const lostSince = pod.node === undefined ? undefined : nodes.get(pod.node)?.lostSince;
-      const context = { now, startTimeoutMs, nodeLostMs, ...(lostSince !== undefined && { nodeLostSince: lostSince }) };
-      return [pod, signalOf(pod.facts, context)];
+      if (lostSince !== undefined) return [pod, signalOf(pod.facts, { now, startTimeoutMs, nodeLostMs, nodeLostSince: lostSince })];
+      const known = serving.get(pod.facts);
+      if (known !== undefined) return [pod, known];
+      const signal = signalOf(pod.facts, { now, startTimeoutMs, nodeLostMs });
+      // No time ends that.
+      if (signal.kind === "Serving") serving.set(pod.facts, signal);
+      return [pod, signal];
     }),
   );
+}
+
+/** None of its containers has ever ended. */
+function isFlawless({ facts }: InstancePod): boolean {
+  const known = flawless.get(facts);
+  if (known !== undefined) return known;
+  const is = countRestarts(roleStatuses(facts), []).seen.length === 0;
+  flawless.set(facts, is);
+  return is;
 }
 
 export interface Healing {
@@ -80,15 +100,25 @@ function isBroken(signal: Signal | undefined, { progressDeadlineMs, startTimeout
   return signal?.kind === "NotReady" && now - since >= progressDeadlineMs;
 }
 
-/** All instances with their newest pods, and those without one of which something is remembered, while instances are missing. */
+/**
+ * All instances with their newest pods, and those without one of which something is remembered, while instances are missing. An instance that serves,
+ * and has never failed, is left out: nothing follows from it.
+ */
 function instancesOf(existing: readonly InstancePod[], signals: Signals, spec: EffectiveSpec, records: Records): readonly RetryInstance[] {
   const uids = new Set(existing.map(({ metadata }) => metadata.uid));
   const origin = spec.restartedAt === undefined ? {} : { restartedAt: spec.restartedAt };
+  const known = new Set(records.series.map(({ instance }) => instance));
+  const isSound = (pod: InstancePod, { kind, changesAt }: Signal) =>
+    kind === "Serving" && changesAt === undefined && pod.inPlace === undefined && !known.has(pod.instance) && isFlawless(pod);
   const found = new Map<string, RetryInstance>();
   for (const pod of existing.toSorted((a, b) => a.createdAt - b.createdAt)) {
     // One that moves is told by its old pod until that is gone.
     if (pod.replaces !== undefined && uids.has(pod.replaces)) continue;
     const signal = signals.get(pod) as Signal;
+    if (isSound(pod, signal)) {
+      found.delete(pod.instance);
+      continue;
+    }
     const { node, createdAt, revision, hasEnded } = pod;
     const statuses = roleStatuses(pod.facts);
     const uid = pod.metadata.uid as string;

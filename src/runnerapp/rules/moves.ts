@@ -41,8 +41,13 @@ export function stepMoves(
     const standing = { unheardOf: node?.lostSince !== undefined, lost: signals.get(pod)?.kind === "NodeLost" };
     return evacuationCause(pod.taken, { ...standing, ...(node?.taken !== undefined && { taken: node.taken }) });
   };
-  const pods: readonly EvacuationPod[] = living.map((pod) => {
+  const causes = new Map<InstancePod, EvacuationCause>();
+  for (const pod of living) {
     const cause = causeOf(pod);
+    if (cause !== undefined) causes.set(pod, cause);
+  }
+  const asMoved = (pod: InstancePod): EvacuationPod => {
+    const cause = causes.get(pod);
     return {
       uid: pod.metadata.uid as string,
       instance: pod.instance,
@@ -54,12 +59,12 @@ export function stepMoves(
       ...(pod.replaces !== undefined && { replaces: pod.replaces }),
       ...(cause !== undefined && { cause }),
     };
-  });
+  };
   const surge = Math.max(spec.maxSurge, spec.evacuation.maxSurge);
-  const isNeeded = records.evacuations.length > 0 || pods.some(({ cause }) => cause !== undefined);
+  const isNeeded = records.evacuations.length > 0 || causes.size > 0;
   const plan = !isNeeded
     ? nothing
-    : planEvacuations(records.evacuations, pods, spec.evacuation, {
+    : planEvacuations(records.evacuations, living.map(asMoved), spec.evacuation, {
         now,
         room: Math.max(0, Math.min(spec.replicas + surge - living.length, mayCreate)),
         // The fleet's arithmetic takes those that move first.

@@ -21,6 +21,8 @@ export interface ObservedApp extends Clocks {
   readonly pinned: { readonly data: RevisionData; readonly canonical: string };
   /** All pods that it controls, in no order. */
   readonly pods: readonly InstancePod[];
+  /** So many milliseconds ago everything that had happened to them is in `pods`; absent = nobody knows. */
+  readonly podsAgeMs?: number;
   readonly revisions: readonly ControllerRevision[];
   /** Its pods that pull images. */
   readonly prefetches: readonly PrefetchPod[];

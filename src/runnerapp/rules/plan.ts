@@ -42,6 +42,8 @@ export interface RunnerAppPlan extends Plan {
 export const nothingToDo: RunnerAppPlan = { actions: [], reasons: [], declines: false, notifications: [] };
 
 const never = Number.POSITIVE_INFINITY;
+/** Of one plan, as with what it makes: neither what comes meanwhile nor the next instances are to wait until all of a large fleet have gone. */
+const mostRemovals = 100;
 
 /**
  * The whole of the thinking about one RunnerApp:
@@ -92,7 +94,8 @@ export function planRunnerApp(observed: ObservedApp): RunnerAppPlan {
   const stepsWith = (mayCreate: number) =>
     rollout.goal === undefined ? idle : fleetSteps({ ...numbersOf(spec, rollout, sides, standing, surge, mayCreate), draining });
   const steps = stepsWith(turn.mayCreate - replacements.length);
-  const surplus = leavingNow(steps, sides, standing);
+  const wanted = leavingNow(steps, sides, standing);
+  const surplus = wanted.slice(0, mostRemovals);
   const inPlace = stepChanges(changes, candidates, surplus, steps.short, living);
   const leaving = new Set([...gone, ...surplus.filter((pod) => !inPlace.kept.has(pod))]);
   const creates = createsOf(
@@ -110,7 +113,7 @@ export function planRunnerApp(observed: ObservedApp): RunnerAppPlan {
   );
 
   const out = new Set([...inPlace.out, ...moves.out]);
-  const carriers = carriersOf(moves, [...leaving, ...out], living, standing);
+  const carriers = carriersOf(observed, moves, [...leaving, ...out], living, standing);
   const service = stepService({ observed, spec, living, leaving, out, carriers });
   const brake = withMoves(healing.retries.brake, spec.retry.storm, now, moves.plan.moves);
   const next: Records = { ...records, brake: moves.plan.moves === 0 ? healing.retries.brake : brake, evacuations: moves.plan.evacuations };
@@ -134,6 +137,7 @@ export function planRunnerApp(observed: ObservedApp): RunnerAppPlan {
   const wakeAt = Math.min(
     written.wakeAt,
     creates.wakeAt,
+    surplus.length < wanted.length ? now : never,
     service.wakeAt,
     inPlace.wakeAt,
     nextAvailable(now, spec, living),
@@ -196,16 +200,13 @@ function goneOf(
   );
 }
 
-function standingOf({ now, ...observed }: ObservedApp, spec: EffectiveSpec, { stable }: Rollout, moves: Moves, healing: Healing): Standing {
+function standingOf(observed: ObservedApp, spec: EffectiveSpec, { stable }: Rollout, moves: Moves, healing: Healing): Standing {
   return {
-    now,
+    now: observed.now,
     minReadyMs: spec.minReadyMs,
     ...(stable !== undefined && { stable }),
     isDue: (pod) =>
-      healing.due.has(pod) ||
-      isRestartDue({ now, ...observed }, spec, pod) ||
-      isOfOtherQueue(spec, pod) ||
-      isResizeRefused({ now, ...observed }, spec, pod),
+      healing.due.has(pod) || isRestartDue(observed, spec, pod) || isOfOtherQueue(spec, pod) || isResizeRefused(observed, spec, pod),
     isMoving: moves.isMoving,
   };
 }
@@ -220,16 +221,21 @@ function asKnown({ memory, drain, now }: ObservedApp, pod: InstancePod): Instanc
 
 const isStillChanging = (pod: InstancePod): boolean => isChanging(pod.facts, pod.inPlace);
 
+/** A cache that is no older than this is believed: a kubelet takes longer to find that an instance does not serve any more. */
+const freshMs = 5000;
+
 /**
  * Who serves in the stead of those that go: of a move its replacement; else, one for each, the instances that became available last, since they are why
- * one may go now. That they still do is looked at past the cache.
+ * one may go now. That they still do is looked at past the cache, unless that has proved to be fresh.
  */
 function carriersOf(
+  { podsAgeMs = never }: ObservedApp,
   { plan }: Moves,
   going: readonly InstancePod[],
   living: readonly InstancePod[],
   { now, minReadyMs }: Standing,
 ): ReadonlyMap<InstancePod, InstancePod> {
+  if (podsAgeMs <= freshMs) return new Map();
   const byUid = new Map(living.map((pod) => [pod.metadata.uid as string, pod]));
   const replacements = new Map(plan.evacuations.map(({ pod, replacement }) => [pod, byUid.get(replacement ?? "")]));
   const serving = going.filter((pod) => pod.readySince !== undefined);

@@ -39,7 +39,7 @@ export function podNamePrefix(app: string, revision: string): string {
 export function renderPod(order: PodOrder): Pod {
   const { app, data, queue, tries = 0 } = order;
   const template = { ...data.template, spec: withOption(data.template.spec, optionAt(data.resourceOptions, tries)) };
-  const variables = [...environment(), ...serviceVariables(app)];
+  const variables = [...environment(order), ...serviceVariables(app)];
   const affinity = order.placement === undefined ? template.spec.affinity : withNodeRules(template.spec.affinity, order.placement);
   const spec: PodSpec = {
     ...template.spec,
@@ -85,14 +85,17 @@ function withVariables(container: Container, variables: readonly EnvVar[]): Cont
   return { ...container, env: [...variables.filter(({ name }) => !own.has(name)), ...(container.env ?? [])] };
 }
 
-/** Read anew at each start of a container, from the pod (decision 56). */
-function environment(): readonly EnvVar[] {
+/**
+ * What may become another is read anew from the pod at each start of a container (decision 56). What stays stands there as it is: every write of a pod
+ * costs the API server in proportion to the fields that it has.
+ */
+function environment({ app, name: pod }: PodOrder): readonly EnvVar[] {
   const field = (name: string, fieldPath: string): EnvVar => ({ name, valueFrom: { fieldRef: { fieldPath } } });
   return [
-    field("NUPTSE_APP", `metadata.labels['${labels.app}']`),
+    { name: "NUPTSE_APP", value: app.metadata.name },
     field("NUPTSE_REVISION", `metadata.labels['${labels.revision}']`),
-    field("NUPTSE_INSTANCE", "metadata.name"),
-    field("NUPTSE_NAMESPACE", "metadata.namespace"),
+    { name: "NUPTSE_INSTANCE", value: pod },
+    { name: "NUPTSE_NAMESPACE", value: app.metadata.namespace as string },
     field("NUPTSE_POD_IP", "status.podIP"),
     field("NUPTSE_HOST_IP", "status.hostIP"),
   ];

@@ -17,7 +17,7 @@ export interface ServiceContext {
   readonly leaving: ReadonlySet<InstancePod>;
   /** Pods that stay, and are to be out of service. */
   readonly out: ReadonlySet<InstancePod>;
-  /** Instances in whose stead others serve: by pod. */
+  /** By pods in whose stead others serve, those others, where they are to be looked at first. */
   readonly carriers: ReadonlyMap<InstancePod, InstancePod>;
 }
 

@@ -17,9 +17,15 @@ export interface Standing {
  */
 export function victims(pods: readonly InstancePod[], { unavailable, available }: Removal, standing: Standing): readonly InstancePod[] {
   if (unavailable + available === 0) return [];
-  const sorted = pods.toSorted(byWorth(standing));
   const isAvailable = (pod: InstancePod) => availableFrom(pod, standing.minReadyMs) <= standing.now;
-  return [...sorted.filter((pod) => !isAvailable(pod)).slice(0, unavailable), ...sorted.filter(isAvailable).slice(0, available)];
+  const first = (of: readonly InstancePod[], count: number) => (count === 0 ? [] : of.toSorted(byWorth(standing)).slice(0, count));
+  return [
+    ...first(
+      pods.filter((pod) => !isAvailable(pod)),
+      unavailable,
+    ),
+    ...first(pods.filter(isAvailable), available),
+  ];
 }
 
 /** Those to go first come first. */
@@ -41,8 +47,9 @@ export function byWorth({ stable, isDue, isMoving }: Standing): (left: InstanceP
     return found;
   };
   return (left, right) => {
-    const [a, b] = [ranksOf(left), ranksOf(right)];
-    for (const [index, rank] of a.entries()) if (rank !== b[index]) return rank - (b[index] as number);
+    const a = ranksOf(left);
+    const b = ranksOf(right);
+    for (let index = 0; index < a.length; index++) if (a[index] !== b[index]) return (a[index] as number) - (b[index] as number);
     return left.metadata.name < right.metadata.name ? 1 : -1;
   };
 }

@@ -87,6 +87,7 @@ export function startPlaygroundOperator(options: PlaygroundOperatorOptions): Pla
       serverTime,
       namespace: operatorLease.namespace,
       leaseName: operatorLease.name,
+      claims: true,
       identity: `playground_${randomBytes(5).toString("hex")}`,
       leaseTimings: { durationMs: durationMs * speed, renewDeadlineMs: renewDeadlineMs * speed, retryMs: retryMs * speed },
       maxClockSkewMs: 0,

@@ -53,6 +53,8 @@ export interface WorldOptions {
   readonly nodeLife?: Pick<NodeLifeOptions, "graceMs" | "heartbeatMs" | "tickMs">;
   readonly podGc?: { readonly threshold?: number; readonly tickMs?: number; readonly quarantineMs?: number };
   readonly defaultTolerationSeconds?: number;
+  /** The first number of pods' addresses; absent = 10. With 127 programs of this machine can stand at them in the pods' place. */
+  readonly podNetwork?: number;
 }
 
 /** All that lives around an API server. */
@@ -128,7 +130,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       runtime,
       timing,
       observer: options.observer === undefined ? ledger : besides(ledger, options.observer),
-      nextPodIP: () => `10.${64 + (index >> 8)}.${index & 255}.${1 + (address++ % 250)}`,
+      nextPodIP: () => `${options.podNetwork ?? 10}.${64 + (index >> 8)}.${index & 255}.${1 + (address++ % 250)}`,
     });
     kubelets.set(spec.name, kubelet);
     await registerNode(client, clock, spec);

@@ -1,14 +1,17 @@
-// The bare ceiling: sends prepared requests, 32 in flight over HTTP/1.1 with keep-alive, while it holds the watches that the operator holds.
+// The bare ceiling: sends prepared requests, 32 in flight over HTTP/1.1 with keep-alive, while it holds the watches that the operator holds. Where something
+// is to be posted to an executor before, many are posted at once, since they wait for work and not for the API server.
 // Arguments: kubeconfig, file (see support/loader.ts), instant to begin at (ms). It says "up" when the watches stand and "done" after the last
 // answer.
 import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Client, Pool } from "undici";
+import { Agent, Client, Pool } from "undici";
 import { createSystemClock } from "../../../src/base/clock.ts";
 import { loadCredentials } from "../../../src/kube/credentials.ts";
 import { readLoad } from "../support/loader.ts";
 
 const width = 32;
+/** Executors that are waited for at once. */
+const executorWidth = 256;
 const userAgent = "bench-loader";
 
 const [kubeconfig = "", file = "", beginAt = "0"] = process.argv.slice(2);
@@ -16,7 +19,7 @@ const credentials = await loadCredentials({ clock: createSystemClock(), kubeconf
 const { server, tls } = credentials;
 const common = { ...(await credentials.headers()), "user-agent": userAgent, accept: "application/json" };
 const { method, contentType, watched, requests } = readLoad(await readFile(file, "utf8"));
-const prepared = requests.map(({ path, body }) => ({ path, body: Buffer.from(body) }));
+const prepared = requests.map(({ path, body, before }) => ({ path, body: Buffer.from(body), before }));
 
 await Promise.all(
   watched.map(async (resource) => {
@@ -37,10 +40,13 @@ process.stdout.write("up\n");
 await sleep(Math.max(0, Number(beginAt) - Date.now()));
 
 let next = 0;
+const executors = new Agent({ pipelining: 1 });
+const isTwofold = prepared.some(({ before }) => before !== undefined);
 await Promise.all(
-  Array.from({ length: width }, async () => {
+  Array.from({ length: isTwofold ? executorWidth : width }, async () => {
     for (let request = prepared[next++]; request !== undefined; request = prepared[next++]) {
-      const { path, body } = request;
+      const { path, body, before } = request;
+      if (before !== undefined) await executed(before.url, before.body);
       const response = await pool.request({ method, path, headers, body });
       if (response.statusCode === 201 || response.statusCode === 200) await response.body.dump({ limit: 2 ** 20 });
       else throw new Error(`${method} ${path}: ${response.statusCode} ${await response.body.text()}`);
@@ -49,3 +55,10 @@ await Promise.all(
 );
 process.stdout.write("done\n");
 process.exit(0);
+
+async function executed(url: string, body: string): Promise<void> {
+  const [, origin = "", path = "/"] = /^(https?:\/\/[^/]+)(\/.*)$/.exec(url) ?? [];
+  const response = await executors.request({ origin, method: "POST", path, headers: { "content-type": "application/json" }, body });
+  const text = await response.body.text();
+  if (response.statusCode !== 200) throw new Error(`POST ${url}: ${response.statusCode} ${text}`);
+}

@@ -1,5 +1,6 @@
 // Kubelets without machines, and if asked for a scheduler, as a client of a real API server, under a user agent of their own.
-// Arguments: kubeconfig, number of nodes, "scheduler" or "no-scheduler". It says "up" on stdout when it works, and ends when stdin does.
+// Arguments: kubeconfig, number of nodes, "scheduler" or "no-scheduler", the first number of pods' addresses. It says "up" on stdout when it works,
+// and ends when stdin does.
 import type { Pod } from "../../../src/api/core.ts";
 import { createSystemClock } from "../../../src/base/clock.ts";
 import { loadCredentials } from "../../../src/kube/credentials.ts";
@@ -9,7 +10,7 @@ import type { PodScript } from "../../../src/simulator/world/pod-script.ts";
 import { createWorld } from "../../../src/simulator/world/world.ts";
 import { type BenchScript, scriptAnnotation } from "../support/manifests.ts";
 
-const [kubeconfig = "", nodeCount = "1", scheduler = "scheduler"] = process.argv.slice(2);
+const [kubeconfig = "", nodeCount = "1", scheduler = "scheduler", podNetwork = "10"] = process.argv.slice(2);
 const clock = createSystemClock();
 const random = { next: () => Math.random() };
 const credentials = await loadCredentials({ clock, kubeconfig });
@@ -25,6 +26,7 @@ const world = await createWorld({
   scheduler: scheduler === "scheduler",
   nodeControllers: false,
   nodeLeases: true,
+  podNetwork: Number(podNetwork),
 });
 process.stdout.write("up\n");
 process.stdin.resume();

@@ -6,6 +6,7 @@ import { loadCredentials } from "../../../src/kube/credentials.ts";
 import { createHttpTransport } from "../../../src/kube/http-transport.ts";
 import { createInformer } from "../../../src/kube/informer.ts";
 import { createKubeClient } from "../../../src/kube/kube-client.ts";
+import { ChangeWaits } from "./change-waits.ts";
 import { tell } from "./progress.ts";
 
 interface SeenPod extends KubeObject {
@@ -26,7 +27,7 @@ export async function watchInstances(kubeconfig: string): Promise<InstanceWatch>
   const random = { next: () => Math.random() };
   const credentials = await loadCredentials({ clock, kubeconfig });
   const transport = createHttpTransport({ credentials, clock, random, userAgent: "bench-watch" });
-  const waiting = new Set<() => void>();
+  const waits = new ChangeWaits();
   const informer = createInformer<SeenPod, "namespace">({
     client: createKubeClient(transport),
     clock,
@@ -34,9 +35,7 @@ export async function watchInstances(kubeconfig: string): Promise<InstanceWatch>
     resource: pods,
     project: (pod) => seenPod(pod as unknown as Pod),
     indexes: { namespace: ({ metadata }) => [metadata.namespace ?? ""] },
-    onChange: () => {
-      for (const check of waiting) check();
-    },
+    onChange: () => waits.changed(),
     onError: (error) => tell(String(error)),
   });
   const ending = new AbortController();
@@ -45,24 +44,14 @@ export async function watchInstances(kubeconfig: string): Promise<InstanceWatch>
 
   return {
     async until(namespace, count, image, withinMs) {
-      const done = Promise.withResolvers<number>();
       const all = () => informer.store.byIndex("namespace", namespace);
-      const check = () => {
-        const seen = all();
-        if (seen.length === count && seen.every((pod) => pod.isReady && pod.image === image)) done.resolve(performance.now());
-      };
-      const timer = setTimeout(() => {
-        const ready = all().filter((pod) => pod.isReady && pod.image === image).length;
-        done.reject(new Error(`${namespace} has ${all().length} pods, ${ready} of ${image} and ready, after ${withinMs} ms`));
-      }, withinMs);
-      waiting.add(check);
-      check();
-      try {
-        return await done.promise;
-      } finally {
-        clearTimeout(timer);
-        waiting.delete(check);
-      }
+      const isSo = (pod: SeenPod) => pod.isReady && pod.image === image;
+      await waits.until(
+        () => all().length === count && all().every(isSo),
+        withinMs,
+        () => `${namespace} has ${all().length} pods, ${all().filter(isSo).length} of ${image} and ready,`,
+      );
+      return performance.now();
     },
     stop() {
       ending.abort();

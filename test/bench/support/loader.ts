@@ -15,7 +15,14 @@ export interface Load {
   readonly contentType: string;
   /** Paths, with a question mark, of the watches that it holds meanwhile. */
   readonly watched: readonly string[];
-  readonly requests: readonly { readonly path: string; readonly body: string }[];
+  readonly requests: readonly LoadRequest[];
+}
+
+export interface LoadRequest {
+  readonly path: string;
+  readonly body: string;
+  /** Posted to somebody else right before, whose answer is waited for. */
+  readonly before?: { readonly url: string; readonly body: string };
 }
 
 /** Where a load goes; a BenchCluster is one. */
@@ -28,17 +35,20 @@ export interface LoadTarget {
 /** The user agent of its requests. */
 export const loaderAgent = "bench-loader";
 
-/** One line of JSON with all but the requests, then one line a request: path, tab, body. */
+/** One line of JSON with all but the requests, then one line a request: path, body, and address and body of what goes before, with tabs between. */
 export function writtenLoad({ requests, ...how }: Load): string {
-  return `${[JSON.stringify(how), ...requests.map(({ path, body }) => `${path}\t${body}`)].join("\n")}\n`;
+  const lines = requests.map(({ path, body, before }) =>
+    [path, body, ...(before === undefined ? [] : [before.url, before.body])].join("\t"),
+  );
+  return `${[JSON.stringify(how), ...lines].join("\n")}\n`;
 }
 
 /** The inverse of {@link writtenLoad}. */
 export function readLoad(text: string): Load {
   const [how = "{}", ...lines] = text.trimEnd().split("\n");
   const requests = lines.map((line) => {
-    const tab = line.indexOf("\t");
-    return { path: line.slice(0, tab), body: line.slice(tab + 1) };
+    const [path = "", body = "", url, text = ""] = line.split("\t");
+    return { path, body, ...(url !== undefined && { before: { url, body: text } }) };
   });
   return { ...(JSON.parse(how) as Omit<Load, "requests">), requests };
 }

@@ -43,13 +43,15 @@ export async function startGateway(
   options: Partial<Pick<AgentOptions, "timings" | "render">> & {
     readonly settings?: Partial<GatewaySettings>;
     readonly logger?: Logger;
+    /** Where services come from; absent = what is said by `offer` and `serve`. */
+    readonly source?: ServiceSource;
   } = {},
 ): Promise<TestGateway> {
   const haproxy = await createTestHaproxy(program, options.settings);
   const clock = createSystemClock({ background: true });
   let view: SourceView = { complete: true, services: [], problems: new Map(), silentForMs: 0 };
   let listener: (() => void) | undefined;
-  const source: ServiceSource = {
+  const offered: ServiceSource = {
     view: () => view,
     onChange: (listen) => {
       listener = listen;
@@ -59,7 +61,7 @@ export async function startGateway(
   const create = () =>
     createAgent({
       settings: haproxy.settings,
-      source,
+      source: options.source ?? offered,
       runtime: haproxy.runtime,
       master: haproxy.master,
       program: createHaproxyProgram(program),

@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { createServer, type Server } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
 import type { Instance } from "../../../src/haproxy/rules/published-service.ts";
 
 /** A small HTTP server that says who it is. */
@@ -7,6 +9,8 @@ export interface TestInstance {
   readonly port: number;
   /** Requests that came. */
   readonly requests: number;
+  /** Connections that they came by; those of checks do not count. */
+  readonly connections: number;
   /** Requests and connections that are there now. */
   readonly busy: number;
   /** Answers /healthz with 500. */
@@ -18,13 +22,20 @@ export interface TestInstance {
   kill(): void;
 }
 
-/** Answers every request with its name, after `delayMs` of the query. */
-export async function startInstance(name: string, host = "127.0.0.1"): Promise<TestInstance> {
+/**
+ * Answers every request with its name, after `delayMs` of the query.
+ * @param wantedPort absent = one that is free
+ */
+export async function startInstance(name: string, host = "127.0.0.1", wantedPort = 0): Promise<TestInstance> {
   let requests = 0;
+  let connections = 0;
+  const known = new WeakSet<Socket>();
   let busy = 0;
   let failChecks = false;
   const server: Server = createServer((request, response) => {
     requests++;
+    if (!known.has(request.socket)) connections++;
+    known.add(request.socket);
     busy++;
     response.on("close", () => busy--);
     if (failChecks && request.url === "/healthz") response.statusCode = 500;
@@ -33,15 +44,18 @@ export async function startInstance(name: string, host = "127.0.0.1"): Promise<T
     request.on("end", () => setTimeout(() => response.end(name), delay));
   });
   server.keepAliveTimeout = 60_000;
-  await new Promise<void>((resolve) => server.listen(0, host, resolve));
-  const address = server.address();
-  const port = typeof address === "object" && address !== null ? address.port : 0;
+  server.listen(wantedPort, host);
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
   const uid = `${Buffer.from(name).toString("hex").padEnd(8, "0").slice(0, 8)}-uid`;
   return {
     name,
     port,
     get requests() {
       return requests;
+    },
+    get connections() {
+      return connections;
     },
     get busy() {
       return busy;

@@ -32,6 +32,9 @@ export interface LoadOptions {
   readonly accept?: (body: string) => boolean;
 }
 
+/** So long after its last answer a client ends by itself, lest a test that failed, and so never stopped its load, run on for ever. */
+const mostSilenceMs = 30_000;
+
 /** Clients that ask one after the other and never ask again what failed. */
 export function startLoad(options: LoadOptions): Load {
   const { port, clients, path = "/", host = "test", posts = false, keepAlive = true, accept = () => true } = options;
@@ -45,10 +48,12 @@ export function startLoad(options: LoadOptions): Load {
 
   async function client(index: number): Promise<void> {
     const agent = new Agent({ keepAlive, maxSockets: 1 });
-    for (let count = index; !stopped; count++) {
+    let heardAt = performance.now();
+    for (let count = index; !stopped && performance.now() - heardAt < mostSilenceMs; count++) {
       sent++;
       const outcome = await ask(agent, posts && count % 2 === 0 ? "POST" : "GET");
       answered++;
+      if (outcome.error === undefined) heardAt = performance.now();
       if (outcome.error === undefined && accept(outcome.body)) add(by, outcome.body);
       else add(errors, outcome.error ?? `answer: ${outcome.body}`);
     }

@@ -11,6 +11,8 @@ export interface OperatorProcessOptions {
   readonly kubeconfig: string;
   /** "duration/renew deadline/retry" in seconds; absent = the default ones. */
   readonly lease?: string;
+  /** The file that is run; absent = the program of this tree. */
+  readonly program?: string;
   /** More arguments of `nuptse operator`. */
   readonly args?: readonly string[];
 }
@@ -52,7 +54,15 @@ export class OperatorProcess {
     const args = ["--kubeconfig", options.kubeconfig, ...lease, "--metrics-address", "127.0.0.1:0"];
     this.#child = spawn(
       process.execPath,
-      ["--disable-warning=ExperimentalWarning", program, "operator", ...args, "--log-format", "json", ...(options.args ?? [])],
+      [
+        "--disable-warning=ExperimentalWarning",
+        options.program ?? program,
+        "operator",
+        ...args,
+        "--log-format",
+        "json",
+        ...(options.args ?? []),
+      ],
       { stdio: ["ignore", "pipe", "pipe"], detached: true, env: { ...process.env, KUBECONFIG: "" } },
     );
     watchdog ??= new Watchdog();

@@ -15,12 +15,12 @@ export interface CreatedPod {
   readonly answered: boolean;
 }
 
-/** All creations of pods by operators (users that begin with "operator") in a namespace that were not refused, in their order. */
+/** All creations of pods by operators (users that begin with "operator", and the chart's account) in a namespace that were not refused, in their order. */
 export async function createdPods(plane: ControlPlane, namespace: string): Promise<readonly CreatedPod[]> {
   const created: CreatedPod[] = [];
   for await (const event of plane.auditEvents({ resource: "pods", namespace, verbs: ["create"] })) {
     const { objectRef, responseStatus, user } = event;
-    if (objectRef === undefined || objectRef.subresource !== "" || isRefused(responseStatus.code) || !user.startsWith("operator")) continue;
+    if (objectRef === undefined || objectRef.subresource !== "" || isRefused(responseStatus.code) || !isOperator(user)) continue;
     // The URI of a creation names no object, but the audit log of level Metadata knows the one that was made.
     created.push({
       name: objectRef.name,
@@ -33,6 +33,7 @@ export async function createdPods(plane: ControlPlane, namespace: string): Promi
   return created;
 }
 
+const isOperator = (user: string) => user.startsWith("operator") || user.endsWith(":nuptse-operator");
 const isRefused = (code: number) => code >= 400 && code < 500;
 
 /** What is to have happened to one job. */

@@ -106,6 +106,25 @@ export const residentMutants: readonly ResidentMutant[] = [
     },
   },
   {
+    name: "a run that status names is handed over to whoever has room",
+    quick: true,
+    plan: (observed) => {
+      const plan = planElasticJob(observed);
+      const fleet = observed.fleets?.get("workers")?.fleet;
+      const ready = typeof fleet === "object" ? fleet.instances.filter(({ isReady }) => isReady) : [];
+      const other = (instance: string) => ready.find(({ id }) => id !== instance);
+      return {
+        ...plan,
+        actions: plan.actions.map((action) => {
+          const isRecorded = observed.job.status?.active?.some(({ run }) => action.tag === "dispatch" && run === action.task.run);
+          if (action.tag !== "dispatch" || isRecorded === true || action.isUncertain === true) return action;
+          const elsewhere = other(action.target.instance)?.id;
+          return elsewhere === undefined ? action : { ...action, target: { ...action.target, instance: elsewhere } };
+        }),
+      };
+    },
+  },
+  {
     name: "places that others have are given once more",
     quick: true,
     plan: (observed) => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import type { ElasticJobRun } from "../../../src/api/elastic-job.gen.ts";
+import type { TaskAction } from "../../../src/api/action.ts";
+import type { ElasticJobRun, ElasticJobStatus } from "../../../src/api/elastic-job.gen.ts";
 import { itemLabel, reduceItem } from "../../../src/api/names.ts";
 import { IntervalSet } from "../../../src/base/interval-set.ts";
 import type { AttemptPod } from "../../../src/elasticjob/rules/attempt.ts";
@@ -15,10 +16,14 @@ export function checkPlan(observed: ObservedJob, plan: ElasticJobPlan, goneNodes
     if (action.tag === "dispatch" || action.tag === "recall") {
       const { run, item, attempt } = action.task;
       const records = recordsOf(status.active?.find((entry) => entry.run === run) ?? { run });
+      const isRecorded = records.some(
+        (record) => record.item === item && record.attempt === attempt && record.instance === action.target.instance,
+      );
       assert.ok(
-        records.some((record) => record.item === item && record.attempt === attempt && record.instance === action.target.instance),
+        isRecorded || isNamedAhead(status, action),
         `${action.tag} of ${action.key} at ${action.target.instance} without a record in the observed status`,
       );
+      if (!isRecorded) checkStaysNamed(action.task.run, plan);
     }
     if (action.tag === "delete" && action.resource.plural === "pods") {
       const pod = byName.get(action.ref.name) as AttemptPod;
@@ -89,4 +94,20 @@ export function selects(selector: string, labels: Readonly<Record<string, string
     const [key, value] = term.split("=");
     return labels[key as string] === value;
   });
+}
+
+/** The stored status says which run is the next, and who has its one item: the first attempt of it needs no record besides. */
+function isNamedAhead({ nextFireTime, assignments }: ElasticJobStatus, { task, target }: TaskAction): boolean {
+  const [instance, ...others] = assignments?.instances ?? [];
+  const isNext = nextFireTime?.replaceAll(/[-:]/g, "").toLowerCase() === task.run && task.item === 0 && task.attempt === 1;
+  return isNext && others.length === 0 && instance?.items === "0" && instance.id === target.instance;
+}
+
+/** Whatever is written beside it leaves it named, or gives it an entry. */
+function checkStaysNamed(run: string, { status }: ElasticJobPlan): void {
+  const written = status?.status ?? {};
+  const entries = [...((written["active"] ?? []) as ElasticJobRun[]), ...((written["history"] ?? []) as ElasticJobRun[])];
+  if (entries.some((entry) => entry.run === run)) return;
+  for (const field of ["nextFireTime", "assignments"])
+    assert.ok(!(field in written), `${run} is named by status alone, and the plan writes ${field}`);
 }

@@ -77,8 +77,14 @@ export class ResidentWorld extends JobWorld {
       },
       this.job,
       this.notes,
-      observed.spec.queue.priority,
-      this.now,
+      {
+        priority: observed.spec.queue.priority,
+        itemTimeoutMs: observed.spec.itemTimeoutMs,
+        jitterMs: observed.jitterMs,
+        hasRevision: (name) => observed.revisions.some(({ metadata }) => metadata.name === name),
+        termStart: observed.termStart,
+        now: this.now,
+      },
     );
     return { ...observed, pods: [...observed.pods, ...attempts], ...facts };
   }
@@ -94,7 +100,11 @@ export class ResidentWorld extends JobWorld {
     const name = this.instances.find(({ id }) => id === action.target.instance)?.name;
     this.said.push(`${action.tag} ${action.task.run}/${action.task.item}/${action.task.attempt} ${name}`);
     this.orders.push(action);
-    const known = this.tasks.get(action.key) ?? { accepted: false, round: action.round };
+    const known = this.tasks.get(action.key) ?? {
+      accepted: false,
+      round: action.round,
+      ...(action.isUncertain === true && { uncertainSince: this.now }),
+    };
     this.tasks.set(action.key, action.tag === "recall" ? { ...known, recalledAt: this.now } : known);
     return { kind: "done" };
   }

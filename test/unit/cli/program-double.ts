@@ -3,6 +3,7 @@ import type { GatewayOptions } from "../../../src/cli/gateway.ts";
 import type { OperatorOptions } from "../../../src/cli/operator.ts";
 import type { PlaygroundOptions, PlaygroundUserOptions } from "../../../src/cli/playground.ts";
 import type { TraceServerOptions } from "../../../src/cli/trace.ts";
+import type { UninstallOptions } from "../../../src/cli/uninstall.ts";
 import { createProgram } from "../../../src/cli/program.ts";
 import { runProgram } from "../../../src/cli/run-program.ts";
 
@@ -16,6 +17,7 @@ export interface Outcome {
   readonly users: readonly PlaygroundUserOptions[];
   readonly trace: readonly TraceServerOptions[];
   readonly gateway: readonly GatewayOptions[];
+  readonly uninstall: readonly UninstallOptions[];
 }
 
 const after: Clock["after"] = () => ({ cancel() {} });
@@ -29,6 +31,7 @@ export async function nuptse(args: readonly string[], now = "2026-11-21T16:00:00
   const users: PlaygroundUserOptions[] = [];
   const trace: TraceServerOptions[] = [];
   const gateway: GatewayOptions[] = [];
+  const uninstall: UninstallOptions[] = [];
   const output = { result: (line: string) => void results.push(line), note: (line: string) => void notes.push(line) };
   const clock: Clock = { now: () => Date.parse(now), monotonic: () => 0, after, sleep: sleepWith(after) };
   const program = createProgram(
@@ -39,8 +42,9 @@ export async function nuptse(args: readonly string[], now = "2026-11-21T16:00:00
       addPlaygroundUser: async (options) => void users.push(options),
       runTrace: async (options) => void trace.push(options),
       runGateway: async (options) => void gateway.push(options),
+      runUninstall: async (options) => void uninstall.push(options),
     },
   );
   const code = await runProgram(program, args, output);
-  return { code, results, notes, operator, playground, users, trace, gateway };
+  return { code, results, notes, operator, playground, users, trace, gateway, uninstall };
 }

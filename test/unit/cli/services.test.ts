@@ -451,6 +451,40 @@ describe("cli/gateway", () => {
   }
 });
 
+describe("cli/uninstall", () => {
+  it("has defaults for everything", async () => {
+    const outcome = await nuptse(["uninstall"]);
+    assert.deepEqual([outcome.code, outcome.uninstall], [0, [{ deployment: "nuptse-operator", timeoutMs: 60_000 }]]);
+  });
+
+  it("hands on what was typed", async () => {
+    const outcome = await nuptse([
+      ...["uninstall", "--kubeconfig", "/tmp/k", "--context", "c", "--namespace", "n", "--deployment", "mine", "--timeout", "1.5"],
+    ]);
+    assert.deepEqual(outcome.uninstall, [{ kubeconfig: "/tmp/k", context: "c", namespace: "n", deployment: "mine", timeoutMs: 1500 }]);
+  });
+
+  it("--help says what is done, and what stays", async () => {
+    const { code, results } = await nuptse(["uninstall", "--help"]);
+    const text = results.join("\n").replaceAll(/\s+/g, " ");
+    assert.equal(code, 0);
+    assert.match(text, /lets pods go that wait for a queue/);
+    assert.match(text, /Jobs, fleets, queues and their definitions stay/);
+    assert.match(text, /each step may take, in seconds \(default: 60\)/);
+  });
+
+  const refused = [
+    { name: "no time at all", args: ["--timeout", "0"], want: /--timeout.*from 1 to 3600/ },
+    { name: "a namespace that is a path", args: ["--namespace", "a/b"], want: /--namespace.*lower-case letters/ },
+  ];
+  for (const tc of refused)
+    it(`refuses ${tc.name} with exit code 2 and one line`, async () => {
+      const outcome = await nuptse(["uninstall", ...tc.args]);
+      assert.deepEqual({ code: outcome.code, lines: outcome.notes.length, started: outcome.uninstall }, { code: 2, lines: 1, started: [] });
+      assert.match(outcome.notes[0] ?? "", tc.want);
+    });
+});
+
 describe("cli/program", () => {
   const cases = [
     { name: "version prints the version", args: ["version"], wantCode: 0, wantResult: "1.2.3" },
@@ -484,6 +518,7 @@ describe("cli/program", () => {
         addPlaygroundUser: () => Promise.resolve(),
         runTrace: () => Promise.resolve(),
         runGateway: () => Promise.resolve(),
+        runUninstall: () => Promise.resolve(),
       },
     );
     await assert.rejects(runProgram(program, ["operator"], output), /no cluster/);

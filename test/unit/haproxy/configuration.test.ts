@@ -3,7 +3,7 @@ import { createAuthority, issueCertificate } from "../../../src/base/x509.ts";
 import { configurationOf, renderFile, renderMap, withinStructure } from "../../../src/haproxy/rules/configuration.ts";
 import type { Instance, PublishedService } from "../../../src/haproxy/rules/published-service.ts";
 import { selectServices } from "../../../src/haproxy/rules/selection.ts";
-import type { GatewaySettings } from "../../../src/haproxy/rules/settings.ts";
+import { defaultPools, type GatewaySettings } from "../../../src/haproxy/rules/settings.ts";
 import { choosePool } from "../../../src/haproxy/rules/spare-pool.ts";
 import { makeService } from "../../support/builders/published-service.ts";
 
@@ -21,6 +21,8 @@ const settings: GatewaySettings = {
   hardStopAfterSeconds: 600,
   sparePorts: 2,
 };
+/** Pools of 3,000 ports each. */
+const asInstalled: Partial<GatewaySettings> = { bind: ["0.0.0.0"], pools: defaultPools, maxConnections: 20_000 };
 const instance: Instance = { uid: "12345678-90ab", pod: "base-0", address: "10.0.0.1", port: 80, state: "ready" };
 const noPool = new Set<string>();
 const textOf = (service: PublishedService) => renderFile(configurationOf([service], noPool, settings)).text;
@@ -40,6 +42,27 @@ describe("haproxy/configuration: the file", () => {
       "use_backend %[dst_port,map_str(/g/ports.map)]",
     ]);
   });
+
+  const pools: readonly {
+    readonly name: string;
+    readonly settings: Partial<GatewaySettings>;
+    readonly low: number;
+    readonly high: number;
+  }[] = [
+    // 6,002 ports and 40,000 of connections: (6,002 + 8,000) and (6,002 + 10,000) of 46,002.
+    { name: "as installed", settings: asInstalled, low: 31, high: 35 },
+    // (12,004 + 8,000) and (12,004 + 10,000) of 52,004.
+    { name: "on two addresses", settings: { ...asInstalled, bind: ["0.0.0.0", "::"] }, low: 39, high: 43 },
+    // (6,002 + 40) and (6,002 + 50) of 6,202.
+    { name: "with hardly any connections beside its ports", settings: { ...asInstalled, maxConnections: 100 }, low: 98, high: 98 },
+  ];
+  for (const tc of pools) {
+    it(`connections to instances are kept while ports take file descriptors: ${tc.name}`, () => {
+      const { head } = configurationOf([], noPool, { ...settings, ...tc.settings });
+      const ratios = head.filter((line) => line.includes("fd-ratio"));
+      assert.deepEqual(ratios, [`  tune.pool-low-fd-ratio ${tc.low}`, `  tune.pool-high-fd-ratio ${tc.high}`]);
+    });
+  }
 
   const backends: readonly { readonly name: string; readonly fields: Partial<PublishedService>; readonly want: readonly string[] }[] = [
     {

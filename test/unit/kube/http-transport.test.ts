@@ -122,6 +122,35 @@ describe("kube/http-transport", () => {
     assert.equal(server.connections, 4);
   });
 
+  for (const method of ["GET", "POST", "PUT", "PATCH", "DELETE"] as const)
+    it(`uses a connection again after ${method}`, async () => {
+      await setUp((_, response) => answerJson(response, 200, {}), { connections: 1 });
+      const request = { ...read, method, ...(method !== "GET" && { body: { kind: "DeleteOptions" } }) };
+      for (let turn = 0; turn < 3; turn++) await transport.request(request);
+      assert.deepEqual([server.received.length, server.connections], [3, 1]);
+    });
+
+  it("gives the next free connection to what somebody waits for", async () => {
+    const open: (() => void)[] = [];
+    await setUp((_, response) => open.push(() => answerJson(response, 200, {})), { connections: 1 });
+    const ended: string[] = [];
+    const ask = (name: string, lane: "normal" | "prompt") => transport.request({ ...create, lane }).then(() => ended.push(name));
+    const all = [
+      ask("first", "normal"),
+      ask("second", "normal"),
+      ask("edit", "prompt"),
+      ask("third", "normal"),
+      ask("other edit", "prompt"),
+    ];
+    for (let answered = 0; answered < all.length; answered++) {
+      while (open.length === 0) await setImmediate();
+      open.shift()?.();
+    }
+    await Promise.all(all);
+    assert.deepEqual(ended, ["first", "edit", "other edit", "second", "third"]);
+    assert.equal(transport.waiting, 0);
+  });
+
   it("asks the fence when a connection is held, not before: what waits when it falls is never sent", async () => {
     const open: (() => void)[] = [];
     await setUp((_, response) => open.push(() => answerJson(response, 201, {})), { connections: 1 });

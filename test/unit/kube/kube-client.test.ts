@@ -21,6 +21,11 @@ const cases: readonly {
     want: { method: "GET", path: "/api/v1/namespaces/shop/pods/a", query: {} },
   },
   {
+    name: "get of the metadata alone",
+    call: (client) => client.get(nodes, { name: "n1" }, { metadataOnly: true }),
+    want: { path: "/api/v1/nodes/n1", accept: "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1" },
+  },
+  {
     name: "list of a page in one namespace",
     call: (client) => client.list(pods, { namespace: "shop", labelSelector: "a=b", limit: 500, continue: "t" }),
     want: { method: "GET", path: "/api/v1/namespaces/shop/pods", query: { labelSelector: "a=b", limit: "500", continue: "t" } },

@@ -199,6 +199,25 @@ describe("kube/store", () => {
     assert.deepEqual(red.map((object) => object.metadata.name).sort(), ["a", "b"]);
   });
 
+  it("knows how fresh it is when the watch has come to an own write, whatever answers of others it was given", () => {
+    const store = newStore();
+    store.swap([thing("a", 5)], "10");
+    store.observeWrite(thing("b", 12), 3000);
+    store.observeWrite(thing("a", 20));
+    store.put(thing("c", 11));
+    assert.equal(store.freshAt, undefined);
+    store.put(thing("c", 13));
+    assert.equal(store.freshAt, 3000);
+    store.observeWrite(thing("b", 30), 4000);
+    store.advance("29");
+    assert.equal(store.freshAt, 3000);
+    store.advance("30");
+    assert.equal(store.freshAt, 4000);
+    store.observeWrite(thing("b", 40), 5000);
+    store.swap([thing("b", 40)], "41");
+    assert.equal(store.freshAt, 5000);
+  });
+
   it("is empty and not synced before the first list", () => {
     const store = newStore();
     assert.deepEqual([store.size, store.synced, store.resourceVersion, store.get("shop", "a")], [0, false, undefined, undefined]);

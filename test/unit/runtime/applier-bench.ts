@@ -21,8 +21,16 @@ export function bench(
   const script = scriptedTransport(answer, options.beforeSending);
   const metrics = recordingMetrics();
   const kept: string[] = [];
+  /** Those of `kept` whose version the write gave them, and when that was sent. */
+  const sentAt: string[] = [];
   const events: string[] = [];
-  const store = { observeWrite: (object: KubeObject) => kept.push(`${object.metadata.name}@${object.metadata.resourceVersion}`) };
+  const store = {
+    observeWrite({ metadata }: KubeObject, at?: number) {
+      const version = `${metadata.name}@${metadata.resourceVersion}`;
+      kept.push(version);
+      if (at !== undefined) sentAt.push(`${version} ${at}`);
+    },
+  };
   const clock = new VirtualClock(0);
   const applier = createApplier({
     client: createKubeClient(script.transport),
@@ -35,7 +43,7 @@ export function bench(
     metrics,
     clock,
   });
-  return { applier, clock, kept, events, metrics, ...script };
+  return { applier, clock, kept, sentAt, events, metrics, ...script };
 }
 
 export const plan = (actions: readonly Action[], more: Partial<Plan> = {}): Plan => ({ actions, reasons: [], ...more });

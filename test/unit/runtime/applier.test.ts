@@ -295,6 +295,48 @@ describe("applier", () => {
     );
   });
 
+  const proofs: readonly {
+    readonly name: string;
+    readonly action: Action;
+    readonly answers: readonly Answer[];
+    readonly want: readonly string[];
+  }[] = [
+    { name: "a create gives a version", action: create("a"), answers: [ok(seen("a", "8"), 201)], want: ["a@8 1500"] },
+    {
+      name: "a deletion of one version gives the next one",
+      action: { ...deletion, resourceVersion: "7" },
+      answers: [ok(seen("a", "8"))],
+      want: ["a@8 1500"],
+    },
+    {
+      name: "one of any version may be told what somebody gave it before",
+      action: deletion,
+      answers: [ok(seen("a", "8"))],
+      want: [],
+    },
+    {
+      name: "so may one that changed nothing",
+      action: { ...deletion, resourceVersion: "7" },
+      answers: [ok(seen("a", "7"))],
+      want: [],
+    },
+    {
+      name: "and a create that comes too late",
+      action: create("a"),
+      answers: [failure(409, "AlreadyExists"), ok(seen("a", "8", "uid-a"))],
+      want: [],
+    },
+  ];
+  for (const tc of proofs)
+    it(`tells stores when a write was sent whose version proves how old they are: ${tc.name}`, async () => {
+      const answers = [...tc.answers];
+      const { applier, clock, sentAt, kept } = bench(() => answers.shift() ?? assert.fail("nothing more is asked"));
+      await clock.runUntil(1500);
+      await applier.apply(plan([tc.action]));
+      assert.equal(kept.length, 1);
+      assert.deepEqual(sentAt, tc.want);
+    });
+
   it("does not ask for the same deletion again until the watch must have told of it", async () => {
     const { applier, clock, words } = bench(() => ok({ kind: "Status", status: "Success" }));
     const again = plan([{ tag: "delete", resource: pods, ref: { namespace: "shop", name: "a" }, uid: "uid-a" }]);
@@ -344,6 +386,21 @@ describe("applier", () => {
       assert.deepEqual({ labelSelector, fieldSelector }, { labelSelector: unless.labelSelector, fieldSelector: unless.fieldSelector });
       if (sent[1] !== undefined)
         assert.deepEqual((sent[1].body as readonly unknown[])[0], { op: "test", path: "/metadata/uid", value: "node-uid" });
+    }
+  });
+
+  it("sends all of a plan that somebody waits for before what nobody waits for", async () => {
+    const all = plan(
+      [create("a"), deletion, change, { tag: "status", resource: pods, object: seen("b", "7"), status: {} }],
+      status({ currentRevision: "r1" }),
+    );
+    for (const lane of ["normal", "prompt"] as const) {
+      const { applier, sent } = bench(() => ok(seen("a", "8")));
+      await applier.apply(all, lane);
+      assert.deepEqual(
+        sent.map((request) => request.lane),
+        [lane, lane, lane, lane, lane],
+      );
     }
   });
 

@@ -36,6 +36,7 @@ function bench(script: Script) {
   const metrics = recordingMetrics();
   const looks: string[] = [];
   const applied: number[] = [];
+  const lanes: (string | undefined)[] = [];
   const logs: string[] = [];
   const settled: (readonly ActionResult[])[] = [];
   const forgotten: string[] = [];
@@ -48,7 +49,8 @@ function bench(script: Script) {
     isLeading: script.leading ?? (() => true),
     backoff: { initialMs: 100, factor: 2, maxMs: 1000 },
     applier: {
-      async apply(plan): Promise<Applied> {
+      async apply(plan, lane): Promise<Applied> {
+        lanes.push(lane);
         const outcome = at(script.outcomes ?? [], applied.length) ?? { kind: "done" };
         applied.push(clock.now() - start);
         return { results: plan.actions.map((action) => ({ action, outcome })), status: plan.status === undefined ? undefined : outcome };
@@ -75,7 +77,7 @@ function bench(script: Script) {
         return result === undefined ? [] : [[result, value]];
       }),
     );
-  return { clock, loop, looks, applied, logs, settled, forgotten, metrics, results };
+  return { clock, loop, looks, applied, lanes, logs, settled, forgotten, metrics, results };
 }
 
 describe("controller loop", () => {
@@ -195,6 +197,17 @@ describe("controller loop", () => {
         { action: create("q"), outcome: { kind: "done" } },
       ],
     ]);
+  });
+
+  it("says of which plan somebody waits for the outcome", async () => {
+    const { loop, clock, lanes } = bench({ plans: [{ ...nothing, actions: [deletion] }] });
+    loop.start([job]);
+    await clock.runUntil(start + 10);
+    loop.enqueue(job, { priority: "high" });
+    await clock.runUntil(start + 20);
+    loop.enqueue(job);
+    await clock.runUntil(start + 30);
+    assert.deepEqual(lanes, ["normal", "prompt", "normal"]);
   });
 
   it("lets the controller forget what is gone, and takes an object up again after a terminal error when it changes", async () => {

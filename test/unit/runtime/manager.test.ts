@@ -106,6 +106,10 @@ function bench(script: Script) {
   return { clock, manager, log, end: () => end };
 }
 
+/** Resolves with nothing once it is told to stop. */
+const undecided = (signal: AbortSignal) =>
+  new Promise<undefined>((resolve) => signal.addEventListener("abort", () => resolve(undefined), { once: true }));
+
 describe("manager", () => {
   it("fills caches, waits for the lease, refills children before roots, then lets controllers work", async () => {
     const { clock, manager, log } = bench({ wonAfter: 1500 });
@@ -199,6 +203,23 @@ describe("manager", () => {
       log.some((line) => line.startsWith("work") || line.startsWith("leading")),
       false,
     );
+  });
+
+  it("ends without leading where it may not lead, and reads nothing", async () => {
+    const { clock, log, end } = bench({ wonAfter: 20, options: { mayLead: async () => "another installation" } });
+    await clock.runUntil(start + 1000);
+    assert.deepEqual(end(), { kind: "lost", reason: "another installation" });
+    assert.deepEqual(log, ["won@20", "stop lease@20", "drain@20", "over: lost@20"]);
+  });
+
+  it("fills caches while it is being found out whether it may lead, and stops meanwhile when asked to", async () => {
+    const { clock, manager, log, end } = bench({ wonAfter: 20, options: { mayLead: undecided } });
+    await clock.runUntil(start + 1000);
+    assert.equal(manager.phase, "standby");
+    manager.stop();
+    await clock.runUntil(start + 2000);
+    assert.deepEqual(end(), { kind: "stopped" });
+    assert.ok(log.includes("release@1000") && !log.some((line) => line.startsWith("leading")), log.join());
   });
 
   it("stops while it waits for the lease", async () => {

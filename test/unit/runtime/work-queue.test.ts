@@ -277,15 +277,20 @@ describe("work queue", () => {
     assert.deepEqual(begun, ["a@100"]);
   });
 
-  it("says why it woke a key and how long the key was due", async () => {
+  it("says why it woke a key, how long the key was due and how urgent it is", async () => {
     const { clock, queue, wakes } = bench({ run: (_, __, time) => time.sleep(30) });
     queue.start();
     queue.add("a", { at: start + 10 });
-    queue.add("b", { at: start + 10 });
+    queue.add("b", { at: start + 10, priority: "low" });
     await clock.runUntil(start + 100);
+    queue.add("a", { priority: "low" });
+    queue.add("a", { priority: "high" });
+    queue.add("a");
+    await clock.runUntil(start + 200);
     assert.deepEqual(wakes, [
-      { at: start + 10, waitedMs: 0 },
-      { at: start + 10, waitedMs: 30 },
+      { at: start + 10, waitedMs: 0, priority: "normal" },
+      { at: start + 10, waitedMs: 30, priority: "low" },
+      { waitedMs: 0, priority: "high" },
     ]);
   });
 

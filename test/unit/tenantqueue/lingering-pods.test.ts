@@ -129,6 +129,14 @@ describe("a pod that is there and not at work for its owner any more", () => {
     assert.deepEqual([run.allowed, run.used], [2, 2000]);
   });
 
+  it("a new leader that finds more at work than was given lets what is too much end, and gives its places to nobody", () => {
+    // Of two that were given one is on a node that is gone, and its place was used again; the new leader counts all three.
+    const run = new Run().pod("a", true).pod("b", true).pod("c", true).look(10, 3, 2);
+    assert.deepEqual([run.allowed, run.used], [2, 3000]);
+    run.pod("c", false).look(10, 2, 2);
+    assert.deepEqual([run.allowed, run.used], [2, 2000]);
+  });
+
   it("the end of the run takes all along", () => {
     const run = atWork().look(9, 1).pod("c", true).look(9, 2).look(0, 0).pod("a", false).pod("b", false).pod("c", false);
     assert.deepEqual([run.allowed, run.used], [0, undefined]);

@@ -40,6 +40,8 @@ export interface TaskState {
   readonly message?: string;
   /** When it was first asked to end. */
   readonly recalledAt?: number;
+  /** Since when its executor is being asked whether it ever heard of it. */
+  readonly uncertainSince?: number;
   readonly end?: TaskEnd;
 }
 
@@ -48,7 +50,7 @@ export interface TaskEnd {
   readonly at: number;
   /** Lost = it is surely at work nowhere, and nobody knows how far it came. */
   readonly outcome: "Succeeded" | "Failed" | "Lost";
-  /** Refused, Forgotten, Unacknowledged, InstanceGone, Expired; "" otherwise. */
+  /** Refused, Forgotten, NeverBegun, Unacknowledged, InstanceGone, Expired; "" otherwise. */
   readonly reason: string;
   readonly message: string;
 }
@@ -162,7 +164,10 @@ export function taskId(job: ElasticJob, run: string, { item, attempt, round }: P
   return `${job.metadata.uid}/${taskKey(run, item, attempt)}${round > 1 ? `.${round}` : ""}`;
 }
 
-/** Clocks of leaders and of executors differ by so much at the most, and an executor ends a task by its own. */
+/**
+ * Clocks of leaders and of executors differ by so much at the most, and an executor ends a task by its own. What was said to an executor comes to it within
+ * that time, or never.
+ */
 export const clockMarginMs = 60_000;
 
 /** An executor that says nothing any more has surely ended when its instance has, or when it is out of service and its time is over. */

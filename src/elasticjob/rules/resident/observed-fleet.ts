@@ -6,7 +6,7 @@ export interface ObservedFleet {
   /** Why its executors are to be given nothing, whoever they are. */
   readonly hindrance?: string;
   /**
-   * False until every job has told what it has at work, after this process began to lead: nobody knows before what room there is.
+   * False until what status says of all jobs has been counted, after this process began to lead: nobody knows before what room there is.
    */
   readonly isCounted: boolean;
   /** Places that this job could have on an instance, with what it has there: what others have, and what those before it wait for, is taken off. */

@@ -52,7 +52,8 @@ export function place(
 ): Placement {
   const { strategy, budget, since } = order;
   const ready = readyInstances(order.instances);
-  const dealt = dealtItems(observed, run, ready, order);
+  const bound = boundInstance(observed, run, order);
+  const dealt: DealtItems = bound === undefined ? dealtItems(observed, run, ready, order) : { byItem: new Map([[0, bound]]) };
   const byName = new Map(ready.map((instance) => [instance.name, instance]));
   const byId = new Map(ready.map((instance) => [instance.id, instance]));
   const exists = new Set(order.instances.flatMap(({ id, isOver }) => (isOver ? [] : [id])));
@@ -106,6 +107,10 @@ export function place(
     if (!mayDecide()) break;
     const home = dealt.byItem.get(item);
     const own = home === undefined ? undefined : byId.get(home);
+    if (bound !== undefined && own === undefined) {
+      budget.want(bound, since);
+      continue;
+    }
     if (isBroadcast && own === undefined) {
       if (home === undefined || !exists.has(home)) orphans.push(item);
       continue;
@@ -116,13 +121,26 @@ export function place(
   return { records, lost, orphans, ...(dealt.next !== undefined && { assignments: dealt.next }) };
 }
 
+/** Where a run of one item must begin, though it was not begun there: a word of a leader before this one may still be on its way to it. */
+function boundInstance({ memory, now }: ObservedJob, run: LiveRun, { instances }: PlacementOrder): string | undefined {
+  const { notBegun } = memory;
+  if (notBegun?.run !== run.id || notBegun.until <= now) return undefined;
+  return instances.some(({ id, isOver }) => id === notBegun.instance && !isOver) ? notBegun.instance : undefined;
+}
+
+interface DealtItems {
+  readonly byItem: ReadonlyMap<number, string>;
+  /** Set when it is another than status tells. */
+  readonly next?: ElasticJobStatusAssignments;
+}
+
 /** Which instance each item is dealt to; nothing is kept of strategies that choose for each item anew. */
 function dealtItems(
   observed: ObservedJob,
   run: LiveRun,
   ready: readonly FleetInstance[],
   { runner, strategy, total }: PlacementOrder,
-): { readonly byItem: ReadonlyMap<number, string>; readonly next?: ElasticJobStatusAssignments } {
+): DealtItems {
   if (choosesAnew(strategy)) return { byItem: new Map() };
   const { job, armed } = observed;
   const stored = job.status?.assignments;

@@ -11,11 +11,17 @@ import type { NodeFacts, ObservedJob } from "../observed.ts";
 import type { RevisionData } from "../pod.ts";
 import { revisionOf } from "../revision.ts";
 import { clockMarginMs, type DispatchRecord } from "./dispatch-record.ts";
+import { namedRun } from "./named-run.ts";
 import type { ObservedFleet } from "./observed-fleet.ts";
-import { place } from "./placement.ts";
+import { type Placement, place } from "./placement.ts";
 import { dispatchTask, probeAgainMs, probeInstance, recallTask, type TaskContext, totalOf } from "./task-actions.ts";
 
 const never = Number.POSITIVE_INFINITY;
+/** After its instant a run may be handed over without a record for so long, and for so much of the time that its item has. */
+const latestMs = 30_000;
+const latestShare = 0.1;
+/** What was handed over without a record is looked at after so long, whatever its executor says. */
+const lookAgainMs = 1000;
 
 /** A run whose items are dispatched to the instances of a fleet. */
 export interface ResidentRun {
@@ -37,6 +43,8 @@ export interface ResidentStep {
   /** Items that can never be done, since their instance is gone. */
   readonly orphans: readonly number[];
   readonly actions: readonly Action[];
+  /** Its one attempt is handed over without a record of its own: the stored status names it ahead. */
+  readonly isNamedAhead?: true;
   readonly waits?: { readonly reason: string; readonly message: string };
   readonly wakeAt: number;
 }
@@ -110,6 +118,8 @@ export function stepResident({ observed, runner, context, seen }: ResidentRun, s
         message: `the instances of ${runner}, and what is at work there, are being counted; this takes a moment`,
       },
     };
+  const { notBegun } = observed.memory;
+  if (notBegun?.run === run.id && notBegun.until > observed.now) wakeAt = Math.min(wakeAt, notBegun.until);
   const { instances } = context.fleet;
   if (!instances.some(({ isReady, isOver }) => isReady && !isOver))
     return {
@@ -124,6 +134,8 @@ export function stepResident({ observed, runner, context, seen }: ResidentRun, s
     budget,
     since: run.fireTime + observed.jitterMs,
   });
+  const ahead = namedAttempt(context, runner, placed);
+  if (ahead.length > 0) return { ...none, actions: [...actions, ...ahead], isNamedAhead: true, wakeAt: observed.now + lookAgainMs };
   const decided = new Map(placed.records.map((record) => [record.item, record]));
   const failedOver = sweep.due.filter((each) => each.lostFrom !== undefined && decided.has(each.item));
   const busy = `all places on ready instances of ${runner} are taken (spec.executor.capacity is ${context.fleet.executor.capacity})`;
@@ -138,6 +150,28 @@ export function stepResident({ observed, runner, context, seen }: ResidentRun, s
       sweep.atWork.size === 0 && { waits: { reason: runnerWaits.fleetBusy, message: busy } }),
     wakeAt,
   };
+}
+
+/**
+ * Hands over what was just placed where that needs no record: the stored status says who has the item of this very run, a new leader asks there, and an executor
+ * that remembers does the same task once. Nothing where any of it is not so.
+ */
+function namedAttempt(context: TaskContext, runner: string, { records, assignments }: Placement): readonly Action[] {
+  const { observed, run, fleet } = context;
+  const { job, spec, now, jitterMs, termStart } = observed;
+  const [record, ...others] = records;
+  if (record === undefined || others.length > 0 || assignments !== undefined || fleet === undefined) return [];
+  const isPlain = run.kind === "Schedule" && run.recorded === undefined && run.items.toString() === "0" && record.attempt === 1;
+  // Under Forbid nothing else of the job begins before this run is recorded. With Skip it might be given up while somebody's word is on its way.
+  if (!isPlain || spec.concurrencyPolicy !== "Forbid" || spec.misfire.onDowntime === "Skip" || observed.dependencies !== undefined)
+    return [];
+  // Of a fleet that somebody else runs a new leader may not know yet who is there to be asked.
+  if (fleet.executor.protocol !== "HTTP" || !fleet.executor.remembers || fleet.isForeign === true) return [];
+  const named = namedRun(job, { jitterMs, itemTimeoutMs: spec.itemTimeoutMs }, now);
+  if (named?.entry.run !== run.id || named.entry.revision !== run.revision || named.runner !== runner) return [];
+  // Its time counts from its instant, and one that is late would be short of it.
+  const isOnTime = named.record.at >= termStart && now - named.record.at <= Math.min(latestMs, latestShare * spec.itemTimeoutMs);
+  return isOnTime && named.record.instance === record.instance ? dispatchTask(context, { executor: { runner, record: named.record } }) : [];
 }
 
 /** Its executor is to have it, and nobody has told it yet. */

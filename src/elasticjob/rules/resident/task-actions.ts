@@ -24,7 +24,7 @@ export interface TaskContext {
 }
 
 /** Hands a task over, or takes it up again under the same id; nothing while it is not known where its instance is. */
-export function dispatchTask(context: TaskContext, pod: AttemptPod): readonly Action[] {
+export function dispatchTask(context: TaskContext, pod: Pick<AttemptPod, "executor">): readonly Action[] {
   const action = taskAction(context, pod);
   return action === undefined ? [] : [{ tag: "dispatch", ...action }];
 }
@@ -59,7 +59,7 @@ export function targetAt({ namespace, name, executor, instances }: Fleet, instan
   return { protocol: executor.protocol, app: `${namespace}/${name}`, instance, baseUrl };
 }
 
-function taskAction(context: TaskContext, { executor }: AttemptPod): Omit<TaskAction, "tag"> | undefined {
+function taskAction(context: TaskContext, { executor }: Pick<AttemptPod, "executor">): Omit<TaskAction, "tag"> | undefined {
   const { observed, run, revision, fleet } = context;
   if (executor === undefined || fleet === undefined) return undefined;
   const { record } = executor;
@@ -77,7 +77,8 @@ function taskAction(context: TaskContext, { executor }: AttemptPod): Omit<TaskAc
     round: record.round,
     remembersUntil: remembers ? record.at + relyOnMs : 0,
     repeats: revision.runnerRef.repeatWhileContinue === true,
-    asksFirst: record.at < observed.termStart,
+    asksFirst: record.at < observed.termStart || executor.isUncertain === true,
+    ...(executor.isUncertain === true && { isUncertain: true }),
     givenUpAt: record.deadline < Number.POSITIVE_INFINITY ? record.deadline : record.at + observed.spec.startTimeoutMs,
   };
 }

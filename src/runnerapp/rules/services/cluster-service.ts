@@ -6,10 +6,11 @@
  *   ours, with a selector     ->  our slices; once they have an address, and Kubernetes' own ones carry our label too: the selector goes
  *   ours, without a selector  ->  its Endpoints object goes, lest it be mirrored, and every slice that is not ours
  *
- * and back: the selector comes, then slices of Kubernetes, then ours go, then our label.
+ * and back: the selector comes, then slices of Kubernetes, then ours go, then our label. One of our own has a selector only when somebody gave it one,
+ * such as an uninstallation (hand-over.ts): it goes the same way then, but for the label and the note.
  */
 import type { Action, PatchAction } from "../../../api/action.ts";
-import { instancesService } from "../../../api/endpoint-slice.ts";
+import { type EndpointSlice, instancesService } from "../../../api/endpoint-slice.ts";
 import type { JsonPatchOperation } from "../../../api/json-patch.ts";
 import { pointer } from "../../../api/json-patch.ts";
 import { ownedBy } from "../../../api/meta.ts";
@@ -19,8 +20,8 @@ import type { RunnerApp, RunnerAppSpecService } from "../../../api/runner-app.ge
 import { equalJson } from "../../../base/diff.ts";
 import { formatSeconds, parseTime } from "../../../base/time.ts";
 import type { ObservedServices } from "./observed.ts";
-import { deletionOf, ourSlices, stepSlices } from "./published-slices.ts";
-import { type AdoptedService, isAdopted, isOurSlice, isOwned, sliceService, type StoredService } from "./stored-objects.ts";
+import { deletionOf, foreignSlices, ourSlices, stepSlices } from "./published-slices.ts";
+import { type AdoptedService, isAdopted, isOwned, type StoredService } from "./stored-objects.ts";
 
 /** By then Kubernetes has put the label of a Service on its Endpoints object, where it makes one at all. */
 const labelledAfterMs = 30_000;
@@ -37,10 +38,7 @@ export function stepService(observed: ObservedServices, app: RunnerApp, spec: Ru
   const existing = observed.serviceNamed(spec.name);
   if (existing === undefined) return { actions: [{ tag: "create", resource: serviceResource, object: publishedService(app, spec) }] };
   if (existing.metadata.deletionTimestamp !== undefined) return { actions: [] };
-  if (isOwned(existing.metadata, app)) {
-    const repair = repairOf(existing, spec);
-    return { actions: [...(repair === undefined ? [] : [repair]), ...stepSlices(observed, existing, gatewayPort)] };
-  }
+  if (isOwned(existing.metadata, app)) return { actions: stepOwn(observed, existing, spec, gatewayPort) };
   if (!isAdopted(existing, app.metadata.name)) return { actions: [adoption(observed, app, existing)] };
   return stepAdopted(observed, existing, existing.adopted as AdoptedService, gatewayPort);
 }
@@ -59,12 +57,24 @@ function publishedService(app: RunnerApp, { name, port }: RunnerAppSpecService) 
   };
 }
 
-/** Puts back what somebody changed by hand, and changes the port. */
-function repairOf(service: StoredService, { port }: RunnerAppSpecService): PatchAction | undefined {
+/** Puts back what somebody changed, and changes the port. Until a gateway serves, the instances that a selector names do so alone. */
+function stepOwn(observed: ObservedServices, service: StoredService, spec: RunnerAppSpecService, gatewayPort: number): readonly Action[] {
+  const { name } = service.metadata;
+  const isServed = hasAddress(ourSlices(observed, name)) && observed.gateways.some(({ isReady, isDeleting }) => isReady && !isDeleting);
+  const repair = repairOf(service, spec, isServed);
+  const isOursAlone = service.spec.selector === undefined && isServed;
+  return [
+    ...(repair === undefined ? [] : [repair]),
+    ...stepSlices(observed, service, gatewayPort),
+    ...(isOursAlone ? [...endpointsOf(observed, name), ...foreignSlices(observed, name).map(deletionOf)] : []),
+  ];
+}
+
+function repairOf(service: StoredService, { port }: RunnerAppSpecService, isServed: boolean): PatchAction | undefined {
   const { selector, ports = [] } = service.spec;
   const isRight = ports.length === 1 && ports[0]?.port === port && ports[0]?.protocol === "TCP";
   const operations: readonly JsonPatchOperation[] = [
-    ...(selector === undefined ? [] : [{ op: "remove" as const, path: "/spec/selector" }]),
+    ...(selector === undefined || !isServed ? [] : [{ op: "remove" as const, path: "/spec/selector" }]),
     ...(isRight ? [] : [{ op: "replace" as const, path: "/spec/ports", value: [{ port, protocol: "TCP" }] }]),
   ];
   return operations.length === 0 ? undefined : patchOf(service, operations);
@@ -93,8 +103,7 @@ function stepAdopted(observed: ObservedServices, service: StoredService, { at }:
   const slices = stepSlices(observed, service, gatewayPort);
   if (selector === undefined)
     return { actions: [...slices, ...endpointsOf(observed, name), ...foreignSlices(observed, name).map(deletionOf)] };
-  const isServed = ours.some(({ endpoints }) => (endpoints ?? []).length > 0);
-  if (!isServed) return { actions: slices };
+  if (!hasAddress(ours)) return { actions: slices };
   const labelledAt = adoptedAt + labelledAfterMs;
   const isLabelled = observed.endpoints.some(({ metadata }) => metadata.name === name) || labelledAt <= observed.now;
   if (!isLabelled) return { actions: slices, wakeAt: labelledAt };
@@ -116,11 +125,10 @@ function endpointsOf({ endpoints, key }: ObservedServices, service: string): rea
     }));
 }
 
-const foreignSlices = ({ slices }: ObservedServices, service: string) =>
-  slices.filter((slice) => !isOurSlice(slice) && sliceService(slice) === service);
+const hasAddress = (slices: readonly EndpointSlice[]): boolean => slices.some(({ endpoints }) => (endpoints ?? []).length > 0);
 
 /** Takes back a Service that is not published any more: one of our own is deleted, one that was taken over is given back. */
-export function stepRelease(observed: ObservedServices, service: StoredService): readonly Action[] {
+export function stepRelease(observed: Pick<ObservedServices, "app" | "key" | "slices">, service: StoredService): readonly Action[] {
   const { metadata, spec, adopted } = service;
   if (metadata.deletionTimestamp !== undefined) return [];
   if (adopted === undefined) {
@@ -150,7 +158,8 @@ export function stepRelease(observed: ObservedServices, service: StoredService):
   ];
 }
 
-const patchOf = ({ metadata }: StoredService, operations: readonly JsonPatchOperation[]): PatchAction => ({
+/** Changes a Service in the version that was seen. */
+export const patchOf = ({ metadata }: StoredService, operations: readonly JsonPatchOperation[]): PatchAction => ({
   tag: "patch",
   resource: serviceResource,
   ref: { namespace: metadata.namespace as string, name: metadata.name },

@@ -16,8 +16,12 @@ import { isOurSlice, sliceManager, sliceService, type StoredService } from "./st
 export const sliceName = (service: string, family: string): string => `${service}-nuptse-${family.toLowerCase()}`;
 
 /** The slices of the app's Service of this name that are ours. */
-export const ourSlices = ({ slices }: ObservedServices, service: string): readonly EndpointSlice[] =>
+export const ourSlices = ({ slices }: Pick<ObservedServices, "slices">, service: string): readonly EndpointSlice[] =>
   slices.filter((slice) => isOurSlice(slice) && sliceService(slice) === service);
+
+/** Those that somebody else keeps, such as Kubernetes where the Service has a selector. */
+export const foreignSlices = ({ slices }: Pick<ObservedServices, "slices">, service: string): readonly EndpointSlice[] =>
+  slices.filter((slice) => !isOurSlice(slice) && sliceService(slice) === service);
 
 /**
  * The slices of a published Service, one for each address family: the gateways that serve, and the port that the service was given (decision 1). They are

@@ -48,6 +48,7 @@ export function makeResidents(random: Random, busyMs: number, endAt: number): Re
     executor: { port: 8080, capacity: runnerCapacity },
   });
   const jobs = Array.from({ length: 2 + randomInteger(random, 4) }, (_, index) => makeJob(random, `resident-${index}`, endAt));
+  jobs[0] = oftenAndPlain(jobs[0] as ElasticJob);
   const edits: ResidentEdit[] = [];
   let image = 1;
   for (let atMs = 120_000; atMs < busyMs; atMs += 60_000 + randomInteger(random, 240_000)) {
@@ -67,6 +68,20 @@ export function makeResidents(random: Random, busyMs: number, endAt: number): Re
     machines,
     jobs: [...jobs, ...[0, 1].map((index) => makeJob(random, `at-machines-${index}`, endAt, machinesName))],
     edits: [...edits, ...machineEdits(random, busyMs)],
+  };
+}
+
+/** The same with one item and one run at a time, every 20 s: its runs are handed over without a record of their own, by what status says before. */
+function oftenAndPlain(job: ElasticJob): ElasticJob {
+  const { schedule, ...spec } = job.spec;
+  return {
+    ...job,
+    spec: {
+      ...spec,
+      schedule: { ...schedule, crons: ["*/20 * * * * ?"] },
+      concurrencyPolicy: "Forbid",
+      sharding: { total: 1, strategy: "Average" },
+    },
   };
 }
 

@@ -22,11 +22,11 @@ export class ResidentWitness {
   /** Failovers that status told of, the highest of each run. */
   readonly lost = new Map<string, number>();
   pods = 0;
-  /** Records that were ever stored: job's UID, run, item, attempt, instance. */
+  /** Attempts that status ever told of, by a record or by naming the next run and who has its one item: job's UID, run, item, attempt, instance. */
   readonly #recorded = new Set<string>();
   /** Since when a pod is gone, or its phase says that it has ended. */
   readonly #goneAt = new Map<string, number>();
-  /** By the job's UID, run and item. */
+  /** By the job's UID. */
   readonly #works = new Map<string, ExecutorWork[]>();
 
   constructor(server: ApiServer, now: () => number) {
@@ -53,13 +53,21 @@ export class ResidentWitness {
     return sum;
   }
 
-  /** By the executors' logs: no item of a run is at work at two places, but where nobody could know of the first any more. */
+  /**
+   * By the executors' logs: no item of a run is at work at two places, and no two runs of a job that forbids it, but where nobody could know of the first
+   * any more.
+   */
   begins(work: ExecutorWork): void {
-    const item = `${work.task.job.uid}/${work.task.run}/${work.task.item}`;
-    const others = getOrMake(this.#works, item, () => []);
-    for (const { task, instance, to } of others)
-      if (to === undefined && !this.#goneAt.has(instance))
-        this.say(`item ${item} is at work twice: ${task.id} on ${instance}, and from ${work.from} on ${work.task.id} on ${work.instance}`);
+    const { job, run, item } = work.task;
+    const others = getOrMake(this.#works, job.uid, () => []);
+    const forbids = this.jobs.get(job.uid)?.spec.concurrencyPolicy === "Forbid";
+    for (const { task, instance, to } of others) {
+      if (to !== undefined || this.#goneAt.has(instance)) continue;
+      const isSame = task.run === run && task.item === item;
+      if (!isSame && !(forbids && task.run !== run)) continue;
+      const what = isSame ? "an item is at work twice" : "two runs are at work";
+      this.say(`${what}: ${task.id} on ${instance}, and from ${work.from} on ${work.task.id} on ${work.instance}`);
+    }
     others.push(work);
   }
 
@@ -72,6 +80,10 @@ export class ResidentWitness {
       const open = (status?.active ?? []).filter((entry) => !hasEnded(entry));
       for (const { run, phase, reason, message } of open)
         this.say(`run ${run} of ${metadata.name} has not ended: ${phase} ${reason} ${message}`);
+      const begun = new Set(log.flatMap(({ task }) => (task.job.uid === metadata.uid ? [task.run] : [])));
+      for (const { fireTime = "", outcome } of status?.outcomes?.notSucceeded ?? [])
+        if (outcome === "Skipped" && begun.has(runNamed(fireTime)))
+          this.say(`${fireTime} of ${metadata.name} was skipped, and an executor has begun it`);
       for (const { run, succeeded } of status?.history ?? [])
         for (const item of IntervalSet.parse(succeeded))
           if (!done.has(`${metadata.uid}/${run}/${item}`))
@@ -86,6 +98,10 @@ export class ResidentWitness {
       for (const { item, attempt, instance } of recordsOf(entry)) this.#recorded.add(`${uid}/${entry.run}/${item}/${attempt}/${instance}`);
       if ((entry.lost ?? 0) > 0) this.lost.set(`${uid}/${entry.run}`, entry.lost as number);
     }
+    const { nextFireTime, assignments } = job.status ?? {};
+    const [instance, ...more] = assignments?.instances ?? [];
+    if (nextFireTime !== undefined && instance?.items === "0" && more.length === 0)
+      this.#recorded.add(`${uid}/${runNamed(nextFireTime)}/0/1/${instance.id}`);
   }
 
   #seePod(type: string, { metadata, status }: Pod, at: number): void {
@@ -96,3 +112,6 @@ export class ResidentWitness {
     if (isOver && !this.#goneAt.has(uid)) this.#goneAt.set(uid, at);
   }
 }
+
+/** "20261120t160000z", the name of the run of a fire time that status tells of. */
+const runNamed = (fireTime: string): string => fireTime.replaceAll(/[-:]/g, "").toLowerCase();

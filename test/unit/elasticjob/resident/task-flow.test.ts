@@ -127,6 +127,20 @@ describe("the flow of one task", () => {
       end: "Succeeded : 7",
     },
     {
+      name: "nobody knows whether it was ever begun, and it was not",
+      order: { asksFirst: true, isUncertain: true },
+      answers: [unclear, unknown],
+      said: "wait wait",
+      end: "Lost NeverBegun: its executor has never heard of it",
+    },
+    {
+      name: "nobody knows whether it was ever begun, and it was",
+      order: { asksFirst: true, isUncertain: true },
+      answers: [accepted, unknown],
+      said: "wait wait",
+      end: "Lost Forgotten: the executor knows nothing of it any more; it was started anew, or never had it",
+    },
+    {
       name: "never sent, so it may be sent to one that does not remember",
       order: forgetful,
       answers: [neverSent, done],

@@ -171,3 +171,20 @@ describe("revisions that nothing names are collected", () => {
     assert.equal(world.writes.includes("delete revision"), false);
   });
 });
+
+describe("a job that is restored from a backup with its status", () => {
+  it("goes on with the run that was at work, by the newest revision, since the one of the object that is gone is gone too", () => {
+    const world = JobWorld.accepted();
+    world.to("12:00:01").to("12:05:00");
+    const { run, revision } = world.status.active?.[0] ?? assert.fail("a run is at work");
+    world.job = { ...world.job, metadata: { ...world.job.metadata, uid: "9f000000-0000", creationTimestamp: "2026-11-21T12:05:00Z" } };
+    world.revisions = [];
+    world.pods.clear();
+    world.forgetLog();
+    world.restart().settle();
+    const entry = world.status.active?.[0];
+    assert.deepEqual([entry?.run, entry?.revision], [run, world.status.currentRevision]);
+    assert.notEqual(entry?.revision, revision);
+    assert.deepEqual(world.created, [`${run}/0/1`]);
+  });
+});

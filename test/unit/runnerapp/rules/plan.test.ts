@@ -32,16 +32,28 @@ interface Scene {
   readonly pods: readonly InstancePod[];
   readonly nodes?: readonly Partial<NodeState>[];
   readonly drain?: DrainView;
+  readonly podsAgeMs?: number;
 }
 
-/** What is done to pods, such as "create 3" or "delete web-1 of version 10", and the change of status. */
-function acts({ spec = {}, status = {}, pods, nodes = [], drain }: Scene) {
+/** What is done to pods, such as "create 3" or "delete web-1 of version 10", on what that relies, and the change of status. */
+function acts({ spec = {}, status = {}, pods, nodes = [], drain, podsAgeMs }: Scene) {
   const all = nodes.map((node) => ({ name: "n1", labels: {}, isReady: true, hasMemoryPressure: false, ...node }));
   const facts: NodeFacts = { get: (name) => all.find((node) => node.name === name), all: () => all };
   const revisions = [appRevision("web-r1", "web:1", 1), appRevision("web-r2", "web:2", 2)];
   const now = at("12:10:00");
   const plan = planRunnerApp(
-    observedApp({ spec, status }, { pods, revisions, nodes: facts, now, serverNow: now, ...(drain !== undefined && { drain }) }),
+    observedApp(
+      { spec, status },
+      {
+        pods,
+        revisions,
+        nodes: facts,
+        now,
+        serverNow: now,
+        ...(drain !== undefined && { drain }),
+        ...(podsAgeMs !== undefined && { podsAgeMs }),
+      },
+    ),
   );
   const words = plan.actions.flatMap((action: Action): string | readonly string[] => {
     if (!("resource" in action) || action.resource.kind !== "Pod") return [];
@@ -50,7 +62,9 @@ function acts({ spec = {}, status = {}, pods, nodes = [], drain }: Scene) {
     return action.tag;
   });
   const events = plan.actions.flatMap((action) => (action.tag === "event" ? action.reason : []));
-  return { words: words.sort(), events, wakeAt: plan.wakeAt, told: (plan.status?.status ?? {}) as RunnerAppStatus };
+  const premises = plan.actions.flatMap((action) => ("provided" in action ? (action.provided ?? []) : []));
+  const relies = premises.map(({ ref, resourceVersion }) => `${ref.name} of version ${resourceVersion}`);
+  return { words: words.sort(), relies, events, wakeAt: plan.wakeAt, told: (plan.status?.status ?? {}) as RunnerAppStatus };
 }
 
 const one = { strategy: { rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } } };
@@ -67,6 +81,43 @@ describe("the plan of a fleet", () => {
       ],
     });
     assert.deepEqual(words, ["delete web-1 of version 10", "delete web-2 of version 20", "delete web-3 of version any"]);
+  });
+
+  describe("an instance that serves goes since another one does", () => {
+    const newest = { ...instance("3", "web-r2"), readySince: at("12:05:00") };
+    const pods = [instance("1", "web-r1"), instance("2", "web-r1"), newest];
+    const relied = (podsAgeMs?: number) => {
+      const status = { updateRevision: "web-r2", stableRevision: "web-r1" };
+      const { words, relies } = acts({ spec: { replicas: 2, ...one }, status, pods, ...(podsAgeMs !== undefined && { podsAgeMs }) });
+      assert.deepEqual(words, ["delete web-2 of version 20"]);
+      return relies;
+    };
+    it("which is looked at past the cache where nobody knows how old that is", () => assert.deepEqual(relied(), ["web-3 of version 30"]));
+    it("or where it is old", () => assert.deepEqual(relied(5001), ["web-3 of version 30"]));
+    it("a cache that has proved to be fresh is enough", () => assert.deepEqual(relied(5000), []));
+  });
+
+  it("no more than a hundred go with one plan, and the rest with the next, which comes at once", () => {
+    const removed = (count: number) => {
+      const pods = Array.from({ length: 50 + count }, (_, number) => instance(String(number), "web-r1"));
+      const { words, wakeAt = Number.NaN } = acts({ spec: { replicas: 50 }, status: { updateRevision: "web-r1" }, pods });
+      return [words.length, wakeAt <= at("12:10:00")];
+    };
+    assert.deepEqual(
+      [removed(100), removed(101)],
+      [
+        [100, false],
+        [100, true],
+      ],
+    );
+  });
+
+  it("an instance of which the newer pod serves is not replaced for the older one's failures", () => {
+    const failing = instance("1", "web-r1", { ready: false, containers: { main: { waiting: "CrashLoopBackOff", exit: 1, restarts: 9 } } });
+    const serving = { ...instance("2", "web-r1"), instance: "1", createdAt: failing.createdAt + 1000 };
+    const recoveries = (pods: readonly InstancePod[]) =>
+      acts({ spec: { replicas: 2 }, status: { updateRevision: "web-r1" }, pods }).told.recoveries?.map(({ pod }) => pod);
+    assert.deepEqual([recoveries([failing, serving]), recoveries([failing])], [undefined, ["1"]]);
   });
 
   it("what drains takes its place until it is deleted, also where it is to be restarted now", () => {
@@ -166,6 +217,8 @@ describe("the plan of a fleet", () => {
       assert.deepEqual([first.condition, first.events], ["True NotUpAtGateways", ["GatewayLagging"]]);
       const again = told(says("Down", "12:09:50"), first.told);
       assert.deepEqual([again.condition, again.events], [undefined, []]);
+      const beside = told(says("Down", "12:09:50"), { ...first.told, replicas: 7 });
+      assert.deepEqual([beside.told.replicas, beside.events], [1, []], "nor when something else of the status changes");
     });
 
     it("and ends when they have it", () => {

@@ -42,10 +42,10 @@ describe("the pod of an instance", () => {
             name: "main",
             image: "web:1",
             env: [
-              { name: "NUPTSE_APP", valueFrom: field("metadata.labels['nuptse.dev/app']") },
+              { name: "NUPTSE_APP", value: "web" },
               { name: "NUPTSE_REVISION", valueFrom: field("metadata.labels['nuptse.dev/revision']") },
-              { name: "NUPTSE_INSTANCE", valueFrom: field("metadata.name") },
-              { name: "NUPTSE_NAMESPACE", valueFrom: field("metadata.namespace") },
+              { name: "NUPTSE_INSTANCE", value: "web-01234-0" },
+              { name: "NUPTSE_NAMESPACE", value: "tenant" },
               { name: "NUPTSE_HOST_IP", valueFrom: field("status.hostIP") },
               { name: "NUPTSE_POD_IP", value: "mine" },
             ],

@@ -151,11 +151,11 @@ describe("states of gateways", () => {
     assert.equal(world.states.figures("tenant"), asked, "for a second nobody is asked anew");
     const figures = (sessions: number, rate: number): ServiceFigures => ({ service: "tenant/api", sessions, rate });
     await world.tell(1, [figures(2, 5)], [up("pod-1"), drain("pod-2", 2)]);
-    await world.tell(2, [figures(3, 0)], [{ ...up("pod-1"), state: "down" }, drain("pod-2", 0), up("pod-3")]);
+    await world.tell(2, [figures(3, 4)], [{ ...up("pod-1"), state: "down" }, drain("pod-2", 0), up("pod-3")]);
     await world.clock.runUntil(at("12:00:03"));
     assert.deepEqual(await asked, {
       gateways: { ready: 3, told: 2 },
-      services: [{ service: "tenant/api", instances: { up: 1, down: 1, drain: 1, maint: 0 }, sessions: 5, rate: 5 }],
+      services: [{ service: "tenant/api", instances: { up: 1, down: 1, drain: 1, maint: 0 }, sessions: 5, rate: 9 }],
     });
     assert.deepEqual(
       world.asked.filter((each) => each.includes("figures")),

@@ -127,6 +127,27 @@ describe("a Deployment", () => {
     ]);
   });
 
+  it("passes its annotations on to its newest ReplicaSet, but for those about itself", async () => {
+    const cluster = await aCluster();
+    const cause = "kubernetes.io/change-cause";
+    const applied = "kubectl.kubernetes.io/last-applied-configuration";
+    const sets = () =>
+      cluster
+        .all("apps", "replicasets")
+        .map(({ metadata, spec }) => [spec.template.spec.containers[0].image, metadata.annotations])
+        .sort();
+    await cluster.create();
+    await cluster.patch({ metadata: { annotations: { [cause]: "first", [applied]: "{}" } } });
+    await cluster.pass(10);
+    assert.deepEqual(sets(), [["x:1", { [cause]: "first", "deployment.kubernetes.io/revision": "1" }]]);
+    await cluster.patch({ metadata: { annotations: { [cause]: "second" } }, ...cluster.image("x:2") });
+    await cluster.pass(120);
+    assert.deepEqual(sets(), [
+      ["x:1", { [cause]: "first", "deployment.kubernetes.io/revision": "1" }],
+      ["x:2", { [cause]: "second", "deployment.kubernetes.io/revision": "2" }],
+    ]);
+  });
+
   it("with Recreate ends all before it begins anew", async () => {
     const cluster = await aCluster();
     await cluster.create({ strategy: { type: "Recreate" } });

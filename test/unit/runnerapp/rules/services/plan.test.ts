@@ -127,6 +127,24 @@ describe("publishing", () => {
       want: ["patch Service api: remove /spec/selector, replace /spec/ports", "replace EndpointSlice api-nuptse-ipv4"],
     },
     {
+      name: "it stays while no gateway is ready: what it names serves alone, as after an uninstallation",
+      world: {
+        services: [instances(), ownService("api", publishingApp(), { selector: { "nuptse.dev/app": "web" } })],
+        slices: [slice("api", 21_000, ["10.0.0.1"])],
+        gateways: [gateway(1, "starting")],
+      },
+      want: ["replace EndpointSlice api-nuptse-ipv4"],
+    },
+    {
+      name: "once it is taken off, what Kubernetes had made of it goes",
+      world: {
+        ...served,
+        slices: [...served.slices, slice("api", 80, ["10.1.0.1"], "endpointslice-controller.k8s.io", "api-abcde")],
+        endpoints: [{ metadata: { name: "api", namespace: "tenant", uid: "uid-endpoints" } }],
+      },
+      want: ["replace EndpointSlice api-nuptse-ipv4", "delete Endpoints api", "delete EndpointSlice api-abcde"],
+    },
+    {
       name: "another targetPort changes the Service of the instances alone",
       app: recorded([{ ...api, targetPort: "http" }]),
       world: served,
