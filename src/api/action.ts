@@ -52,13 +52,15 @@ export interface DryRunAction {
   readonly path?: string;
 }
 
-/** Reads an object past every cache: `done` when it exists, and then the cache has what was read; `gone` when it does not. */
+/** Reads an object past every cache: `done` when it exists, `gone` when it does not, or is another one than was meant. Caches have what was read. */
 export interface ProbeAction {
   readonly tag: "probe";
   readonly resource: Resource;
   readonly ref: ObjectRef;
   /** The object that is asked about, where a namesake is not meant. */
   readonly uid?: string;
+  /** A pod that has ended, and stands there only for its logs, counts as gone. */
+  readonly endedIsGone?: true;
 }
 
 /** An object as it must still be when an act is carried out that relies on it. */

@@ -832,7 +832,7 @@ export interface ElasticJobRunDispatch {
    */
   readonly attempt?: number;
   /**
-   * The UID of the instance's pod.
+   * The UID of the instance's pod; its address where it has none.
    */
   readonly instance?: string;
   /**
@@ -1016,7 +1016,7 @@ export interface ElasticJobStatusAssignments {
 }
 export interface ElasticJobStatusAssignmentsInstance {
   /**
-   * The UID of its pod.
+   * The UID of its pod; its address where it has none.
    */
   readonly id?: string;
   /**

@@ -63,8 +63,18 @@ export type TaskAnswer =
   /** It answers, and knows nothing of the task. */
   | { readonly kind: "unknown" };
 
+/** What a task has written, as its executor keeps it. Lines are numbered from 1. */
+export interface TaskLog {
+  readonly fromLine: number;
+  /** The last line that was read, or that there is; 0 = none was read. */
+  readonly toLine: number;
+  readonly text: string;
+}
+
 /** Speaks one protocol with executors. No method throws or rejects: what the signal ends is "unclear". */
 export interface ExecutorClient {
+  /** Why no executor is to be given anything, a sentence without its full stop; undefined, or absent, when nothing is in the way. */
+  hindrance?(): string | undefined;
   /**
    * Hands a task over. May be called again for the same task: the answer is then that of the first time, or its result. A task that a former
    * leader may have handed over is waited for first, and started when nobody knows it.
@@ -79,4 +89,14 @@ export interface ExecutorClient {
    * Only then: whoever ceases to lead leaves it to the next leader to say.
    */
   recorded(task: ExecutorTask): void;
+  /**
+   * What a task has written, from a line on; the problem is a sentence without its full stop, "absent" says that the executor has nothing of the task.
+   * Also long after its end. Absent = the protocol knows no logs.
+   */
+  log?(
+    target: ExecutorTarget,
+    task: Pick<ExecutorTask, "id" | "fireTime">,
+    fromLine: number,
+    signal: AbortSignal,
+  ): Promise<TaskLog | "absent" | { readonly problem: string }>;
 }

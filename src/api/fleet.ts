@@ -19,8 +19,9 @@ export interface ExecutorSettings {
 
 /** One instance of a fleet. */
 export interface FleetInstance {
-  /** UID of its pod. */
+  /** UID of its pod; its address where it has none. */
   readonly id: string;
+  /** Of its pod; its address where it has none. */
   readonly name: string;
   /** Its IP; absent while it has none. */
   readonly address?: string;
@@ -30,17 +31,30 @@ export interface FleetInstance {
   readonly isOver: boolean;
 }
 
+/**
+ * Whether an instance, by its id, has no pod: a machine of a fleet that somebody else runs. Nobody can tell when what is at work there has ended,
+ * for it may go on while its address is listed nowhere. UIDs of pods have neither dots nor colons.
+ */
+export const hasNoPod = (id: string): boolean => /[.:]/.test(id);
+
 /** A fleet that takes tasks, as it is now. */
 export interface Fleet {
   readonly namespace: string;
   readonly name: string;
   readonly executor: ExecutorSettings;
+  /** Somebody else runs it: its instances are those of a Service. */
+  readonly isForeign?: true;
   /** All that exist, in the order in which items are dealt to them. */
   readonly instances: readonly FleetInstance[];
 }
 
+/**
+ * A fleet, or why there is none: "missing" when there is no RunnerApp of that name, "noExecutor" when it takes no tasks, "unread" while it is not
+ * known yet which instances it has.
+ */
+export type FoundFleet = Fleet | "missing" | "noExecutor" | "unread";
+
 /** Port: where jobs learn of the fleets that take their tasks. */
 export interface Fleets {
-  /** A fleet; "missing" when there is no RunnerApp of that name, "noExecutor" when it takes no tasks. */
-  fleet(ref: ObjectRef): Fleet | "missing" | "noExecutor";
+  fleet(ref: ObjectRef): FoundFleet;
 }

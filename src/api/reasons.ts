@@ -32,6 +32,7 @@ export const conditionReasons = {
   parametersMissing: "ParametersMissing",
   runnerNotFound: "RunnerNotFound",
   runnerRefuses: "RunnerRefuses",
+  runnerUnheard: "RunnerUnheard",
   calendarInvalid: "CalendarInvalid",
   calendarKept: "CalendarKept",
   observing: "Observing",
@@ -105,7 +106,7 @@ export const waitReasons = {
   priorityTooHigh: "PriorityTooHigh",
 } as const;
 
-/** Why a run waits for the instances of a fleet, besides the conditions RunnerNotFound and RunnerRefuses. */
+/** Why a run waits for the instances of a fleet, besides the conditions RunnerNotFound, RunnerRefuses and RunnerUnheard. */
 export const runnerWaits = {
   noInstance: "NoInstance",
   fleetBusy: "FleetBusy",

@@ -423,16 +423,16 @@ export interface RunnerAppSpecResourceOptionContainerResourcesRequests {
   readonly [k: string]: number | string;
 }
 /**
- * Instead of template: a fleet that somebody else runs, such as a Deployment's. It is published, and never changed; of the other fields only services and evacuation.connectionDrainSeconds mean something then.
+ * Instead of template: a fleet that somebody else runs, such as a Deployment's. It is published and given tasks, and never changed; of the other fields only services, evacuation.connectionDrainSeconds and executor mean something then.
  */
 export interface RunnerAppSpecEndpoints {
   /**
-   * A Service of this namespace whose EndpointSlices tell of the instances: of pods by its selector, or of anything else, written by whoever runs it.
+   * A Service of this namespace whose EndpointSlices tell of the instances: of pods by its selector, or of anything else, written by whoever runs it. An instance is known by the UID of its pod, or by its address where the slice names no pod.
    */
   readonly serviceName: string;
 }
 /**
- * Makes the instances a target of ElasticJobs with runnerRef. Not with endpoints.
+ * Makes the instances a target of ElasticJobs with runnerRef. An item of an instance that went is given to another when its pod is gone or has ended; of an instance without a pod (endpoints) nobody can tell, so there the item's time must be over too (itemTimeoutSeconds of the job).
  */
 export interface RunnerAppSpecExecutor {
   /**
@@ -441,7 +441,7 @@ export interface RunnerAppSpecExecutor {
    */
   readonly protocol?: "HTTP" | "XxlJob";
   /**
-   * Where each instance listens.
+   * Where each instance listens, whatever the ports of a Service are.
    */
   readonly port: number;
   /**

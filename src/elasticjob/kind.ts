@@ -24,6 +24,7 @@ import type { ControllerLoop } from "../runtime/controller-loop.ts";
 import type { ManagedInformer } from "../runtime/manager.ts";
 import { createElasticJobController, type ElasticJobController, type ElasticJobControllerOptions } from "./controller.ts";
 import { Dispatcher, type DispatcherOptions } from "./dispatch/dispatcher.ts";
+import { createItemLogs, type ReadItemLog } from "./dispatch/item-logs.ts";
 import { FleetPlaces } from "./dispatch/places.ts";
 import { createTokenSource, type ReadToken } from "./dispatch/token-source.ts";
 import { createReferencedConfigMaps } from "./referenced-config-maps.ts";
@@ -63,6 +64,8 @@ export interface ElasticJobKind {
   knowsTasks(): boolean;
   /** Reads tokens of executors. */
   readonly readToken: ReadToken;
+  /** Asks executors for what items have written. */
+  readonly readItemLog: ReadItemLog;
   /** An instance of a fleet came, went, or is ready or not any more; or the fleet itself has changed. */
   fleetChanged(fleet: ObjectRef): void;
   /** Lets go of all tasks at executors; they go on. */
@@ -247,6 +250,12 @@ export function createElasticJobKind(options: ElasticJobKindOptions): ElasticJob
     },
     knowsTasks: () => followsAll && options.fence(),
     readToken,
+    readItemLog: createItemLogs({
+      job: ({ namespace, name }) => jobs.store.get(namespace, name),
+      fleets: options.fleets,
+      clients: options.executors,
+      readToken,
+    }),
     fleetChanged: (fleet) => places.fleetChanged(fleet),
     stop: () => dispatcher.stop(),
     job: ({ namespace, name }) => jobs.store.get(namespace, name),

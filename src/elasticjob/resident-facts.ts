@@ -1,5 +1,5 @@
 import type { ElasticJob } from "../api/elastic-job.gen.ts";
-import type { Fleet, Fleets } from "../api/fleet.ts";
+import { type Fleet, type Fleets, type FoundFleet, hasNoPod } from "../api/fleet.ts";
 import type { Dispatcher } from "./dispatch/dispatcher.ts";
 import type { FleetPlaces } from "./dispatch/places.ts";
 import type { JobNotes } from "./job-memory.ts";
@@ -20,7 +20,7 @@ import type { ObservedFleet } from "./rules/resident/observed-fleet.ts";
 export interface ResidentSources {
   readonly fleets: Fleets;
   readonly places: FleetPlaces;
-  readonly dispatcher: Pick<Dispatcher, "state" | "keep" | "abandon" | "stop">;
+  readonly dispatcher: Pick<Dispatcher, "state" | "keep" | "abandon" | "stop" | "hindrance">;
 }
 
 /** What a job has to do with fleets. */
@@ -55,7 +55,9 @@ export function residentFacts(sources: ResidentSources, job: ElasticJob, memory:
   for (const name of [runnerRef?.name, named?.runner, ...entries.map(({ runner }) => runner)]) {
     if (name === undefined || fleets.has(name)) continue;
     const ref = { namespace: namespace as string, name };
-    fleets.set(name, sources.places.view(ref, sources.fleets.fleet(ref), uid, priority));
+    const fleet = sources.fleets.fleet(ref);
+    const hindrance = typeof fleet === "object" ? sources.dispatcher.hindrance(fleet.executor.protocol) : undefined;
+    fleets.set(name, { ...sources.places.view(ref, fleet, uid, priority), ...(hindrance !== undefined && { hindrance }) });
   }
   const keys = new Set<string>();
   const instances = new Set<string>();
@@ -66,7 +68,7 @@ export function residentFacts(sources: ResidentSources, job: ElasticJob, memory:
       const key = taskKey(entry.run, record.item, record.attempt);
       keys.add(key);
       instances.add(record.instance);
-      const place = placeOf(typeof fleet === "object" ? fleet : undefined, record, memory, now);
+      const place = placeOf(fleet, record, memory, now);
       return attemptAtExecutor(job, entry, runner, record, sources.dispatcher.state(uid, key), place, now);
     });
   });
@@ -100,7 +102,8 @@ function namedAttempt(
   const isKnown = state !== undefined && state.uncertainSince === undefined;
   if (!isKnown) {
     // One that is not there to be asked, and that would not know, was told nothing without a record.
-    const isAskable = fleet?.executor.protocol === "HTTP" && fleet.executor.remembers && hasRevision(entry.revision ?? "");
+    const { executor, isForeign } = fleet ?? {};
+    const isAskable = isForeign !== true && executor?.protocol === "HTTP" && executor.remembers && hasRevision(entry.revision ?? "");
     // The leader before may have had a clock that is ahead of ours.
     const isAnswered = memory.notBegun?.run === entry.run && memory.notBegun.termStart === termStart;
     if (isAnswered || !isAskable || record.at >= termStart + clockMarginMs) return undefined;
@@ -118,11 +121,12 @@ function namedAttempt(
   return { ...attempt, executor: { ...attempt.executor, isUncertain: true } };
 }
 
-function placeOf(fleet: Fleet | undefined, { instance, name }: DispatchRecord, memory: JobNotes, now: number): TaskPlace {
-  const found = fleet?.instances.find(({ id }) => id === instance);
-  // A namesake: two of one name never exist at once.
-  const isReplaced = found === undefined && fleet?.instances.some((each) => each.name === name) === true;
+function placeOf(fleet: FoundFleet | undefined, { instance, name }: DispatchRecord, memory: JobNotes, now: number): TaskPlace {
+  const instances = typeof fleet === "object" ? fleet.instances : [];
+  const found = instances.find(({ id }) => id === instance);
+  // A namesake: two pods of one name never exist at once.
+  const isReplaced = found === undefined && !hasNoPod(instance) && instances.some((each) => each.name === name);
   if (found?.isOver === true || isReplaced) memory.seeInstance(instance, true, now);
   const known = memory.instances.get(instance);
-  return { isUnready: found?.isReady !== true, ...(known?.isGone === true && { goneAt: known.at }) };
+  return { isUnready: fleet !== "unread" && found?.isReady !== true, ...(known?.isGone === true && { goneAt: known.at }) };
 }

@@ -5,7 +5,7 @@ import { createExchanger } from "./exchange.ts";
 import { createHttpExecutorClient } from "./http-client.ts";
 import { startXxlAdminServer, type XxlAdminServer, type XxlAdminServerOptions } from "./xxl/admin-server.ts";
 import { CallbackBoard } from "./xxl/board.ts";
-import { createXxlExecutorClient, type XxlExecutorClient } from "./xxl/client.ts";
+import { createXxlExecutorClient } from "./xxl/client.ts";
 import { Registrations } from "./xxl/registrations.ts";
 
 export interface ExecutorsOptions extends Pick<XxlAdminServerOptions, "tokens" | "logger"> {
@@ -18,15 +18,16 @@ export interface ExecutorsOptions extends Pick<XxlAdminServerOptions, "tokens" |
 /** All who speak with executors, by protocol, with what they share. */
 export interface Executors {
   readonly clients: Readonly<Record<ExecutorProtocol, ExecutorClient>>;
-  /** See {@link XxlExecutorClient.log}. */
-  readonly xxlLog: XxlExecutorClient["log"];
   /** The name under which an executor of XXL-JOB is called. */
   readonly xxlNameOf: (target: ExecutorTarget) => string;
-  /** Where executors of XXL-JOB report; without it they are not heard, and their tasks fail after a while. Rejects when the address cannot be had. */
+  /** Where executors of XXL-JOB report; without it they are not heard, and given nothing. Rejects when the address cannot be had. */
   serveXxlAdmin(address: Pick<XxlAdminServerOptions, "host" | "port">): Promise<XxlAdminServer>;
   /** Breaks off what is under way. */
   close(): Promise<void>;
 }
+
+const unheard =
+  "executors of XXL-JOB can neither register nor report here, since the operator was started without --xxl-admin-address (docs/xxl-job.md)";
 
 /** Builds them; nothing is connected or listens before the first call. */
 export function createExecutors({ clock, logger, knowsAll, tokens }: ExecutorsOptions): Executors {
@@ -34,11 +35,18 @@ export function createExecutors({ clock, logger, knowsAll, tokens }: ExecutorsOp
   const board = new CallbackBoard({ clock, knowsAll });
   const registrations = new Registrations(clock);
   const xxl = createXxlExecutorClient({ exchanger, board, registrations, clock });
+  let isHeard = false;
   return {
-    clients: { HTTP: createHttpExecutorClient({ exchanger, clock }), XxlJob: xxl },
-    xxlLog: xxl.log,
+    clients: {
+      HTTP: createHttpExecutorClient({ exchanger, clock }),
+      XxlJob: { ...xxl, hindrance: () => (isHeard ? undefined : unheard) },
+    },
     xxlNameOf: (target) => registrations.nameOf(target),
-    serveXxlAdmin: (address) => startXxlAdminServer({ ...address, board, registrations, tokens, logger }),
+    async serveXxlAdmin(address) {
+      const server = await startXxlAdminServer({ ...address, board, registrations, tokens, logger });
+      isHeard = true;
+      return server;
+    },
     close: () => exchanger.close(),
   };
 }

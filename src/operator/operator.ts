@@ -5,6 +5,7 @@ import type { KubeObject, ObjectRef } from "../api/meta.ts";
 import { elasticJobs, resourceName, runnerApps } from "../api/resource.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Random } from "../base/random.ts";
+import { createLogEndpoint, logPath } from "../elasticjob/dispatch/log-endpoint.ts";
 import { createElasticJobKind, type ElasticJobKindOptions } from "../elasticjob/kind.ts";
 import type { KubeClient } from "../kube/client.ts";
 import type { Informer } from "../kube/informer.ts";
@@ -94,7 +95,7 @@ export interface Operator extends Manager {
   readonly claim: InstallationClaim;
   /** What admission webhooks judge with: caches that every replica fills, whoever leads. */
   readonly surroundings: Surroundings;
-  /** Says why work waits, and what passes through services; a 503 while this process does not lead. */
+  /** Says why work waits, what passes through services, and what items wrote at executors; a 503 while this process does not lead. */
   readonly explain: JsonEndpoint;
   /** Whether this process leads, and follows every task at an executor that status tells of. */
   knowsTasks(): boolean;
@@ -236,6 +237,7 @@ export function createOperator(options: OperatorOptions): Operator {
     mayAnswer: () => lease.fence(),
     ...(gatewayStates !== undefined && { states: gatewayStates }),
   });
+  const itemLogs = createLogEndpoint({ readLog: elasticJob.readItemLog, clock, mayAnswer: () => lease.fence() });
   /** Only who leads asks: what gateways say is told to nobody else. */
   function askGateways(): void {
     if (lease.fence()) gatewayStates?.follow(publishing.gateways());
@@ -304,6 +306,10 @@ export function createOperator(options: OperatorOptions): Operator {
     },
   });
   const surroundings = { queueWorld: () => tenantQueue.queueWorld(), job: (ref: ObjectRef) => elasticJob.job(ref) };
+  const ownPaths = new Map<string | undefined, JsonEndpoint>([
+    [figuresPath, figures],
+    [logPath, itemLogs],
+  ]);
   const { run } = manager;
   return Object.assign(manager, {
     run: () =>
@@ -313,7 +319,7 @@ export function createOperator(options: OperatorOptions): Operator {
       }),
     client,
     claim,
-    explain: (request: JsonRequest) => (request.url.split("?", 1)[0] === figuresPath ? figures : tenantQueue.explain)(request),
+    explain: (request: JsonRequest) => (ownPaths.get(request.url.split("?", 1)[0]) ?? tenantQueue.explain)(request),
     surroundings,
     tellDeployment,
     knowsTasks: () => elasticJob.knowsTasks(),

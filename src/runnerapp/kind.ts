@@ -1,9 +1,10 @@
 import type { NodeHealth } from "../api/node-health.ts";
 import type { ControllerRevision, Node, Pod, ResourceQuota } from "../api/core.ts";
+import { type EndpointSlice, sliceServiceLabel } from "../api/endpoint-slice.ts";
 import type { Fleets } from "../api/fleet.ts";
 import { controllerOf, type KubeObject, type ObjectRef } from "../api/meta.ts";
 import { labels } from "../api/names.ts";
-import { controllerRevisions, nodes, podDisruptionBudgets, pods, resourceQuotas, runnerApps } from "../api/resource.ts";
+import { controllerRevisions, endpointSlices, nodes, podDisruptionBudgets, pods, resourceQuotas, runnerApps } from "../api/resource.ts";
 import type { RunnerApp } from "../api/runner-app.gen.ts";
 import { equalJson } from "../base/diff.ts";
 import type { Random } from "../base/random.ts";
@@ -14,12 +15,14 @@ import type { Controller } from "../runtime/controller.ts";
 import type { ControllerLoop } from "../runtime/controller-loop.ts";
 import type { ManagedInformer } from "../runtime/manager.ts";
 import type { Metrics } from "../runtime/metrics.ts";
+import { whenNeeded } from "../runtime/when-needed.ts";
 import { createRunnerAppController, type RunnerAppController, type RunnerAppControllerOptions } from "./controller.ts";
 import { createNodeController, type NodeCareOptions } from "./node-controller.ts";
 import { FleetDirectory } from "./fleets.ts";
 import { NodeReports } from "./node-reports.ts";
 import { type CachedNode, cachedNode } from "./node-state.ts";
 import type { StoredBudget } from "./rules/disruption-budget-step.ts";
+import { type FleetSlice, fleetSlice } from "./rules/fleet-slice.ts";
 import { type InstancePod, instancePod } from "./rules/instance.ts";
 import type { ObservedNode } from "./rules/node-care.ts";
 import { type PrefetchPod, prefetchPod } from "./rules/prefetch.ts";
@@ -86,6 +89,7 @@ export function createRunnerAppKind(options: RunnerAppKindOptions): RunnerAppKin
   const fleets = new FleetDirectory({
     apps: () => apps.store,
     pods: () => instances.store,
+    slices: () => slices.store,
     onChange: (fleet) => options.onFleetChange?.(fleet),
   });
   const instances = createInformer<InstancePod, "app" | "node">({
@@ -108,6 +112,15 @@ export function createRunnerAppKind(options: RunnerAppKindOptions): RunnerAppKin
       }
     },
   });
+  const slices = createInformer<FleetSlice, "service">({
+    ...common,
+    resource: endpointSlices,
+    labelSelector: sliceServiceLabel,
+    project: (slice) => fleetSlice(slice as unknown as EndpointSlice),
+    indexes: { service: ({ service }) => [service] },
+    onChange: (change) => fleets.seeSlice(change),
+  });
+  const lateSlices = whenNeeded(slices);
   const prefetches = createInformer<PrefetchPod, "app">({
     ...common,
     resource: pods,
@@ -169,17 +182,28 @@ export function createRunnerAppKind(options: RunnerAppKindOptions): RunnerAppKin
       const { generation, annotations } = object.metadata;
       const isEdit = generation !== previous?.metadata.generation || !equalJson(annotations, previous?.metadata.annotations);
       loop.enqueue(refOf(object), { priority: isEdit ? "high" : "normal" });
+      if (object.spec.endpoints !== undefined && object.spec.executor !== undefined) needSlices();
       fleets.seeApp(change);
       options.onAppChange?.(change);
     },
   });
+
+  /** Those of the whole cluster would cost memory for nothing before. */
+  function needSlices(): void {
+    if (lateSlices.isNeeded) return;
+    lateSlices.need();
+    void lateSlices.synced.then(
+      () => fleets.slicesRead(),
+      () => undefined,
+    );
+  }
 
   const children = [instances, prefetches, revisions, budgets, quotas, nodeCache] as unknown as readonly Informer<KubeObject>[];
   const roots = [apps] as unknown as readonly Informer<KubeObject>[];
   return {
     controller,
     informers: [...children, ...roots],
-    fillOrder: [children, roots],
+    fillOrder: [[...children, lateSlices], roots],
     roots: () => [...apps.store.all()].map(refOf),
     apps: apps.store,
     fleets,

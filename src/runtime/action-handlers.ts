@@ -12,7 +12,9 @@ import type {
   ProbeAction,
   ReplaceAction,
 } from "../api/action.ts";
+import type { Pod } from "../api/core.ts";
 import type { KubeObject, ObjectRef } from "../api/meta.ts";
+import { hasEnded } from "../api/pod-end.ts";
 import { type Resource, resourceName } from "../api/resource.ts";
 import type { Clock } from "../base/clock.ts";
 import type { KubeClient } from "../kube/client.ts";
@@ -116,7 +118,8 @@ export function createActionHandlers(options: ActionHandlerOptions): Omit<Action
     const found = await readPastCaches(client, action.resource, action.ref);
     if (found === undefined) return { kind: "gone" };
     keepWrite(stores, action.resource, found);
-    return { kind: "done" };
+    const isMeant = action.uid === undefined || found.metadata.uid === action.uid;
+    return { kind: isMeant && !(action.endedIsGone === true && hasEnded(found as Pod)) ? "done" : "gone" };
   }
 
   async function remove(action: DeleteAction, context: ActionContext): Promise<ActionOutcome> {

@@ -112,7 +112,7 @@ export function createExplainEndpoint(options: ExplainEndpointOptions): JsonEndp
 
   return async ({ method, url, authorization }) => {
     const { pathname, searchParams } = URL.parse(url, "http://explain") ?? new URL("http://explain");
-    if (pathname !== "/v1/why" && pathname !== "/v1/queue") return refused(404, "there are /v1/why, /v1/queue and /v1/services");
+    if (pathname !== "/v1/why" && pathname !== "/v1/queue") return refused(404, "there are /v1/why, /v1/queue, /v1/services and /v1/log");
     if (method !== "GET") return refused(405, `${pathname} takes GET only`);
     const parameters = readParameters(searchParams, known[pathname]);
     if (typeof parameters === "string") return refused(400, parameters);

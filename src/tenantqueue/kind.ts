@@ -29,7 +29,7 @@ import { type ReclaimRecord, Reclaims } from "./reclaims.ts";
 import { type PoolNode, poolNode } from "./rules/capacity.ts";
 import { planWorld, type World } from "./world.ts";
 import { StatusBoard } from "./status-board.ts";
-import { whenNeeded } from "./when-needed.ts";
+import { whenNeeded } from "../runtime/when-needed.ts";
 
 export interface TenantQueueKindOptions {
   readonly client: KubeClient;

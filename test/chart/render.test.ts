@@ -44,6 +44,7 @@ const everything: Values = {
   gateway: { tlsSecrets: [{ namespace: "shop", names: ["shop-tls"] }], threads: 2 },
   networkPolicy: { traceReaderNamespaces: ["console"] },
   priorityClass: { create: true },
+  xxlAdmin: { enabled: true },
   monitoring: {
     serviceMonitor: { enabled: true, labels: { release: "prometheus" } },
     prometheusRule: { enabled: true, kubeStateMetrics: true },
@@ -263,6 +264,17 @@ describe("the chart as helm renders it", function () {
     assert.ok(containerOf(objects, "nuptse-trace", "trace").args?.includes(`--writer=${user}`));
     assert.equal(containerOf(objects, "nuptse-operator", "operator").image, "nuptse:9.9");
     assert.equal(JSON.stringify(find(objects, "Service", "nuptse-explain").spec?.["ports"]), '[{"port":80,"targetPort":8091}]');
+  });
+
+  it("opens the operator to executors of XXL-JOB only where that is asked for", async () => {
+    const policyOf = (objects: readonly ChartObject[]) => JSON.stringify(find(objects, "NetworkPolicy", "nuptse-operator").spec);
+    const closed = await objectsOf(helm(), {});
+    assert.equal(JSON.stringify(closed).includes("xxl-admin"), false);
+    const open = await objectsOf(helm(), { xxlAdmin: { enabled: true } });
+    assert.ok(containerOf(open, "nuptse-operator", "operator").args?.includes("--xxl-admin-address=:9998"));
+    const { selector, ports } = find(open, "Service", "nuptse-xxl-admin").spec ?? {};
+    assert.deepEqual([selector, ports], [{ "nuptse.dev/leader": "true" }, [{ name: "http", port: 80, targetPort: "xxl-admin" }]]);
+    assert.match(policyOf(open), /"xxl-admin"/);
   });
 
   it("lets gateways and the trace do what docs/gateway.md and docs/trace.md say, and no more", async () => {

@@ -111,7 +111,7 @@ const needed: readonly { readonly of: string; readonly verbs: Readonly<Record<st
     of: "discovery.k8s.io/endpointslices",
     verbs: {
       get: "a conflict is looked at",
-      list: "it knows its slices",
+      list: "it knows its slices, and the instances of fleets that others run",
       watch: "it sees them change",
       create: "a service leads to the gateways",
       update: "gateways come and go",

@@ -169,6 +169,18 @@ const rows: Readonly<Record<string, (executor: Executor) => Promise<void>>> = {
     for (const body of ["{", "[]", "1", "null", '{"handler":"hello"}', '{"task":7,"handler":"hello"}'])
       assert.equal((await executor.send("POST", "/run", body)).status, 400, body);
   },
+  async "A task whose deadline comes ends as Failed"(executor) {
+    const task = executor.newId();
+    const deadline = new Date(Date.now() + 1500).toISOString();
+    assert.equal((await executor.post(task, "sleep", { parameter: "60", deadline })).status, 202);
+    assert.equal((await executor.get(task, 30)).body["outcome"], "Failed");
+    assert.equal((await executor.post(executor.newId(), "more", { deadline: "2999-01-01T00:00:00.000Z" })).status, 200);
+  },
+  async "A task that comes after its deadline is answered with 410, and not begun"(executor) {
+    const task = executor.newId();
+    assert.equal((await executor.post(task, "hello", { deadline: new Date(Date.now() - 1000).toISOString() })).status, 410);
+    assert.equal((await executor.get(task, 0)).status, 404);
+  },
   /** The last one, since it is the end of the executor. */
   async "Asked to end by SIGTERM, it takes nothing new, tells what was at work, and ends"(executor) {
     const task = executor.newId();

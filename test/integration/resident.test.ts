@@ -1,24 +1,16 @@
 import assert from "node:assert/strict";
 import { dump } from "js-yaml";
-import { silentLogger } from "../../src/api/logger.ts";
 import type { Pod } from "../../src/api/core.ts";
 import type { ElasticJob, ElasticJobSpec } from "../../src/api/elastic-job.gen.ts";
 import { labels } from "../../src/api/names.ts";
 import { elasticJobs, pods, runnerApps, secrets } from "../../src/api/resource.ts";
 import type { RunnerApp } from "../../src/api/runner-app.gen.ts";
-import { createSystemClock } from "../../src/base/clock.ts";
 import { recordsOf } from "../../src/elasticjob/rules/resident/dispatch-record.ts";
-import { loadCredentials } from "../../src/kube/credentials.ts";
-import { createHttpTransport, type HttpTransport } from "../../src/kube/http-transport.ts";
-import { createServerTime } from "../../src/kube/server-time.ts";
-import { createExecutors } from "../../src/executor/executors.ts";
-import { createOperator, type Operator } from "../../src/operator/operator.ts";
-import { noMetrics } from "../../src/runtime/metrics.ts";
 import type { Kubectl } from "../cli/kubectl.ts";
-import { patience } from "../support/patience.ts";
-import { FakeExecutors, throughLoopback } from "./support/executors.ts";
+import { FakeExecutors } from "./support/executors.ts";
 import { eventually } from "./support/eventually.ts";
 import { onceAt, armedSecond } from "./support/jobs.ts";
+import { LocalOperator } from "./support/local-operator.ts";
 import { ownTestCluster } from "./support/test-cluster.ts";
 import { timeLimits } from "./support/time-limits.ts";
 
@@ -56,64 +48,19 @@ describe("resident jobs on a real control plane", function () {
   const cluster = ownTestCluster({ namespaces: [namespace] });
   let executors: FakeExecutors;
   let kubectl: Kubectl;
-  let operator: { readonly operator: Operator; readonly transport: HttpTransport; readonly end: Promise<unknown> } | undefined;
-  let started = 0;
-
-  async function startOperator(): Promise<void> {
-    const clock = createSystemClock();
-    const random = { next: () => Math.random() };
-    const serverTime = createServerTime(clock);
-    const credentials = await loadCredentials({ clock, kubeconfig: cluster().plane.kubeconfig });
-    const transport = createHttpTransport({
-      credentials,
-      clock,
-      random,
-      userAgent: "nuptse-operator",
-      onServerDate: (date) => serverTime.observe(date),
-    });
-    const speakers = createExecutors({ clock, logger: silentLogger, knowsAll: () => true, tokens: async () => [] });
-    const made = createOperator({
-      transport,
-      clock,
-      random,
-      logger: silentLogger,
-      metrics: noMetrics,
-      serverTime,
-      namespace: "kube-system",
-      leaseName: "nuptse-operator",
-      identity: `operator-${++started}`,
-      leaseTimings: { durationMs: 15_000 * patience, renewDeadlineMs: 10_000 * patience, retryMs: 1_000 },
-      maxClockSkewMs: 30_000,
-      retainedPods: 4000,
-      concurrency: 64,
-      executors: { HTTP: throughLoopback(speakers.clients.HTTP) },
-    });
-    operator = { operator: made, transport, end: made.run().finally(() => speakers.close()) };
-    await eventually("the operator to lead", timeLimits.takeOver, async () => {
-      if (made.phase === "leading") return true;
-      throw new Error(`it is ${made.phase}: ${made.notReady() ?? ""}`);
-    });
-  }
-
-  /** As kill -9: nothing is said or written any more. */
-  async function killOperator(): Promise<void> {
-    operator?.operator.kill("killed by a test");
-    await operator?.end;
-    operator?.transport.close();
-    operator = undefined;
-  }
+  const operator = new LocalOperator(() => cluster().plane.kubeconfig);
 
   before("start the operator and a fleet", async function () {
     this.timeout(timeLimits.test);
     kubectl = await cluster().kubectl(namespace);
-    await startOperator();
+    await operator.start();
     await cluster().client.create(runnerApps, fleet("workers", { port, capacity: 4 }));
     executors = new FakeExecutors(cluster().client, namespace, labels.app, port);
     await kubectl.ok(["wait", "ra/workers", "--for=condition=Ready", "--timeout=60s"]);
   });
   after("end them", async function () {
     this.timeout(timeLimits.operatorEnd);
-    await killOperator();
+    await operator.kill();
     await executors?.close();
   });
 
@@ -177,8 +124,8 @@ describe("resident jobs on a real control plane", function () {
       if (tasks.length === 6) return tasks[0]?.run as string;
       throw new Error(`${tasks.length} have; the status is ${JSON.stringify(status, undefined, 1)}`);
     });
-    await killOperator();
-    await startOperator();
+    await operator.kill();
+    await operator.start();
     const { status } = await ended("taken-over");
     assert.equal(status?.history?.[0]?.phase, "Succeeded", JSON.stringify(status?.history));
     assert.equal(tasksOf(run).length, 6, "none was done twice");
@@ -247,6 +194,14 @@ describe("resident jobs on a real control plane", function () {
       words: /exactly one of template .* and runnerRef/,
     },
     { name: "a runner without a handler", spec: { runnerRef: { name: "a" } }, words: /spec\.runnerRef\.handler: Required value/ },
+    {
+      name: "a reduce of items that have no pods",
+      spec: {
+        runnerRef: { name: "a", handler: "b" },
+        reduce: { template: { spec: { containers: [{ name: "c", image: "d" }] } } },
+      },
+      words: /spec\.reduce: .*is made of a pod, and a job with runnerRef has none; leave it out/,
+    },
     {
       name: "a broadcast of so many items",
       spec: { runnerRef: { name: "a", handler: "b" }, sharding: { total: 3, strategy: "Broadcast" } },

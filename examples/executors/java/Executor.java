@@ -1,5 +1,6 @@
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
+import java.time.Instant;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -66,11 +67,16 @@ public final class Executor {
                 if (handler == null) return Answer.of(404, "there is no handler " + request.get("handler"));
                 if (leaving) return Answer.of(429, "this executor is leaving");
                 if (atWork >= capacity) return Answer.of(429, atWork + " tasks are at work, and no more are taken");
+                long left = request.get("deadline") instanceof String text
+                    ? Instant.parse(text).toEpochMilli() - System.currentTimeMillis() : Long.MAX_VALUE;
+                // Somebody else may be at work on it by now.
+                if (left <= 0) return Answer.of(410, "its deadline is over");
                 Task made = task = new Task(id, request);
                 tasks.put(id, made);
                 atWork++;
                 made.thread = daemon(() -> work(made, handler));
                 made.thread.start();
+                if (left < Long.MAX_VALUE) timer.schedule(() -> cancel(id), left, TimeUnit.MILLISECONDS);
             }
         }
         return told(task, QUICK_MILLIS);

@@ -9,6 +9,8 @@ const rememberMs = 900_000;
 const quickMs = 1000;
 const longestWaitSeconds = 30;
 const longestBody = 1024 * 1024;
+/** Of setTimeout. */
+const longestTimerMs = 2 ** 31 - 1;
 /** After SIGTERM: so long results can still be asked for. */
 const lingerMs = 5000;
 
@@ -22,8 +24,9 @@ export function createExecutor({ handlers, token = "", capacity = 10 }) {
   const digest = (text) => createHash("sha256").update(text).digest();
   const allowed = digest(`Bearer ${token}`);
 
-  function begin(request) {
+  function begin(request, leftMs) {
     const task = { id: request.task, stop: new AbortController(), waiting: new Set(), news: {}, end: undefined };
+    if (leftMs < longestTimerMs) task.timer = setTimeout(() => task.stop.abort(), leftMs);
     tasks.set(task.id, task);
     state.atWork++;
     const progress = (percent, message) => {
@@ -40,6 +43,7 @@ export function createExecutor({ handlers, token = "", capacity = 10 }) {
 
   function finish(task, end) {
     task.end = task.stop.signal.aborted ? { outcome: "Failed", message: "cancelled" } : end;
+    clearTimeout(task.timer);
     state.atWork--;
     for (const wake of task.waiting) wake();
     setTimeout(() => tasks.delete(task.id), rememberMs).unref();
@@ -68,7 +72,10 @@ export function createExecutor({ handlers, token = "", capacity = 10 }) {
     if (!Object.hasOwn(handlers, request.handler)) return [404, { message: `there is no handler ${request.handler}` }];
     if (state.leaving) return [429, { message: "this executor is leaving" }];
     if (state.atWork >= capacity) return [429, { message: `${state.atWork} tasks are at work, and no more are taken` }];
-    return told(begin(request), quickMs);
+    const leftMs = request.deadline === undefined ? longestTimerMs : Date.parse(request.deadline) - Date.now();
+    // Also of a deadline that is none. Somebody else may be at work on it by now.
+    if (!(leftMs > 0)) return [410, { message: "its deadline is over" }];
+    return told(begin(request, leftMs), quickMs);
   }
 
   async function answer(request) {

@@ -6,6 +6,7 @@ import re
 import threading
 import time
 from collections import deque
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -13,6 +14,7 @@ REMEMBER_SECONDS = 900  # a request that comes again is answered with what is re
 QUICK_SECONDS = 1  # a task that ends so soon is answered at once
 LONGEST_WAIT_SECONDS = 30
 LONGEST_BODY = 1024 * 1024
+NEVER = "9999-12-31T00:00:00Z"
 LINGER_SECONDS = 5  # after SIGTERM: so long results can still be asked for
 
 
@@ -59,7 +61,12 @@ class Executor:
                     return 429, {"message": "this executor is leaving"}
                 if self.at_work >= self.capacity:
                     return 429, {"message": f"{self.at_work} tasks are at work, and no more are taken"}
+                left = datetime.fromisoformat(request.get("deadline", NEVER).replace("Z", "+00:00")).timestamp() - time.time()
+                if left <= 0:
+                    return 410, {"message": "its deadline is over"}  # somebody else may be at work on it by now
                 task = self.tasks[request["task"]] = Task(request)
+                task.timer = threading.Timer(min(left, threading.TIMEOUT_MAX), task.cancelled.set)
+                task.timer.start()
                 self.at_work += 1
                 threading.Thread(target=self.work, args=(task,), daemon=True).start()
         return task.told(QUICK_SECONDS)
@@ -69,6 +76,7 @@ class Executor:
             end = {"outcome": "Succeeded", **(self.handlers[task["handler"]](task) or {})}
         except Exception as error:
             end = {"outcome": "Failed", "message": str(error)}
+        task.timer.cancel()
         with self.lock:
             task.end = {"outcome": "Failed", "message": "cancelled"} if task.cancelled.is_set() else end
             self.ended.append((time.monotonic(), task["task"]))
@@ -124,7 +132,7 @@ def serve(executor, host, port):
                     raise ValueError(f"a request has at most {LONGEST_BODY} bytes")
                 body = self.rfile.read(length)
                 status, body = executor.answer(self.command, self.path, self.headers.get("authorization") or "", body)
-            except (ValueError, TypeError) as error:
+            except (AttributeError, TypeError, ValueError) as error:
                 status, body = 400, {"message": str(error)}
             data = json.dumps(body).encode()
             self.send_response(status)

@@ -1,4 +1,5 @@
 import type { ServicesAnswer } from "../../api/gateway-state.ts";
+import type { LogAnswer } from "../../api/item-log.ts";
 import type { QueueAnswer, WhyAnswer } from "../../api/queue-explanation.ts";
 import { resourcePath, services } from "../../api/resource.ts";
 import { errorFromResponse, TransportError } from "../../kube/errors.ts";
@@ -17,12 +18,13 @@ interface Answers {
   readonly why: WhyAnswer;
   readonly queue: QueueAnswer;
   readonly services: ServicesAnswer;
+  readonly log: LogAnswer;
 }
 
-const lists = { why: "workloads", queue: "queues", services: "services" } as const;
+const lists = { why: "workloads", queue: "queues", services: "services", log: "logs" } as const;
 
-/** Whoever waits for an answer does not wait longer. */
-const timeoutMs = 5000;
+/** Whoever waits for an answer does not wait longer. For a log executors are asked on the way. */
+const timeoutMs = { why: 5000, queue: 5000, services: 5000, log: 40_000 } as const;
 
 /**
  * Asks the leader through the service proxy of the API server. No credential goes with it: the API server takes the caller's away, and the proof is in
@@ -37,7 +39,7 @@ export async function askLeader<Path extends keyof Answers>(
   const { namespace, name } = service;
   const address = resourcePath(services, namespace, name, `proxy/v1/${path}`);
   try {
-    const { status, headers, body } = await transport.request({ method: "GET", path: address, query, timeoutMs });
+    const { status, headers, body } = await transport.request({ method: "GET", path: address, query, timeoutMs: timeoutMs[path] });
     if (status === 200) {
       const list = (body as Readonly<Record<string, unknown>> | null)?.[lists[path]];
       if (!Array.isArray(list))

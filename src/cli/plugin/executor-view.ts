@@ -1,11 +1,13 @@
 import type { Pod } from "../../api/core.ts";
 import type { ElasticJob } from "../../api/elastic-job.gen.ts";
+import type { EndpointSlice } from "../../api/endpoint-slice.ts";
 import { controllerOf } from "../../api/meta.ts";
 import type { RunnerApp } from "../../api/runner-app.gen.ts";
 import { IntervalSet } from "../../base/interval-set.ts";
 import { getOrMake } from "../../base/map.ts";
 import { hasEnded } from "../../elasticjob/rules/live-run.ts";
 import { recordsOf } from "../../elasticjob/rules/resident/dispatch-record.ts";
+import { type FleetSlice, fleetSlice, instancesIn } from "../../runnerapp/rules/fleet-slice.ts";
 import { alignColumns } from "../cron-output.ts";
 import { oneLine } from "./status-text.ts";
 
@@ -22,16 +24,27 @@ export interface ExecutorView {
   readonly work: readonly { readonly job: string; readonly run: string; readonly items: string }[];
 }
 
+/** What instances are read from. */
+export interface ExecutorObjects {
+  readonly apps: readonly RunnerApp[];
+  readonly jobs: readonly ElasticJob[];
+  /** Of the apps' own fleets. */
+  readonly pods: readonly Pod[];
+  /** Of fleets that somebody else runs. */
+  readonly slices: readonly EndpointSlice[];
+}
+
 /** The instances of apps that take items; last of each app those that are gone, while status still tells of items there. */
-export function executorViews(apps: readonly RunnerApp[], jobs: readonly ElasticJob[], pods: readonly Pod[]): readonly ExecutorView[] {
+export function executorViews({ apps, jobs, pods, slices }: ExecutorObjects): readonly ExecutorView[] {
   const podsOf = Map.groupBy(pods, ({ metadata }) => controllerOf(metadata)?.uid ?? "");
+  const slicesOf = Map.groupBy(slices.map(fleetSlice), ({ service }) => service);
   const work = workByInstance(jobs);
   return apps
     .filter(({ spec }) => spec.executor !== undefined)
     .flatMap(({ metadata, spec }) => {
       const { protocol = "HTTP", capacity = 100 } = spec.executor ?? {};
-      const own = podsOf.get(metadata.uid as string) ?? [];
-      const known = new Set(own.map((pod) => pod.metadata.uid as string));
+      const own = instancesOf({ metadata, spec }, podsOf, slicesOf);
+      const known = new Set(own.map(({ id }) => id));
       const left = work.get(`${metadata.namespace}/${metadata.name}`) ?? new Map<string, InstanceWork>();
       const view = (id: string, instance: string, ready: boolean): ExecutorView => {
         const entries = left.get(id)?.entries ?? [];
@@ -39,10 +52,23 @@ export function executorViews(apps: readonly RunnerApp[], jobs: readonly Elastic
         return { namespace: metadata.namespace as string, app: metadata.name, instance, protocol, ready, items, capacity, work: entries };
       };
       return [
-        ...own.map((pod) => view(pod.metadata.uid as string, pod.metadata.name, isReady(pod))).sort(byInstance),
+        ...own.map(({ id, name, isReady }) => view(id, name, isReady)).sort(byInstance),
         ...[...left].filter(([id]) => !known.has(id)).map(([id, { name }]) => view(id, name, false)),
       ];
     });
+}
+
+function instancesOf(
+  { metadata, spec }: Pick<RunnerApp, "metadata" | "spec">,
+  podsOf: ReadonlyMap<string, readonly Pod[]>,
+  slicesOf: ReadonlyMap<string, readonly FleetSlice[]>,
+): readonly { readonly id: string; readonly name: string; readonly isReady: boolean }[] {
+  if (spec.endpoints !== undefined) return instancesIn(slicesOf.get(`${metadata.namespace}/${spec.endpoints.serviceName}`) ?? []);
+  return (podsOf.get(metadata.uid as string) ?? []).map((pod) => ({
+    id: pod.metadata.uid as string,
+    name: pod.metadata.name,
+    isReady: isReady(pod),
+  }));
 }
 
 interface InstanceWork {

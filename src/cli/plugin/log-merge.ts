@@ -1,3 +1,6 @@
+/** Logs that are open, or read, at once: each is a connection. */
+export const mostLogs = 50;
+
 /** A line of a container's log, with the instant at its front as the API server writes it. */
 export interface StampedLine {
   /** RFC 3339 with nine digits: sorts as text. */

@@ -26,6 +26,10 @@ const waits: Readonly<Record<string, { readonly cause: CauseName; readonly advic
     cause: "Runner",
     advice: "give the job the labels that spec.executor.allowedJobs of the RunnerApp asks for, or change those",
   },
+  [conditionReasons.runnerUnheard]: {
+    cause: "Runner",
+    advice: "start the operator with --xxl-admin-address (xxlAdmin.enabled of the chart), and lead the executors there: docs/xxl-job.md",
+  },
   [runnerWaits.noInstance]: {
     cause: "Runner",
     advice: "it begins when an instance is ready: kubectl nuptse executors, kubectl describe ra",

@@ -1,7 +1,8 @@
 import type { Pod } from "../../api/core.ts";
 import type { ElasticJob } from "../../api/elastic-job.gen.ts";
+import type { EndpointSlice } from "../../api/endpoint-slice.ts";
 import { labels } from "../../api/names.ts";
-import { elasticJobs, pods as podResource, runnerApps } from "../../api/resource.ts";
+import { elasticJobs, endpointSlices, pods as podResource, runnerApps } from "../../api/resource.ts";
 import type { RunnerApp } from "../../api/runner-app.gen.ts";
 import type { Format } from "./cluster-options.ts";
 import { CommandFailure } from "./command-failure.ts";
@@ -27,7 +28,9 @@ export async function showExecutors(
     const chosen = apps.items.filter(({ metadata }) => name === undefined || metadata.name === name);
     if (name !== undefined && chosen.length === 0)
       throw new CommandFailure(`there is no RunnerApp ${name}${isEverywhere ? "" : ` in the namespace ${namespace}`}`);
-    return executorViews(chosen, jobs.items, pods.items);
+    const isOfOthers = chosen.some(({ spec }) => spec.endpoints !== undefined && spec.executor !== undefined);
+    const slices = isOfOthers ? (await client.list<EndpointSlice>(endpointSlices, where)).items : [];
+    return executorViews({ apps: chosen, jobs: jobs.items, pods: pods.items, slices });
   });
   if (flags.output === "json" || flags.output === "yaml") {
     await printValue(output, flags.output, views);

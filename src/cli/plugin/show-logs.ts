@@ -1,12 +1,12 @@
 import type { Pod } from "../../api/core.ts";
-import type { ElasticJob } from "../../api/elastic-job.gen.ts";
+import type { ElasticJob, ElasticJobRun } from "../../api/elastic-job.gen.ts";
 import { itemLabel, itemOfLabel, labels } from "../../api/names.ts";
 import { pods } from "../../api/resource.ts";
 import { defaultContainer } from "../../api/default-container.ts";
 import { ApiError } from "../../kube/errors.ts";
 import { CommandFailure } from "./command-failure.ts";
 import { openLog } from "./container-log.ts";
-import { mergeLogs, type StampedLine } from "./log-merge.ts";
+import { mergeLogs, mostLogs, type StampedLine } from "./log-merge.ts";
 import type { LogsFlags } from "./logs.ts";
 import type { Cluster, PluginContext } from "./plugin-context.ts";
 import { readJob } from "./read-picture.ts";
@@ -14,16 +14,22 @@ import { isEnded, runViews } from "./run-view.ts";
 import { watchJob } from "./watch-job.ts";
 import { withCluster } from "./with-cluster.ts";
 
-/** Logs that are open at once: each is a connection. */
-export const mostLogs = 50;
-
 /** Prints the logs of a run. */
 export async function showLogs(context: PluginContext, name: string, flags: LogsFlags): Promise<void> {
   await withCluster(context, flags, async (cluster) => {
     const job = await readJob(cluster, name);
-    if (flags.follow) await followLogs(context, cluster, job, flags);
+    const dispatched = dispatchedRun(job, flags.run);
+    if (dispatched !== undefined) await (await import("./show-item-logs.ts")).showItemLogs(context, cluster, job, dispatched, flags);
+    else if (flags.follow) await followLogs(context, cluster, job, flags);
     else await printLogs(context, cluster, job, flags);
   });
+}
+
+/** The run of a fleet that is asked for: that of the name, else the newest one where the job has no pods. */
+function dispatchedRun({ spec, status }: ElasticJob, wanted: string | undefined): ElasticJobRun | undefined {
+  const runs = [...(status?.active ?? []).toReversed(), ...(status?.history ?? [])].filter(({ runner }) => runner !== undefined);
+  if (wanted !== undefined) return runs.find(({ run }) => run === wanted);
+  return spec.runnerRef === undefined ? undefined : runs[0];
 }
 
 async function printLogs(context: PluginContext, cluster: Cluster, job: ElasticJob, flags: LogsFlags): Promise<void> {

@@ -44,6 +44,12 @@ export class Dispatcher {
     recall: async (action: RecallAction): Promise<ActionOutcome> => this.#take(action),
   };
 
+  /** Why no executor of a protocol is to be given anything; undefined when nothing is in the way. */
+  hindrance(protocol: ExecutorProtocol): string | undefined {
+    const client = this.#options.clients[protocol];
+    return client === undefined ? unspoken(protocol) : client.hindrance?.();
+  }
+
   /** What is known of the tasks of a job, by the key of the attempt. */
   state(jobUid: string, key: string): TaskState | undefined {
     return this.#tasks.get(jobUid)?.get(key)?.state;
@@ -118,8 +124,10 @@ export class Dispatcher {
   }
 }
 
+const unspoken = (protocol: ExecutorProtocol): string => `nothing here speaks the protocol ${protocol}`;
+
 /** Its tasks wait, and say why. */
 function speechless(protocol: ExecutorProtocol): ExecutorClient {
-  const answer = { kind: "unclear", message: `nothing here speaks the protocol ${protocol}`, neverSent: true } as const;
+  const answer = { kind: "unclear", message: unspoken(protocol), neverSent: true } as const;
   return { start: async () => answer, wait: async () => answer, cancel: async () => undefined, recorded: () => undefined };
 }

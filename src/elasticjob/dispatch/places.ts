@@ -1,4 +1,4 @@
-import type { Fleet } from "../../api/fleet.ts";
+import type { FoundFleet } from "../../api/fleet.ts";
 import type { ObjectRef } from "../../api/meta.ts";
 import { getOrMake } from "../../base/map.ts";
 import { keyOf } from "../../runtime/controller.ts";
@@ -90,7 +90,7 @@ export class FleetPlaces {
    * A fleet as a job sees it at this moment.
    * @param priority the job's, for as long as it has not said what it waits for: until then all that wait with the same one come before it
    */
-  view(ref: ObjectRef, fleet: Fleet | "missing" | "noExecutor", uid: string, priority: number): ObservedFleet {
+  view(ref: ObjectRef, fleet: FoundFleet, uid: string, priority: number): ObservedFleet {
     const isCounted = this.#isCounted;
     if (typeof fleet === "string") return { fleet, isCounted, roomOn: () => 0, room: 0 };
     const claimed = this.#fleets.get(keyOf(ref));

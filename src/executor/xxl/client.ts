@@ -1,4 +1,4 @@
-import type { ExecutorClient, ExecutorTarget, ExecutorTask, TaskAnswer } from "../../api/executor.ts";
+import type { ExecutorClient, ExecutorTarget, TaskAnswer } from "../../api/executor.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { ExchangeOutcome, Exchanger } from "../exchange.ts";
 import { tokenProblem, withoutToken } from "../token.ts";
@@ -7,7 +7,6 @@ import {
   appNameHeader,
   failureCode,
   jobBody,
-  type LogPage,
   logBody,
   readLogPage,
   readSaid,
@@ -27,10 +26,7 @@ export interface XxlExecutorClientOptions {
 }
 
 /** Speaks with executors of XXL-JOB as its admin does; their callbacks come in through the board. */
-export interface XxlExecutorClient extends ExecutorClient {
-  /** What a run has logged, from a line on (1 = all); a sentence where it cannot be had. Also long after its end. */
-  log(target: ExecutorTarget, task: ExecutorTask, fromLine: number, signal: AbortSignal): Promise<LogPage | { readonly problem: string }>;
-}
+export type XxlExecutorClient = ExecutorClient & Required<Pick<ExecutorClient, "log">>;
 
 type Silent = ExchangeOutcome & { readonly kind: "silent" };
 /** The two names of the call that begins a run. */
@@ -180,7 +176,7 @@ export function createXxlExecutorClient({ exchanger, board, registrations, clock
       if (isSilent(said)) return { problem: said.message };
       const page = readLogPage(said);
       if (page === undefined) return { problem: said.message || "does not tell of its logs" };
-      return page.exists ? page : { problem: "this instance has no log of the task" };
+      return page.exists ? page : "absent";
     },
   };
 }

@@ -9,7 +9,7 @@
  *
  * Java reads with Gson, which ignores what it does not know; so do the other clients.
  */
-import type { ExecutorTask, TaskAnswer } from "../../api/executor.ts";
+import type { ExecutorTask, TaskAnswer, TaskLog } from "../../api/executor.ts";
 import { clip } from "../../base/clip.ts";
 
 export const tokenHeader = "xxl-job-access-token";
@@ -32,12 +32,8 @@ export interface Said {
   readonly data: unknown;
 }
 
-/** A part of the log of a run. Lines count from 1. */
-export interface LogPage {
-  readonly fromLine: number;
-  /** The last line that was read, or that there is; 0 = none was read. */
-  readonly toLine: number;
-  readonly text: string;
+/** A part of the log of a run. */
+export interface LogPage extends TaskLog {
   /** Whether there is a log at all. */
   readonly exists: boolean;
 }
@@ -74,7 +70,7 @@ export function triggerBody(task: ExecutorTask, ids: { readonly jobId: number; r
 export const jobBody = (jobId: number): string => JSON.stringify({ jobId });
 
 /** The body of `/log`. */
-export function logBody(task: ExecutorTask, logId: number, fromLine: number): string {
+export function logBody(task: Pick<ExecutorTask, "fireTime">, logId: number, fromLine: number): string {
   return JSON.stringify({ logId, logDateTim: task.fireTime, logDateTime: task.fireTime, fromLineNum: fromLine });
 }
 

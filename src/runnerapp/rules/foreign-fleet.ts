@@ -6,7 +6,7 @@ import { mergePatch } from "../../base/diff.ts";
 import type { ObservedApp } from "./observed.ts";
 import { unpublished } from "./services/trouble.ts";
 
-/** A fleet that somebody else runs (spec.endpoints): nothing is done about it, and status tells whether it is published. */
+/** A fleet that somebody else runs (spec.endpoints): nothing is done about it, and status tells what it is used for. */
 export function planForeignFleet({ app, problems, now }: ObservedApp): Plan {
   const generation = app.metadata.generation ?? 1;
   const before = app.status ?? {};
@@ -35,6 +35,11 @@ export function planForeignFleet({ app, problems, now }: ObservedApp): Plan {
 function verdictOf(app: ObservedApp["app"], problems: ObservedApp["problems"]): { readonly reason: string; readonly message: string } {
   if (problems.length > 0)
     return { reason: appReasons.invalidSpec, message: problems.map(({ path, message }) => `${path}: ${message}`).join("; ") };
-  const message = `the fleet of the Service ${app.spec.endpoints?.serviceName}, which somebody else runs, is published`;
+  const { endpoints, services = [], executor } = app.spec;
+  const uses = [
+    ...(services.length > 0 || executor === undefined ? ["is published"] : []),
+    ...(executor !== undefined ? ["takes tasks"] : []),
+  ];
+  const message = `the fleet of the Service ${endpoints?.serviceName}, which somebody else runs, ${uses.join(" and ")}`;
   return unpublished(app) ?? { reason: appReasons.serving, message };
 }

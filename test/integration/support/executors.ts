@@ -27,7 +27,10 @@ interface Running {
 const lookEveryMs = 50;
 const pollMs = 5_000;
 
-/** Small executors in the place of the containers that the kubelets of tests only play: one HTTP server at each pod's address. */
+/**
+ * Small executors in the place of the containers that the kubelets of tests only play: one HTTP server at each pod's address, and one at each address
+ * of a machine without a pod.
+ */
 export class FakeExecutors {
   /** All that was ever begun, by all of them. */
   readonly log: ExecutedTask[] = [];
@@ -37,13 +40,16 @@ export class FakeExecutors {
   onTask: (task: { readonly job: string; readonly run: string; readonly item: number; readonly instance: string }) => Promise<void> =
     async () => undefined;
   readonly #servers = new Map<string, { readonly server: Server; readonly tasks: Map<string, Running> }>();
+  readonly #machines = new Set<string>();
+  readonly #port: number;
   readonly #loop: Promise<void>;
   #isOver = false;
 
   constructor(client: KubeClient, namespace: string, selector: string, port: number) {
+    this.#port = port;
     this.#loop = (async () => {
       while (!this.#isOver) {
-        await this.#look(client, namespace, selector, port).catch(() => undefined);
+        await this.#look(client, namespace, selector).catch(() => undefined);
         await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
       }
     })();
@@ -55,21 +61,30 @@ export class FakeExecutors {
     for (const uid of [...this.#servers.keys()]) this.#end(uid);
   }
 
-  async #look(client: KubeClient, namespace: string, selector: string, port: number): Promise<void> {
+  /** A machine that is an executor, until all end. Its address is its name. */
+  addMachine(address: string): void {
+    this.#machines.add(address);
+    this.#listen(address, address);
+  }
+
+  async #look(client: KubeClient, namespace: string, selector: string): Promise<void> {
     const { items } = await client.list<Pod & KubeObject>(pods, { namespace, labelSelector: selector });
-    const alive = new Set<string>();
+    const alive = new Set(this.#machines);
     for (const { metadata, status } of items) {
       const uid = metadata.uid as string;
       alive.add(uid);
       const address = status?.podIP;
-      if (this.#servers.has(uid) || address === undefined) continue;
-      const tasks = new Map<string, Running>();
-      const server = createServer((request, response) => void this.#serve(uid, tasks, request, response));
-      server.on("error", () => this.#servers.delete(uid));
-      server.listen(port, loopbackOf(address));
-      this.#servers.set(uid, { server, tasks });
+      if (!this.#servers.has(uid) && address !== undefined) this.#listen(uid, address);
     }
     for (const uid of [...this.#servers.keys()]) if (!alive.has(uid)) this.#end(uid);
+  }
+
+  #listen(instance: string, address: string): void {
+    const tasks = new Map<string, Running>();
+    const server = createServer((request, response) => void this.#serve(instance, tasks, request, response));
+    server.on("error", () => this.#servers.delete(instance));
+    server.listen(this.#port, loopbackOf(address));
+    this.#servers.set(instance, { server, tasks });
   }
 
   /** The process is gone, and with it all that it worked on. */

@@ -36,6 +36,15 @@ export const residentMutants: readonly ResidentMutant[] = [
     ),
   },
   {
+    name: "an item moves as soon as its machine is listed no more",
+    quick: true,
+    plan: withPods((pod, observed) =>
+      pod.executor?.runner === "machines" && pod.end === undefined && instanceOf(pod, observed) === undefined
+        ? lost(pod, pod.createdAt)
+        : pod,
+    ),
+  },
+  {
     name: "an item moves when its time is over, whatever its executor says",
     quick: true,
     plan: withPods((pod, { now }) =>

@@ -1,5 +1,5 @@
 import type { ActionOutcome, DispatchAction, RecallAction } from "../../../src/api/action.ts";
-import type { ExecutorSettings, Fleet, FleetInstance } from "../../../src/api/fleet.ts";
+import type { ExecutorSettings, FleetInstance, FoundFleet } from "../../../src/api/fleet.ts";
 import type { ElasticJobSpec } from "../../../src/api/elastic-job.gen.ts";
 import { FleetPlaces } from "../../../src/elasticjob/dispatch/places.ts";
 import { residentFacts } from "../../../src/elasticjob/resident-facts.ts";
@@ -24,6 +24,9 @@ export function makeInstance(name: string, differs: Partial<FleetInstance> = {})
 export class ResidentWorld extends JobWorld {
   executor: ExecutorSettings | undefined = plainExecutor;
   fleetExists = true;
+  isFleetRead = true;
+  /** Why its executors are given nothing. */
+  hindrance: string | undefined;
   instances: FleetInstance[];
   places = new FleetPlaces(() => undefined);
   /** What the dispatcher knows, by "run/item/attempt". */
@@ -31,6 +34,10 @@ export class ResidentWorld extends JobWorld {
   /** What was said to executors: "dispatch run/item/attempt workers-0", in order. */
   said: string[] = [];
   orders: (DispatchAction | RecallAction)[] = [];
+  /** Names of pods that were looked for past the cache. */
+  probes: string[] = [];
+  /** Names of pods that exist and are no instances any more. */
+  living = new Set<string>();
 
   constructor(options: WorldOptions & { readonly instances?: number } = {}) {
     super({ ...options, spec: residentSpec(options.spec) });
@@ -45,8 +52,9 @@ export class ResidentWorld extends JobWorld {
     return world;
   }
 
-  fleet(): Fleet | "missing" | "noExecutor" {
+  fleet(): FoundFleet {
     if (!this.fleetExists) return "missing";
+    if (!this.isFleetRead) return "unread";
     if (this.executor === undefined) return "noExecutor";
     return { namespace: "tenant", name: "workers", executor: this.executor, instances: this.instances };
   }
@@ -58,6 +66,7 @@ export class ResidentWorld extends JobWorld {
         fleets: { fleet: ({ name }) => (name === "workers" ? this.fleet() : "missing") },
         places: this.places,
         dispatcher: {
+          hindrance: () => this.hindrance,
           state: (_uid, key) => this.tasks.get(key),
           keep: (_uid, keys) => {
             for (const key of this.tasks.keys()) if (!keys.has(key)) this.tasks.delete(key);
@@ -101,7 +110,8 @@ export class ResidentWorld extends JobWorld {
   }
 
   protected override hasPod(name: string): boolean {
-    return this.instances.some((instance) => instance.name === name) || super.hasPod(name);
+    this.probes.push(name);
+    return this.living.has(name) || this.instances.some((instance) => instance.name === name) || super.hasPod(name);
   }
 
   /** The executor says that it has the newest attempt of an item. */

@@ -11,6 +11,7 @@ const seen = (name: string, resourceVersion: string, uid = `uid-${name}`): KubeO
   ...owned(name),
   metadata: { ...owned(name).metadata, uid, resourceVersion },
 });
+const ended = { spec: { containers: [{ name: "main" }] }, status: { phase: "Failed" } } as object;
 const deletion: Extract<Action, { tag: "delete" }> = { tag: "delete", resource: pods, ref: { namespace: "shop", name: "a" }, uid: "uid-a" };
 const relied = { resource: pods, ref: { namespace: "shop", name: "b" }, uid: "uid-b", resourceVersion: "3" };
 const change: Action = { ...deletion, tag: "merge", resourceVersion: "7", body: { metadata: { labels: { a: "b" } } } };
@@ -136,6 +137,38 @@ describe("applier", () => {
       answers: { "get pods shop/a": failure(404, "NotFound", "not found", { name: "a" }) },
       want: { kind: "gone" },
       wantSent: ["get pods shop/a"],
+    },
+    {
+      name: "probes what a namesake has replaced, and keeps that",
+      action: { tag: "probe", resource: pods, ref: { namespace: "shop", name: "a" }, uid: "uid-of-old" },
+      answers: { "get pods shop/a": ok(seen("a", "9", "uid-of-new")) },
+      want: { kind: "gone" },
+      wantSent: ["get pods shop/a"],
+      wantKept: ["a@9"],
+    },
+    {
+      name: "probes a pod that has ended, which counts as gone where that is asked for",
+      action: { tag: "probe", resource: pods, ref: { namespace: "shop", name: "a" }, uid: "uid-a", endedIsGone: true },
+      answers: { "get pods shop/a": ok({ ...seen("a", "9"), ...ended }) },
+      want: { kind: "gone" },
+      wantSent: ["get pods shop/a"],
+      wantKept: ["a@9"],
+    },
+    {
+      name: "probes a pod that has ended, and exists",
+      action: { tag: "probe", resource: pods, ref: { namespace: "shop", name: "a" }, uid: "uid-a" },
+      answers: { "get pods shop/a": ok({ ...seen("a", "9"), ...ended }) },
+      want: { kind: "done" },
+      wantSent: ["get pods shop/a"],
+      wantKept: ["a@9"],
+    },
+    {
+      name: "probes a pod that runs, where its end would do",
+      action: { tag: "probe", resource: pods, ref: { namespace: "shop", name: "a" }, uid: "uid-a", endedIsGone: true },
+      answers: { "get pods shop/a": ok({ ...seen("a", "9"), ...ended, status: { phase: "Running" } } as KubeObject) },
+      want: { kind: "done" },
+      wantSent: ["get pods shop/a"],
+      wantKept: ["a@9"],
     },
     {
       name: "does not take a missing kind for a missing object",

@@ -1,8 +1,10 @@
-import type { Fleet } from "../../../api/fleet.ts";
+import type { FoundFleet } from "../../../api/fleet.ts";
 
 /** A fleet as a job sees it: its instances, and what room others leave there. */
 export interface ObservedFleet {
-  readonly fleet: Fleet | "missing" | "noExecutor";
+  readonly fleet: FoundFleet;
+  /** Why its executors are to be given nothing, whoever they are. */
+  readonly hindrance?: string;
   /**
    * False until what status says of all jobs has been counted, after this process began to lead: nobody knows before what room there is.
    */

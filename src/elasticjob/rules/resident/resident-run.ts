@@ -76,6 +76,9 @@ export function fleetRefusal({ job }: ObservedJob, runner: string, seen: Observe
     return { reason: conditionReasons.runnerNotFound, message: `there is no RunnerApp ${runner} in this namespace; the run waits for it` };
   if (seen.fleet === "noExecutor")
     return { reason: conditionReasons.runnerNotFound, message: `the RunnerApp ${runner} has no spec.executor, so it takes no tasks` };
+  if (seen.fleet === "unread") return undefined;
+  if (seen.hindrance !== undefined)
+    return { reason: conditionReasons.runnerUnheard, message: `the RunnerApp ${runner} is given no tasks: ${seen.hindrance}` };
   const { allowedJobs } = seen.fleet.executor;
   if (allowedJobs === undefined || selects(allowedJobs, job.metadata.labels ?? {})) return undefined;
   const message = `the RunnerApp ${runner} takes tasks only of jobs with the labels ${selectorText(allowedJobs)} (spec.executor.allowedJobs)`;
@@ -94,22 +97,26 @@ export function stepResident({ observed, runner, context, seen }: ResidentRun, s
   let wakeAt = never;
   for (const pod of run.newest.values()) {
     if (pod.executor === undefined || pod.end !== undefined) continue;
-    actions.push(...probeInstance(context, pod));
+    // Of a fleet that is not read yet nothing shows an instance.
+    if (seen?.fleet !== "unread") actions.push(...probeInstance(context, pod));
     const expiresAt = pod.executor.record.deadline + clockMarginMs;
     if (expiresAt > observed.now) wakeAt = Math.min(wakeAt, expiresAt);
     const known = observed.memory.instances.get(pod.executor.record.instance);
-    if (known !== undefined && !known.isGone) wakeAt = Math.min(wakeAt, known.at + probeAgainMs);
+    if (known !== undefined && !known.isGone && known.at + probeAgainMs > observed.now) wakeAt = Math.min(wakeAt, known.at + probeAgainMs);
     if (mayGoOn(run, pod)) actions.push(...dispatchTask(context, pod));
   }
   const none = { runner, assigned: [], lost: 0, orphans: [], actions, wakeAt };
   const waiting = sweep.due.length + sweep.fresh.length;
   if (!mayBegin || waiting === 0) return none;
   const refusal = fleetRefusal(observed, runner, seen);
-  if (refusal !== undefined || context.fleet === undefined || budget === undefined) return { ...none, ...(refusal && { waits: refusal }) };
-  if (seen?.isCounted !== true)
+  if (refusal !== undefined) return { ...none, waits: refusal };
+  if (seen?.isCounted !== true || context.fleet === undefined || budget === undefined)
     return {
       ...none,
-      waits: { reason: runnerWaits.fleetNotCounted, message: `what is at work on ${runner} is being counted; this takes a moment` },
+      waits: {
+        reason: runnerWaits.fleetNotCounted,
+        message: `the instances of ${runner}, and what is at work there, are being counted; this takes a moment`,
+      },
     };
   const { notBegun } = observed.memory;
   if (notBegun?.run === run.id && notBegun.until > observed.now) wakeAt = Math.min(wakeAt, notBegun.until);
@@ -158,7 +165,8 @@ function namedAttempt(context: TaskContext, runner: string, { records, assignmen
   // Under Forbid nothing else of the job begins before this run is recorded. With Skip it might be given up while somebody's word is on its way.
   if (!isPlain || spec.concurrencyPolicy !== "Forbid" || spec.misfire.onDowntime === "Skip" || observed.dependencies !== undefined)
     return [];
-  if (fleet.executor.protocol !== "HTTP" || !fleet.executor.remembers) return [];
+  // Of a fleet that somebody else runs a new leader may not know yet who is there to be asked.
+  if (fleet.executor.protocol !== "HTTP" || !fleet.executor.remembers || fleet.isForeign === true) return [];
   const named = namedRun(job, { jitterMs, itemTimeoutMs: spec.itemTimeoutMs }, now);
   if (named?.entry.run !== run.id || named.entry.revision !== run.revision || named.runner !== runner) return [];
   // Its time counts from its instant, and one that is late would be short of it.

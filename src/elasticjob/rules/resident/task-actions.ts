@@ -1,6 +1,6 @@
 import type { Action, TaskAction } from "../../../api/action.ts";
-import type { ExecutorTask } from "../../../api/executor.ts";
-import type { Fleet } from "../../../api/fleet.ts";
+import type { ExecutorTarget, ExecutorTask } from "../../../api/executor.ts";
+import { type Fleet, hasNoPod } from "../../../api/fleet.ts";
 import { optionValues, withOptions } from "../../../api/option-value.ts";
 import { pods as podResource } from "../../../api/resource.ts";
 import type { AttemptPod } from "../attempt.ts";
@@ -35,30 +35,43 @@ export function recallTask(context: TaskContext, pod: AttemptPod): readonly Acti
   return action === undefined ? [] : [{ tag: "recall", ...action }];
 }
 
-/** Reads the pod of an instance past the cache that does not show it: only its absence there says that it is gone (decision 20). */
+/**
+ * Reads the pod of an instance past the cache that does not show it: only its absence or its end there says that it is gone (decision 20). Of an
+ * instance without a pod nothing says so.
+ */
 export function probeInstance({ observed, fleet }: TaskContext, { executor }: AttemptPod): readonly Action[] {
   if (executor === undefined) return [];
   const { instance: uid, name } = executor.record;
-  if (fleet?.instances.some(({ id }) => id === uid) === true) return [];
+  if (hasNoPod(uid) || fleet?.instances.some(({ id }) => id === uid) === true) return [];
   const known = observed.memory.instances.get(uid);
   if (known !== undefined && (known.isGone || known.at + probeAgainMs > observed.now)) return [];
-  return [{ tag: "probe", resource: podResource, ref: { namespace: observed.job.metadata.namespace as string, name }, uid }];
+  const ref = { namespace: observed.job.metadata.namespace as string, name };
+  return [{ tag: "probe", resource: podResource, ref, uid, endedIsGone: true }];
+}
+
+/** Where an instance is spoken with; undefined while it has no address. */
+export function targetAt({ namespace, name, executor, instances }: Fleet, instance: string): Omit<ExecutorTarget, "token"> | undefined {
+  // Also where the address is not listed any more: whoever was given a task there asks for its end there.
+  const address = hasNoPod(instance) ? instance : instances.find(({ id }) => id === instance)?.address;
+  if (address === undefined) return undefined;
+  const host = address.includes(":") ? `[${address}]` : address;
+  const baseUrl = `http://${host}:${executor.port}${executor.path}`;
+  return { protocol: executor.protocol, app: `${namespace}/${name}`, instance, baseUrl };
 }
 
 function taskAction(context: TaskContext, { executor }: Pick<AttemptPod, "executor">): Omit<TaskAction, "tag"> | undefined {
   const { observed, run, revision, fleet } = context;
   if (executor === undefined || fleet === undefined) return undefined;
   const { record } = executor;
-  const instance = fleet.instances.find(({ id }) => id === record.instance);
-  if (instance?.address === undefined || revision.runnerRef === undefined) return undefined;
+  const target = targetAt(fleet, record.instance);
+  if (target === undefined || revision.runnerRef === undefined) return undefined;
   const { metadata } = observed.job;
-  const { protocol, port, path, tokenSecretRef, remembers } = fleet.executor;
-  const host = instance.address.includes(":") ? `[${instance.address}]` : instance.address;
+  const { tokenSecretRef, remembers } = fleet.executor;
   return {
     job: { namespace: metadata.namespace as string, name: metadata.name },
     jobUid: metadata.uid as string,
     key: taskKey(run.id, record.item, record.attempt),
-    target: { protocol, app: `${fleet.namespace}/${fleet.name}`, instance: record.instance, baseUrl: `http://${host}:${port}${path}` },
+    target,
     ...(tokenSecretRef !== undefined && { tokenSecretRef }),
     task: taskOf(context, record, revision.runnerRef.handler),
     round: record.round,

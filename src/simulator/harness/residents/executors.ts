@@ -10,7 +10,7 @@ import { draw } from "../../world/range.ts";
 /** What an executor really did: its own log. Instants are milliseconds since the epoch. */
 export interface ExecutorWork {
   readonly task: ExecutorTask;
-  /** UID of the pod. */
+  /** UID of the pod, or address of the machine. */
   readonly instance: string;
   readonly from: number;
   to: number | undefined;
@@ -28,7 +28,8 @@ interface Job {
 /** One start of an executor's program: what it knows ends with it. */
 interface Program {
   readonly uid: string;
-  readonly node: string;
+  /** Absent = a machine of its own, which can always be reached. */
+  readonly node?: string;
   readonly jobs: Map<string, Job>;
 }
 
@@ -50,8 +51,8 @@ const pollMs = 30_000;
 const rememberedMs = 900_000;
 
 /**
- * Executors in the pods of simulated fleets: they honour task ids, remember results for as long as their program lives, and stop at a task's
- * deadline. While faults are on, words get lost on either way, or come late.
+ * Executors in the pods of simulated fleets, and on machines without pods: they honour task ids, remember results for as long as their program
+ * lives, stop at a task's deadline and begin none after it. While faults are on, words get lost on either way, or come late.
  */
 export class SimulatedExecutors implements WorkObserver {
   readonly log: ExecutorWork[] = [];
@@ -74,6 +75,12 @@ export class SimulatedExecutors implements WorkObserver {
 
   ended(pod: Pod): void {
     this.#end(pod.metadata.uid as string);
+  }
+
+  /** A machine starts, for the first time or anew: what it knew is forgotten, and what it worked on has died. */
+  boot(address: string): void {
+    this.#end(address);
+    this.#programs.set(address, { uid: address, jobs: new Map() });
   }
 
   /** How a process of the operator speaks with them: what is dead hears nothing, what stands still hears it later. */
@@ -106,7 +113,7 @@ export class SimulatedExecutors implements WorkObserver {
   ): Promise<TaskAnswer> {
     const { clock, random, reachable } = this.#options;
     const program = this.#programs.get(target.instance);
-    if (program === undefined || !reachable().includes(program.node)) {
+    if (program === undefined || (program.node !== undefined && !reachable().includes(program.node))) {
       await clock.sleep(draw([1, 50], random));
       return { kind: "unclear", message: "connection refused", neverSent: true };
     }
@@ -146,13 +153,14 @@ export class SimulatedExecutors implements WorkObserver {
       this.counts.busy++;
       return { kind: "busy", message: "the queue is full" };
     }
+    const leftMs = (task.deadline ?? Number.POSITIVE_INFINITY) - clock.now();
+    if (leftMs <= 0) return { kind: "refused", message: "its deadline is over" };
     if (this.atWork(program.uid) >= capacity) say(`${program.uid} got ${task.id} beyond its capacity of ${capacity}`);
     const work: ExecutorWork = { task, instance: program.uid, from: clock.now(), to: undefined, outcome: undefined };
     this.#options.begins(work);
     this.log.push(work);
     const succeeds = random.next() < 0.9;
     const usualMs = random.next() < 0.2 ? draw([20_000, 120_000], random) : draw([50, 8_000], random);
-    const leftMs = (task.deadline ?? Number.POSITIVE_INFINITY) - clock.now();
     const timer = clock.after(Math.min(usualMs, leftMs), () => this.#done(program, task.id, succeeds && usualMs <= leftMs));
     program.jobs.set(task.id, { work, timer, answer: undefined, waiting: new Set() });
     return { kind: "accepted" };

@@ -4,9 +4,10 @@ import { type Random, randomInteger } from "../../../base/random.ts";
 import { simulateAnnotation } from "../../world/pod-script.ts";
 import { fleetApp, fleetNamespace, fleetTemplate } from "../fleets/mix.ts";
 
-/** A fleet, jobs that are dispatched to it, and what people do to the fleet meanwhile. */
+/** A fleet of pods and one of machines without pods, jobs that are dispatched to them, and what people do to the fleets meanwhile. */
 export interface ResidentMix {
   readonly app: RunnerApp;
+  readonly machines: RunnerApp;
   readonly jobs: readonly ElasticJob[];
   readonly edits: readonly ResidentEdit[];
 }
@@ -15,9 +16,19 @@ export interface ResidentMix {
 export type ResidentEdit = { readonly atMs: number } & (
   | { readonly kind: "spec"; readonly spec: Readonly<Record<string, unknown>> }
   | { readonly kind: "deletePod"; readonly dice: number }
+  /** The EndpointSlice of the machines is written anew. */
+  | { readonly kind: "list"; readonly machines: readonly ListedMachine[] }
+  | { readonly kind: "reboot"; readonly address: string }
 );
 
+export interface ListedMachine {
+  readonly address: string;
+  readonly isReady: boolean;
+}
+
 export const runnerName = "workers";
+export const machinesName = "machines";
+export const machineAddresses = ["10.250.0.1", "10.250.0.2", "10.250.0.3"];
 /** Places on each instance. */
 export const runnerCapacity = 3;
 
@@ -46,7 +57,18 @@ export function makeResidents(random: Random, busyMs: number, endAt: number): Re
     else if (dice < 0.8) edits.push({ atMs, kind: "spec", spec: { replicas: 1 + randomInteger(random, 5) } });
     else edits.push({ atMs, kind: "spec", spec: { template: workersTemplate(`workers:${++image}`) } });
   }
-  return { app, jobs, edits };
+  const { replicas: _, template: __, ...theirs } = app.spec;
+  const machines = {
+    ...app,
+    metadata: { ...app.metadata, name: machinesName },
+    spec: { ...theirs, endpoints: { serviceName: machinesName } },
+  };
+  return {
+    app,
+    machines,
+    jobs: [...jobs, ...[0, 1].map((index) => makeJob(random, `at-machines-${index}`, endAt, machinesName))],
+    edits: [...edits, ...machineEdits(random, busyMs)],
+  };
 }
 
 /** The same with one item and one run at a time, every 20 s: its runs are handed over without a record of their own, by what status says before. */
@@ -63,12 +85,28 @@ function oftenAndPlain(job: ElasticJob): ElasticJob {
   };
 }
 
-function makeJob(random: Random, name: string, endAt: number): ElasticJob {
+/** Machines are taken off the list and put on it again, and start anew, every one to four minutes. */
+function machineEdits(random: Random, busyMs: number): readonly ResidentEdit[] {
+  const edits: ResidentEdit[] = [];
+  for (let atMs = 60_000; atMs < busyMs; atMs += 60_000 + randomInteger(random, 180_000)) {
+    if (random.next() < 0.25) edits.push({ atMs, kind: "reboot", address: pick(random, machineAddresses) });
+    else {
+      const machines = machineAddresses.flatMap((address) => {
+        const dice = random.next();
+        return dice < 0.3 ? [] : [{ address, isReady: dice < 0.8 }];
+      });
+      edits.push({ atMs, kind: "list", machines });
+    }
+  }
+  return edits;
+}
+
+function makeJob(random: Random, name: string, endAt: number, runner = runnerName): ElasticJob {
   const total = pick(random, [1, 1, 2, 5, 12]);
   const strategy = pick(random, ["Average", "OddEven", "NameHashRotation", "RoundRobin", "LeastLoaded", "Rendezvous", "First"] as const);
   const spec: ElasticJobSpec = {
     schedule: { crons: [pick(random, ["* * * * *", "*/2 * * * *", "*/20 * * * * ?"])], endAt: new Date(endAt).toISOString() },
-    runnerRef: { name: runnerName, handler: "work" },
+    runnerRef: { name: runner, handler: "work" },
     concurrencyPolicy: pick(random, ["Forbid", "Forbid", "Allow", "Replace", "Enqueue"] as const),
     misfire: { onDowntime: "FireAll", onOverlap: pick(random, ["Skip", "FireOnce"] as const), limit: 20 },
     sharding: { total, strategy, ...(random.next() < 0.4 && total > 1 && { parallelism: 1 + randomInteger(random, total) }) },

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import type { Pod } from "../../../api/core.ts";
+import { type EndpointSlice, type SliceEndpoint, sliceServiceLabel } from "../../../api/endpoint-slice.ts";
 import { labels } from "../../../api/names.ts";
-import { customResourceDefinitions, elasticJobs, pods, runnerApps } from "../../../api/resource.ts";
+import { customResourceDefinitions, elasticJobs, endpointSlices, pods, runnerApps } from "../../../api/resource.ts";
 import type { planElasticJob } from "../../../elasticjob/rules/plan.ts";
 import { ApiError } from "../../../kube/errors.ts";
 import { createKubeClient } from "../../../kube/kube-client.ts";
@@ -16,7 +17,17 @@ import { createFrame, letTimePass } from "../frame.ts";
 import { type OperatorFleet, startOperatorFleet } from "../operator-process.ts";
 import type { SimulationOptions, SimulationResult } from "../simulation.ts";
 import { SimulatedExecutors } from "./executors.ts";
-import { makeResidents, type ResidentEdit, type ResidentMix, runnerCapacity, runnerName, workersTemplate } from "./mix.ts";
+import {
+  type ListedMachine,
+  machineAddresses,
+  machinesName,
+  makeResidents,
+  type ResidentEdit,
+  type ResidentMix,
+  runnerCapacity,
+  runnerName,
+  workersTemplate,
+} from "./mix.ts";
 import { ResidentWitness } from "./witness.ts";
 
 export interface ResidentSimulationOptions
@@ -107,6 +118,9 @@ export async function simulateResidents(options: ResidentSimulationOptions): Pro
       ...(options.plan !== undefined && { plan: options.plan }),
     });
     await client.create(runnerApps, mix.app);
+    for (const address of machineAddresses) executors.boot(address);
+    await client.create(endpointSlices, sliceOf(allReady));
+    await client.create(runnerApps, mix.machines);
     for (const job of mix.jobs) await client.create(elasticJobs, job);
     for (const edit of mix.edits)
       clock.after(edit.atMs, () => {
@@ -120,6 +134,7 @@ export async function simulateResidents(options: ResidentSimulationOptions): Pro
       await scheduleFaults({ faults, world, clock, random: chance(), processes, durationMs: faultyMs, rounds, without }).finished;
     } else await clock.sleep(faultyMs);
     executors.faulty = false;
+    await act({ atMs: 0, kind: "list", machines: allReady });
     const spec = { replicas: 3, template: workersTemplate("workers:last") };
     await client.patch(runnerApps, { namespace: fleetNamespace, name: runnerName }, { type: "merge", body: { spec } });
     await clock.sleep(firingMs + calmMs);
@@ -144,9 +159,30 @@ export async function simulateResidents(options: ResidentSimulationOptions): Pro
       await client.patch(runnerApps, ref, { type: "merge", body: { spec: edit.spec } });
       return;
     }
+    if (edit.kind === "reboot") {
+      executors.boot(edit.address);
+      return;
+    }
+    if (edit.kind === "list") {
+      const { metadata, endpoints } = sliceOf(edit.machines);
+      await client.patch(endpointSlices, { namespace: fleetNamespace, name: metadata.name }, { type: "merge", body: { endpoints } });
+      return;
+    }
     const { items } = await client.list<Pod>(pods, { namespace: fleetNamespace, labelSelector: `${labels.app}=${runnerName}` });
     const pod = items[Math.floor(edit.dice * items.length)];
     if (pod !== undefined)
       await client.delete(pods, { namespace: fleetNamespace, name: pod.metadata.name }, { uid: pod.metadata.uid as string });
   }
+}
+
+const allReady: readonly ListedMachine[] = machineAddresses.map((address) => ({ address, isReady: true }));
+
+/** The EndpointSlice that people keep for the machines. */
+function sliceOf(machines: readonly ListedMachine[]): EndpointSlice & { readonly endpoints: readonly SliceEndpoint[] } {
+  return {
+    metadata: { name: machinesName, namespace: fleetNamespace, labels: { [sliceServiceLabel]: machinesName } },
+    addressType: "IPv4",
+    endpoints: machines.map(({ address, isReady }) => ({ addresses: [address], conditions: { ready: isReady } })),
+    ports: [],
+  };
 }

@@ -3,6 +3,7 @@ import { createTerminal, cut, showsColours } from "../../../../src/cli/plugin/te
 import { mergeLogs, type StampedLine, stampedLine } from "../../../../src/cli/plugin/log-merge.ts";
 import { makePod } from "../../../support/builders/attempt-pod.ts";
 import { makeJob } from "../../../support/builders/elastic-job.ts";
+import { residentSpec } from "../../../support/builders/resident-world.ts";
 import { kubectlNuptse } from "./plugin-double.ts";
 
 describe("cli/plugin logs", () => {
@@ -58,6 +59,50 @@ describe("cli/plugin logs", () => {
       assert.match(notes[0] ?? "", typeof tc.want === "string" ? new RegExp(`^${tc.want.replaceAll(/[().]/g, "\\$&")}$`) : tc.want);
     });
   }
+
+  describe("of items that were given to executors", () => {
+    const entry = (name: string, items: string, more: object = {}) => ({ run: name, runner: "workers", phase: "Running", items, ...more });
+    const resident = {
+      "elasticjobs.nuptse.dev": [
+        makeJob(residentSpec(), {
+          status: { active: [entry("r2", "0-1")], history: [entry("r1", "0", { endedAt: "2026-11-21T12:00:00Z" })] },
+        } as never),
+      ],
+    };
+    const leader = (path: string, query: Readonly<Record<string, string>>) => {
+      assert.equal(path, "/v1/log");
+      const { run, item, from = "1", attempt = "3" } = query;
+      if (item === "1") return { status: 404, body: { error: "no instance of workers has a log of item 1" } };
+      const page = { item: Number(item), attempt: Number(attempt), instance: "a" };
+      if (from === "1") return { status: 200, body: { logs: [{ ...page, text: `${run}: one\ntwo\n`, nextLine: 3 }] } };
+      return { status: 200, body: { logs: [{ ...page, text: `attempt ${attempt} from line ${from}\n` }] } };
+    };
+
+    it("the leader is asked, page by page, and of each item that has none it is said", async () => {
+      const { code, results, notes } = await kubectlNuptse(["logs", "report"], { objects: resident, leader });
+      assert.deepEqual([code, results], [0, ["[0] r2: one", "[0] two", "[0] attempt 3 from line 3"]]);
+      assert.deepEqual(notes, ["item 1: no instance of workers has a log of item 1"]);
+    });
+
+    it("a run, an item and the last lines can be chosen", async () => {
+      const { results } = await kubectlNuptse(["logs", "report", "--run", "r1", "-i", "0", "--tail", "2"], { objects: resident, leader });
+      assert.deepEqual(results, ["two", "attempt 3 from line 3"]);
+    });
+
+    it("an operator that cannot be asked, or has nothing, is an error", async () => {
+      const silent = await kubectlNuptse(["logs", "report", "-i", "0"], { objects: resident });
+      assert.equal(silent.code, 1);
+      assert.match(silent.notes[0] ?? "", /nuptse-explain/);
+      const none = await kubectlNuptse(["logs", "report", "-i", "1"], { objects: resident, leader });
+      assert.deepEqual([none.code, none.notes], [1, ["error: no instance of workers has a log of item 1"]]);
+    });
+
+    it("what only logs of containers can do is refused", async () => {
+      const { code, notes } = await kubectlNuptse(["logs", "report", "-f"], { objects: resident, leader });
+      assert.equal(code, 2);
+      assert.match(notes.join("\n"), /--follow is for pods/);
+    });
+  });
 
   it("says of a job without pods where to ask", async () => {
     const { code, notes } = await kubectlNuptse(["logs", "report"], { objects: { "elasticjobs.nuptse.dev": [makeJob()] } });

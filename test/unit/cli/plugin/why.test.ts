@@ -214,6 +214,25 @@ const cases: readonly Case[] = [
     ],
   },
   {
+    name: "executors of XXL-JOB that nobody hears: which flag is missing",
+    status: status({
+      active: [
+        run({
+          phase: "Waiting",
+          reason: "RunnerUnheard",
+          message: "the RunnerApp importers is given no tasks: nobody hears its executors",
+        }),
+      ],
+    }),
+    want: [
+      "ElasticJob report in tenant has a run that does not go on.",
+      "- Runner: run 20261121t120000z waits: the RunnerApp importers is given no tasks: nobody hears its executors",
+      "    since   Sat 2026-11-21 12:00:05 +00:00 (29 min 55 s ago)",
+      "    to do   start the operator with --xxl-admin-address (xxlAdmin.enabled of the chart), and lead the executors there: docs/xxl-job.md",
+      "Next fire time: Sat 2026-11-21 13:00:00 +00:00 (in 30 min)",
+    ],
+  },
+  {
     name: "misfire skipped: which fire time, and why",
     status: status({ outcomes: { from: iso("09:30:00"), notSucceeded: [{ fireTime: iso("12:00:00"), outcome: "Skipped" }] } }),
     events: [event("RunSkipped", "1 fire times skipped (Downtime), the newest at 2026-11-21T12:00:00.000Z", "12:10:00")],

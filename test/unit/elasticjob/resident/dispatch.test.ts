@@ -78,6 +78,8 @@ describe("a run that is dispatched", () => {
     const cases: readonly { readonly why: string; readonly break: (world: ResidentWorld) => void }[] = [
       { why: "RunnerNotFound", break: (world) => (world.fleetExists = false) },
       { why: "RunnerNotFound", break: (world) => (world.executor = undefined) },
+      { why: "FleetNotCounted", break: (world) => (world.isFleetRead = false) },
+      { why: "RunnerUnheard", break: (world) => (world.hindrance = "nobody would hear how it ended") },
       { why: "RunnerRefuses", break: (world) => (world.executor = { ...plainExecutor, allowedJobs: { matchLabels: { team: "a" } } }) },
       { why: "NoInstance", break: (world) => (world.instances = [makeInstance("workers-0", { isReady: false })]) },
       { why: "NoInstance", break: (world) => (world.instances = []) },
@@ -90,6 +92,8 @@ describe("a run that is dispatched", () => {
       assert.equal(world.active()?.reason, why);
       assert.deepEqual(world.said, []);
       world.fleetExists = true;
+      world.isFleetRead = true;
+      world.hindrance = undefined;
       world.executor = plainExecutor;
       world.instances = [makeInstance("workers-0")];
       world.settle();
@@ -142,6 +146,21 @@ describe("an attempt that does not succeed at its executor", () => {
     assert.equal(world.history()?.lost, 1);
   });
 
+  it("stays where it is while its instance is listed no more and its pod is there; that is asked once a minute", () => {
+    const world = ResidentWorld.ready().to("12:00:00") as ResidentWorld;
+    const home = world.dispatches()[0]?.split(" ")[1] as string;
+    world.living.add(home);
+    world.accepts().loseInstance(home);
+    for (const minute of [0, 1, 2, 3, 4]) {
+      world.to(`12:0${minute}:30`);
+      assert.deepEqual([world.dispatches(), world.probes.length], [[`0 ${home} 1`], minute + 1]);
+    }
+    world.living.clear();
+    world.to("12:05:30");
+    assert.match(world.dispatches()[0] as string, /^0 workers-\d 2$/);
+    assert.equal(world.active()?.lost, 1);
+  });
+
   it("stays where it is while its instance is only out of service, and is given up when its time is over too", () => {
     const world = ResidentWorld.ready({ spec: { itemTimeoutSeconds: 60, retry } }).to("12:00:00") as ResidentWorld;
     const home = world.dispatches()[0]?.split(" ")[1] as string;
@@ -184,6 +203,76 @@ describe("an attempt that does not succeed at its executor", () => {
     world.fails(0, "interrupted").settle();
     assert.equal(world.history(noon)?.phase, "Cancelled");
     assert.match(world.said.at(-1) as string, /^dispatch 20261121t120100z\/0\/1/);
+  });
+});
+
+describe("an instance without a pod", () => {
+  const machine = (address: string) => makeInstance(address, { id: address, address });
+  const machines = (spec: Parameters<typeof ResidentWorld.ready>[0] = {}): ResidentWorld => {
+    const world = ResidentWorld.ready(spec);
+    world.instances = [machine("10.0.0.7"), machine("10.0.0.8")];
+    return world.to("12:00:00") as ResidentWorld;
+  };
+  const homeOf = (world: ResidentWorld): string => world.dispatches()[0]?.split(" ")[1] as string;
+
+  it("whose address is not listed any more keeps its item: nothing says that it has ended", () => {
+    const world = machines();
+    const home = homeOf(world);
+    world.accepts().loseInstance(home).to("12:30:00");
+    assert.deepEqual(world.dispatches(), [`0 ${home} 1`]);
+    assert.deepEqual(world.probes, [], "there is no pod to look for");
+    world.ends(0).settle();
+    assert.equal(world.history()?.phase, "Succeeded");
+    assert.equal(world.history()?.attempts, 1);
+  });
+
+  it("gives it up when the item's time is over too, by any clock", () => {
+    const world = machines({ spec: { itemTimeoutSeconds: 60, retry: { sameNode: 0, otherNodes: 1 } } });
+    const home = homeOf(world);
+    world.accepts().loseInstance(home).to("12:01:59");
+    assert.deepEqual(world.dispatches(), [`0 ${home} 1`]);
+    world.to("12:02:10");
+    assert.deepEqual(world.dispatches(), [`0 ${home === "10.0.0.7" ? "10.0.0.8" : "10.0.0.7"} 2`]);
+  });
+
+  it("is asked by a new leader at the address where it was, and told there to end what nobody waits for", () => {
+    const world = machines({ spec: { itemTimeoutSeconds: 60 } });
+    const home = homeOf(world);
+    world.accepts().loseInstance(home).sleepTo("12:00:20").restart().settle();
+    assert.equal(world.orders.length, 2);
+    assert.deepEqual([world.orders[1]?.target.baseUrl, world.orders[1]?.asksFirst], [`http://${home}:8080/jobs`, true]);
+    world.accepts().to("12:01:00");
+    assert.match(world.said.at(-1) as string, /^recall /);
+  });
+
+  it("that is listed again goes on with what it had", () => {
+    const world = machines();
+    const home = homeOf(world);
+    world.accepts().loseInstance(home).to("12:10:00");
+    world.instances.push(machine(home));
+    world.settle().ends(0).settle();
+    assert.equal(world.history()?.phase, "Succeeded");
+    assert.equal(world.said.length, 1);
+  });
+});
+
+describe("a fleet of which it is not known yet which instances it has", () => {
+  it("loses nothing: a new leader gives up no item whose time is over before it has read them", () => {
+    // A loss would be the end of the item.
+    const world = ResidentWorld.ready({ spec: { itemTimeoutSeconds: 60, failover: { limit: 0 } } }).to("12:00:00") as ResidentWorld;
+    const [before] = world.dispatches();
+    world.isFleetRead = false;
+    world.sleepTo("12:00:20").restart().to("12:05:00");
+    assert.deepEqual(world.dispatches(), [before]);
+    assert.equal(world.condition("Ready"), "True:Armed", "it is nobody's fault");
+    assert.deepEqual(world.probes, [], "no pod is missing");
+    world.isFleetRead = true;
+    world.settle();
+    assert.equal(world.orders.at(-1)?.asksFirst, true, "its executor is there, and is asked about it");
+    world.accepts().settle();
+    assert.match(world.said.at(-1) as string, /^recall /);
+    world.fails(0, "interrupted").settle();
+    assert.equal(world.history()?.failures?.[0]?.message, "ItemTimeout: interrupted");
   });
 });
 

@@ -1,6 +1,6 @@
 import type { KubeObject } from "../api/meta.ts";
 import type { Informer } from "../kube/informer.ts";
-import type { ManagedInformer } from "../runtime/manager.ts";
+import type { ManagedInformer } from "./manager.ts";
 
 /** An informer that reads nothing before it is needed; to a manager it looks filled until then. */
 export interface LateInformer extends ManagedInformer {
