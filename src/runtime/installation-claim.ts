@@ -42,7 +42,8 @@ const aborted = (signal: AbortSignal) =>
     signal.addEventListener("abort", () => resolve(undefined), { once: true });
   });
 
-const definition: ObjectRef = { name: `${elasticJobs.plural}.${elasticJobs.group}` };
+/** The definition that bears the claim. */
+export const claimedDefinition: ObjectRef = { name: `${elasticJobs.plural}.${elasticJobs.group}` };
 const retryMs = 2000;
 
 /** Nothing is sent before `settle` or `follow`. */
@@ -53,7 +54,7 @@ export function createInstallationClaim(options: InstallationClaimOptions): Inst
   let waiting: string | undefined;
 
   function refuse(why: string): string {
-    refusal = `${why} (annotation ${annotations.installation} of customresourcedefinition ${definition.name})`;
+    refusal = `${why} (annotation ${annotations.installation} of customresourcedefinition ${claimedDefinition.name})`;
     return refusal;
   }
   const refuseFor = ({ namespace, name }: { readonly namespace: string; readonly name: string }, is: string) =>
@@ -62,14 +63,14 @@ export function createInstallationClaim(options: InstallationClaimOptions): Inst
     refuse("it cannot be told which installation looks after this cluster: take the annotation away to claim it");
 
   async function look(): Promise<{ readonly claimed: Claimed; readonly version: string | undefined }> {
-    const { metadata } = await client.get<CustomResourceDefinition>(customResourceDefinitions, definition, { metadataOnly: true });
+    const { metadata } = await client.get<CustomResourceDefinition>(customResourceDefinitions, claimedDefinition, { metadataOnly: true });
     return { claimed: readClaim(metadata.annotations?.[annotations.installation], ours), version: metadata.resourceVersion };
   }
 
   /** Fails with Conflict where anybody has written to the definition since it was read. */
   async function take(resourceVersion: string | undefined): Promise<void> {
     const metadata = { resourceVersion, annotations: { [annotations.installation]: ours } };
-    await client.patch(customResourceDefinitions, definition, { type: "merge", body: { metadata } });
+    await client.patch(customResourceDefinitions, claimedDefinition, { type: "merge", body: { metadata } });
     logger.info("this cluster is claimed", { installation: ours });
   }
 

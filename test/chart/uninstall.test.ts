@@ -201,6 +201,7 @@ describe("nuptse uninstall on a real control plane", function () {
       "pods that wait for a queue: 1 let go",
       "instances out of service: 1 put back into service",
       "published Services: 2 given back, or led to the instances themselves",
+      "the claim on this cluster: 1 given up",
       uninstalling.said.at(-2) ?? "",
       "the cluster works without nuptse now",
     ]);

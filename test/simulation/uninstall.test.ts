@@ -228,6 +228,7 @@ describe("simulation of an uninstallation", function () {
       "pods that wait for a queue: 1 let go",
       "instances out of service: 1 put back into service",
       "published Services: 2 given back, or led to the instances themselves",
+      "the claim on this cluster: 0 given up",
       "pods that were held meanwhile: 0 let go",
     ]);
     await stage.advance(30_000);
