@@ -125,7 +125,9 @@ export const readingRows: readonly Row[] = [
     const resourceVersion = first.body.metadata.resourceVersion;
     const then = await api.list(configMaps, { query: { resourceVersion, resourceVersionMatch: "Exact" }, show: names });
     api.note("same version", then.body.metadata.resourceVersion === resourceVersion);
-    await api.list(configMaps, { query: { resourceVersion, resourceVersionMatch: "NotOlderThan" }, show: names });
+    const later = await api.create(configMaps, configMap("f"), { show: "nothing" });
+    const query = { resourceVersion: later.body.metadata.resourceVersion, resourceVersionMatch: "NotOlderThan" };
+    await api.list(configMaps, { query, show: names });
   }),
   row("what resourceVersionMatch goes with", async (api) => {
     await api.list(configMaps, { query: { resourceVersionMatch: "Exact" } });
