@@ -35,6 +35,8 @@ import type { WebhookService } from "./webhook/webhook-service.ts";
 const ownTokenFile = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 /** The Lease that operators lead by. */
 const leaseName = "nuptse-operator";
+/** How long connections of others to a process that has stopped are waited for. */
+const lingerMs = 5000;
 const clock = createSystemClock();
 const random: Random = { next: () => Math.random() };
 const output = createProcessOutput();
@@ -172,6 +174,8 @@ async function runOperator(options: OperatorOptions): Promise<void> {
     process.exit(1);
   }
   logger.info("operator has stopped");
+  // The Lease is free, and nothing is under way: what others keep open does not keep the pod.
+  createSystemClock({ background: true }).after(lingerMs, () => process.exit());
   stopping.abort();
   await webhooks?.close();
   await closeCertificates?.();

@@ -98,7 +98,7 @@ const service = fc
 
 /** The keywords that our own rendering uses, of which each line of a file has to begin with one. */
 const ours =
-  /^(?:#.*|global|defaults|frontend (?:ports|http)|backend (?:tcp|http)_\d+(?: {2}# [a-z0-9-]+\/[a-z0-9-]+)?| {2}(?:description nuptse|stats (?:socket|timeout)|maxconn|hard-stop-after|mode|option (?:idle-close-on-response|tcpka|redispatch|forwardfor|httpchk)|retries|timeout (?:client|server|connect|check|queue|http-request|http-keep-alive|tunnel)|bind|tcp-request connection reject|use_backend|http-request (?:set-var|return|set-header X-Forwarded-Proto|disable-l7-retry)|balance|retry-on|cookie nuptse-instance|http-check send|server [a-z0-9.:-]+ \S+ check )(?: .*)?.*|)$/i;
+  /^(?:#.*|global|defaults|frontend (?:ports|http)|backend (?:tcp|http)_\d+(?: {2}# [a-z0-9-]+\/[a-z0-9-]+)?| {2}(?:description nuptse|stats (?:socket|timeout)|maxconn|tune\.pool-(?:low|high)-fd-ratio|hard-stop-after|mode|option (?:idle-close-on-response|tcpka|redispatch|forwardfor|httpchk)|retries|timeout (?:client|server|connect|check|queue|http-request|http-keep-alive|tunnel)|bind|tcp-request connection reject|use_backend|http-request (?:set-var|return|set-header X-Forwarded-Proto|disable-l7-retry)|balance|retry-on|cookie nuptse-instance|http-check send|server [a-z0-9.:-]+ \S+ check )(?: .*)?.*|)$/i;
 
 describe("random services against HAProxy's own parser", function () {
   this.timeout(60_000 * patience * Math.max(1, specs / 6000));
