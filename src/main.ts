@@ -453,21 +453,14 @@ async function runPlayground(options: PlaygroundOptions): Promise<void> {
 }
 
 async function addPlaygroundUser({ name, role: roles, namespace, kubeconfig }: PlaygroundUserOptions): Promise<void> {
-  const [{ randomBytes }, { loadCredentials }, { createHttpTransport }, { createKubeClient }, users] = await Promise.all([
-    import("node:crypto"),
-    import("./kube/credentials.ts"),
-    import("./kube/http-transport.ts"),
-    import("./kube/kube-client.ts"),
-    import("./simulator/harness/playground-user.ts"),
-  ]);
-  const credentials = await loadCredentials({ kubeconfig, clock });
-  const transport = createHttpTransport({ credentials, clock, random, userAgent: `nuptse/${packageVersion} (playground user)` });
+  const users = await import("./simulator/harness/playground-user.ts");
+  const cluster = await connect({ kubeconfig, context: undefined }, "playground user");
   const user = { name, roles, token: randomBytes(24).toString("base64url"), ...(namespace !== undefined && { namespace }) };
   try {
-    await users.addPlaygroundUser(createKubeClient(transport), user);
+    await users.addPlaygroundUser(cluster.client, user);
     output.result(users.userKubeconfig(await readFile(kubeconfig, "utf8"), user).trimEnd());
   } finally {
-    transport.close();
+    cluster.close();
   }
 }
 
