@@ -454,7 +454,7 @@ async function runPlayground(options: PlaygroundOptions): Promise<void> {
 
 async function addPlaygroundUser({ name, role: roles, namespace, kubeconfig }: PlaygroundUserOptions): Promise<void> {
   const users = await import("./simulator/harness/playground-user.ts");
-  const cluster = await connect({ kubeconfig, context: undefined }, "playground user");
+  const cluster = await connect({ kubeconfig }, "playground user");
   const user = { name, roles, token: randomBytes(24).toString("base64url"), ...(namespace !== undefined && { namespace }) };
   try {
     await users.addPlaygroundUser(cluster.client, user);
