@@ -49,7 +49,12 @@ export function queueTurn({ app, admission }: ObservedApp, spec: EffectiveSpec, 
   const { queue } = choice;
   const answer = admission?.answer;
   const { minCount } = spec.queue;
-  if (answer === undefined) return { ...unlimited, queue, mayCreate: 0, ...recordedOf(app.status?.admitted) };
+  if (answer === undefined) {
+    // A new leader does not know yet what was decided. Taken for as large as its spec for a moment, what is held of a roll-out that stands still would be
+    // another share.
+    const kept = Math.max(existing, app.status?.admitted?.replicas ?? 0);
+    return { ...unlimited, queue, mayCreate: 0, ...(kept > 0 && { most: kept }), ...recordedOf(app.status?.admitted) };
+  }
   const { allowed, reclaim, waits, pool } = answer;
   const isReduced = reclaim !== undefined && allowed < spec.replicas;
   const declines = reclaim !== undefined && allowed < Math.min(minCount, spec.replicas);
