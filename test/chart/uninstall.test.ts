@@ -18,6 +18,7 @@ import { skipUnless } from "../support/skip.ts";
 import { accountKubeconfig, accountUser } from "./support/accounts.ts";
 import { chart, find, objectsOf, releaseNamespace, requestsOf, root, valueArguments } from "./support/chart.ts";
 import { startUninstall, type UninstallProcess } from "./support/uninstall-process.ts";
+import { fleetToLeave } from "../support/builders/fleet-to-leave.ts";
 
 const namespace = "work";
 const user = accountUser(releaseNamespace, "nuptse-uninstall");
@@ -44,20 +45,7 @@ const queuedDeployment = (name: string) => ({
   },
 });
 
-const web = {
-  apiVersion: "nuptse.dev/v1alpha1",
-  kind: "RunnerApp",
-  metadata: { name: "web", namespace },
-  spec: {
-    replicas: 3,
-    evacuation: { budget: "Strict", connectionDrainSeconds: 600 },
-    services: [
-      { name: "api", port: 80, targetPort: "http" },
-      { name: "old", port: 80, targetPort: "http", adoptExisting: true },
-    ],
-    template: { metadata: { annotations }, spec: podSpec("100m") },
-  },
-};
+const web = fleetToLeave(namespace, { metadata: { annotations }, spec: podSpec("100m") });
 
 interface ServiceObject extends KubeObject {
   readonly spec: { readonly selector?: object; readonly ports?: readonly { readonly targetPort?: unknown }[] };

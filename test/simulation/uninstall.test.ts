@@ -27,6 +27,7 @@ import { createSeededRandom } from "../../src/base/random.ts";
 import type { KubeClient } from "../../src/kube/client.ts";
 import { uninstall } from "../../src/operator/uninstall/uninstall.ts";
 import { Stage } from "../../src/simulator/harness/stage.ts";
+import { fleetToLeave } from "../support/builders/fleet-to-leave.ts";
 
 const from = Date.UTC(2026, 10, 21, 12, 0, 0);
 const namespace = "red";
@@ -51,20 +52,7 @@ interface ServiceObject extends KubeObject {
 const queuedPod = (name: string): KubeObject =>
   ({ metadata: { name, namespace, labels: { [labels.queue]: "red" }, annotations }, spec: { containers } }) as unknown as KubeObject;
 
-const web = {
-  apiVersion: "nuptse.dev/v1alpha1",
-  kind: "RunnerApp",
-  metadata: { name: "web", namespace },
-  spec: {
-    replicas: 3,
-    evacuation: { budget: "Strict", connectionDrainSeconds: 600 },
-    services: [
-      { name: "api", port: 80, targetPort: "http" },
-      { name: "old", port: 80, targetPort: "http", adoptExisting: true },
-    ],
-    template: { metadata: { annotations }, spec: { containers } },
-  },
-} as unknown as RunnerApp;
+const web = fleetToLeave(namespace, { metadata: { annotations }, spec: { containers } }) as unknown as RunnerApp;
 
 /**
  * A cluster in which everything is under way that an uninstallation must bring to an end: a pod waits for its queue, a fleet has a Strict budget and an instance
